@@ -1,0 +1,47 @@
+"""The command line: `firstpass COMMAND`. Each command's module is imported when that command is called, not before."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from firstpass.errors import FirstpassError
+
+# Command → (module in this package, attribute, one line for `firstpass --help`).
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "infer": ("infer", "infer", "Run one chunk: what a pod or a local task does."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name, so that `--help` and one command's start do not pay for the others' imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"firstpass.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Firstpass drafts the annotations of every new image overnight."""
+
+
+def main() -> None:
+    """Entry point. A FirstpassError is printed as two lines and exits with 2; anything else keeps its traceback."""
+    try:
+        cli()
+    except FirstpassError as error:
+        click.echo(f"firstpass: {error}", err=True)
+        sys.exit(2)

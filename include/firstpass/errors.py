@@ -1,0 +1,18 @@
+"""The one kind of error that a person is meant to read."""
+
+
+class FirstpassError(Exception):
+    """Something that a person can put right.
+
+    The message says what is wrong, naming the file, the row and the value; `fix` says what to do about it. The command
+    line prints both and exits with 2; an Airflow task logs both and fails without another try. Anything that is not a
+    FirstpassError is either worth another try (a lost connection) or a defect, and keeps its traceback.
+    """
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n  What to do: {self.fix}"

@@ -1,0 +1,51 @@
+"""The contract of the inference room: the one Arrow schema of a chunk's result.
+
+One row an image, whatever happened to it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class Outcome(StrEnum):
+    """What became of an image. Images in = outcomes out.
+
+    The first four are written by inference; `known` and `duplicate` by the catalogue, which spares them the network;
+    `failed` by the merge for images of a chunk that never finished.
+    """
+
+    OK = "ok"  # at least one detection at or above its threshold
+    EMPTY = "empty"  # read and inferred, nothing found
+    UNREADABLE = "unreadable"  # quarantined: `reason` says why
+    MISSING = "missing"  # was listed, but gone or denied when it was to be read
+    KNOWN = "known"  # the same bytes were done before by this model with these settings
+    DUPLICATE = "duplicate"  # the same bytes stand under another name in this run
+    FAILED = "failed"  # its chunk did not finish: first in line next time
+
+
+RESULT = pa.schema(
+    [
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("etag", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("sha256", pa.string()),  # null when the bytes could not be read at all
+        pa.field("width", pa.int32()),  # pixels as stored; null when unreadable
+        pa.field("height", pa.int32()),
+        pa.field("task", pa.int32()),
+        pa.field("frame", pa.int32()),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),  # one sentence for unreadable and missing
+        # The detections of the image in descending order of score: parallel lists, [n] each.
+        pa.field("class_ids", pa.list_(pa.int32()), nullable=False),
+        pa.field("scores", pa.list_(pa.float32()), nullable=False),
+        pa.field("x1", pa.list_(pa.float32()), nullable=False),  # pixels of the original image
+        pa.field("y1", pa.list_(pa.float32()), nullable=False),
+        pa.field("x2", pa.list_(pa.float32()), nullable=False),
+        pa.field("y2", pa.list_(pa.float32()), nullable=False),
+        # A detection's outer contours, each flat as x, y, x, y, …; null for a network without masks.
+        pa.field("polygons", pa.list_(pa.list_(pa.list_(pa.float32())))),
+    ]
+)

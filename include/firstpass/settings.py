@@ -1,0 +1,80 @@
+"""Settings: from the environment (FIRSTPASS_…) and from .env beside airflow.cfg; the embedded defaults otherwise."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from firstpass.errors import FirstpassError
+
+
+def home() -> Path:
+    """The project's folder, which is AIRFLOW_HOME too: FIRSTPASS_HOME, else where this package lies."""
+    return Path(os.environ.get("FIRSTPASS_HOME") or Path(__file__).resolve().parents[2])
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and what it is for. The README's table is held against this class by a test."""
+
+    model_config = SettingsConfigDict(env_prefix="FIRSTPASS_", frozen=True, extra="ignore")
+
+    # What runs at night, and what the trigger form starts with.
+    schedule: str = Field("0 2 * * *", description="Cron expression of the nightly run; empty for never.")
+    images: str = Field(
+        default_factory=lambda: str(home() / "include" / "samples"),
+        description="Images of a run when nothing else is given: a folder, s3://bucket/prefix or cvat:task/12.",
+    )
+    model: str = Field("nanodet-coco", description="Model of a run when nothing else is given: name or name@version.")
+
+    # Where things are kept.
+    storage: str = Field(
+        default_factory=lambda: str(home() / "var" / "storage"),
+        description="Folder or s3:// prefix for what a run leaves: manifests, results, report.",
+    )
+    models: str = Field(
+        default_factory=lambda: str(home() / "include" / "models"),
+        description="The model store: a folder or an s3:// prefix.",
+    )
+    warehouse_dsn: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL (15 or newer) for the annotations; the embedded server when empty."
+    )
+    s3_endpoint: str = Field(
+        "", description="Another S3 endpoint than AWS's own; path-style addresses are used with it."
+    )
+    s3_conn_id: str = Field("", description="Airflow connection (AIRFLOW_CONN_…) for S3; boto3's own chain when empty.")
+
+    # The local stack.
+    port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow UI on 127.0.0.1.")
+
+    # Inference.
+    engine: Literal["local", "kubernetes"] = Field("local", description="Where chunks run: on this machine or as pods.")
+    threads: int = Field(0, ge=0, le=256, description="Decoding threads of a chunk; 0 for one a core.")
+    batch_size: int = Field(0, ge=0, le=1024, description="Images a network call; 0 for the model's own choice.")
+    max_image_bytes: int = Field(256 * 2**20, ge=1, description="Larger files are quarantined without being read.")
+    max_image_pixels: int = Field(
+        200_000_000, ge=1, description="Larger images are quarantined from their header alone, without being decoded."
+    )
+    image_roots: str = Field(
+        "", description="Folders, separated by ':', that image folders must lie in; any folder when empty."
+    )
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises FirstpassError naming the variable for a value that does not fit.
+    """
+    try:
+        return Settings(_env_file=home() / ".env")  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "FIRSTPASS_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise FirstpassError(
+            f"{name}={first['input']!r}: {first['msg']}", f"correct {name} in the environment or in {home() / '.env'}"
+        ) from error
