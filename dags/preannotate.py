@@ -1,0 +1,165 @@
+"""
+## Draft the annotations of every new image
+
+Runs every night, and whenever somebody presses *Trigger*: takes a model that was admitted, looks at what images are
+new, runs the detector over them in chunks, merges the detections into the annotation warehouse, checks the data and
+writes a report with pictures. Images that were done before by the same model with the same settings cost nothing.
+
+| task | what it does |
+|---|---|
+| `resolve_model` | checks the parameters and settles on a model version |
+| `admit_model` | holds the model's files and class table against what was admitted |
+| `catalogue_images` | lists the images, tells new from known, finds the same photo under two names |
+| `plan_chunks` | splits what is new into chunks of equal cost |
+| `infer` | one task a chunk: `firstpass infer CHUNK_URI` |
+| `merge` | one transaction a chunk into PostgreSQL |
+| `check` | data quality with Great Expectations |
+| `report` | one HTML file with totals, pictures and quarantined files |
+
+A chunk that fails for good leaves the rest of the night intact: its images are reported as failed and come first next
+time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.sdk import (
+    DAG,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    TriggerRule,
+    get_current_context,
+    task,
+)
+
+from firstpass.settings import settings
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person")]
+)
+
+PARAMS = {
+    "images": Param(
+        settings().images,
+        type="string",
+        minLength=1,
+        maxLength=1024,
+        title="Images",
+        description_md="A folder on the server, or `s3://bucket/prefix`. Sub-folders are included.",
+        section="What to annotate",
+    ),
+    "reprocess": Param(
+        False,
+        type="boolean",
+        title="Do known images again",
+        description_md="Infer again what this model did before with the same settings, and replace its drafts.",
+        section="What to annotate",
+    ),
+    "model": Param(
+        settings().model,
+        type="string",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[0-9a-f]{4,64})?$",
+        title="Model",
+        description_md="`name` for its newest admitted version, `name@version` for a certain one.",
+        section="Model",
+    ),
+    "threshold": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=1,
+        title="Threshold",
+        description_md="Detections below this score are dropped. Empty: the model's own.",
+        section="Model",
+    ),
+    "class_thresholds": Param(
+        {},
+        type="object",
+        additionalProperties={"type": "number", "minimum": 0, "maximum": 1},
+        title="Thresholds per class",
+        description_md='Where a class needs another threshold: `{"person": 0.6}`.',
+        section="Model",
+    ),
+}
+
+with DAG(
+    dag_id="preannotate",
+    doc_md=__doc__,
+    description="Draft the annotations of every new image with a trained model.",
+    schedule=settings().schedule or None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - the form that Airflow's docs use
+    catchup=False,
+    max_active_runs=4,
+    tags=["firstpass", "nightly"],
+    params=PARAMS,
+    default_args={
+        "owner": "firstpass",
+        "retries": 3,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=5),
+        "retry_policy": RETRY_POLICY,
+        "execution_timeout": timedelta(hours=2),
+    },
+    dagrun_timeout=timedelta(hours=12),
+    render_template_as_native_obj=True,
+):
+
+    @task
+    def resolve_model() -> str:
+        from firstpass import nightly
+
+        context = get_current_context()
+        return nightly.resolve_model(nightly.Request(run_id=context["run_id"], **context["params"]))
+
+    @task
+    def admit_model(run_uri: str) -> None:
+        from firstpass import nightly
+
+        nightly.admit_model(run_uri)
+
+    @task
+    def catalogue_images(run_uri: str) -> dict[str, int]:
+        from firstpass import nightly
+
+        return nightly.catalogue_images(run_uri)
+
+    @task
+    def plan_chunks(run_uri: str) -> list[str]:
+        from firstpass import nightly
+
+        return nightly.plan_chunks(run_uri)
+
+    @task(execution_timeout=timedelta(hours=10), map_index_template="{{ chunk_uri.rsplit('/', 1)[-1] }}")
+    def infer(chunk_uri: str) -> None:
+        from firstpass import nightly
+
+        nightly.infer(chunk_uri)
+
+    # A chunk may fail for good, and a night with nothing new skips `infer`: merge runs once chunks are planned.
+    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    def merge(run_uri: str) -> dict[str, int]:
+        from firstpass import nightly
+
+        return nightly.merge(run_uri)
+
+    @task
+    def check(run_uri: str) -> str:
+        from firstpass import nightly
+
+        return nightly.check(run_uri)
+
+    @task
+    def report(run_uri: str) -> str:
+        from firstpass import nightly
+
+        return nightly.report(run_uri)
+
+    run = resolve_model()
+    chunk_uris = plan_chunks(run)
+    merged = merge(run)
+    admit_model(run) >> catalogue_images(run) >> chunk_uris
+    [chunk_uris, infer.expand(chunk_uri=chunk_uris)] >> merged >> check(run) >> report(run)

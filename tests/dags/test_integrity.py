@@ -1,0 +1,76 @@
+"""Every DAG file imports, parses quickly, and carries what an operator looks for."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def bag(airflow_database):
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(ROOT / "dags")
+
+
+def test_every_file_imports(bag):
+    assert bag.import_errors == {}
+    files = {path.name for path in (ROOT / "dags").glob("*.py")}
+    assert {Path(dag.fileloc).name for dag in bag.dags.values()} == files
+
+
+def test_every_dag_has_a_home(bag):
+    for dag in bag.dags.values():
+        assert dag.doc_md, dag.dag_id
+        assert "firstpass" in dag.tags, dag.dag_id
+        assert dag.catchup is False, dag.dag_id
+        assert dag.max_active_runs >= 1, dag.dag_id
+        assert dag.start_date is not None, dag.dag_id
+        assert dag.dagrun_timeout is not None, dag.dag_id
+
+
+def test_every_task_can_fail_and_be_tried_again(bag):
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            assert task.owner == "firstpass", task.task_id
+            assert task.retries >= 2, task.task_id
+            assert task.execution_timeout is not None, task.task_id
+            assert task.execution_timeout <= timedelta(hours=12), task.task_id
+
+
+def test_every_parameter_explains_itself(bag):
+    for dag in bag.dags.values():
+        for name in dag.params:
+            schema = dag.params.get_param(name).schema
+            for key in ("title", "section", "description_md"):
+                assert schema.get(key), f"{dag.dag_id}.{name} has no {key}"
+            if schema["type"] == "string" and "enum" not in schema:
+                assert "maxLength" in schema or "pattern" in schema, f"{dag.dag_id}.{name} is unbounded"
+
+
+def test_the_readme_names_every_dag_and_parameter(bag):
+    readme = (ROOT / "README.md").read_text()
+    for dag in bag.dags.values():
+        assert f"`{dag.dag_id}`" in readme, dag.dag_id
+        for name in dag.params:
+            assert re.search(rf"^\| `{name}` \|", readme, re.MULTILINE), f"{dag.dag_id}.{name}"
+
+
+def test_the_night_goes_through_the_rooms_in_order(bag):
+    dag = bag.dags["preannotate"]
+    order = [
+        "resolve_model",
+        "admit_model",
+        "catalogue_images",
+        "plan_chunks",
+        "infer",
+        "merge",
+        "check",
+        "report",
+    ]
+    assert [t.task_id for t in dag.topological_sort()] == order
