@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
@@ -44,7 +44,7 @@ def local_path(uri: str) -> Path:
     """The path that a `file://` URI or a plain path names. Raises ValueError for s3://."""
     if is_s3(uri):
         raise ValueError(f"{uri} is not a local path")
-    return Path(unquote(urlsplit(uri).path)) if uri.startswith("file://") else Path(uri)
+    return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://")))) if uri.startswith("file://") else Path(uri)
 
 
 def file_uri(path: Path) -> str:
@@ -151,8 +151,11 @@ def delete(uri: str) -> None:
 _s3_factory: Callable[[], Any] | None = None
 
 
-def use_s3(factory: Callable[[], Any]) -> None:
-    """Take S3 clients from `factory` from now on: how the DAG's side hands in its Airflow connection."""
+def use_s3(factory: Callable[[], Any] | None) -> None:
+    """Take the S3 client from `factory` from now on (None: from boto3's own chain again).
+
+    This is how the DAG's side hands in its Airflow connection.
+    """
     global _s3_factory
     _s3_factory = factory
     s3.cache_clear()
