@@ -52,6 +52,18 @@ class Prepared:
     context: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an artifact says about itself, read from its file without running it.
+
+    class_count: classes that the network emits, background left out; None where the shapes do not tell.
+    has_masks: whether it gives masks, and so polygons.
+    """
+
+    class_count: int | None
+    has_masks: bool
+
+
 class Detector(Protocol):
     """One loaded network. Made by `firstpass.models.detectors.load(version, folder)`.
 
