@@ -63,6 +63,16 @@ class Settings(BaseSettings):
         "", description="Folders, separated by ':', that image folders must lie in; any folder when empty."
     )
 
+    # Data quality: what is worth a warning. What is wrong beyond doubt (a box outside its image) needs no setting.
+    check_unreadable: float = Field(0.05, ge=0, le=1, description="Warn above this share of unreadable images.")
+    check_empty: float = Field(0.8, ge=0, le=1, description="Warn above this share of images without a detection.")
+    check_duplicates: float = Field(0.2, ge=0, le=1, description="Warn above this share of duplicate images.")
+    check_boxes: int = Field(200, ge=1, description="Warn about images with more detections than this.")
+    check_overlap: float = Field(
+        0.9, gt=0, le=1, description="Warn about boxes of one class whose intersection over union exceeds this."
+    )
+    check_side: int = Field(32, ge=1, description="Warn about images less wide or high than this, in pixels.")
+
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
