@@ -11,8 +11,9 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from firstpass.settings import settings
 from psycopg2.extensions import connection, make_dsn
+
+from firstpass.settings import settings
 
 
 @pytest.fixture(scope="session")

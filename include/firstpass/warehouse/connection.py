@@ -1,0 +1,79 @@
+"""Connections to the warehouse."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import psycopg2
+from psycopg2.extensions import connection, parse_dsn
+
+from firstpass.errors import FirstpassError
+from firstpass.settings import settings
+
+log = logging.getLogger("firstpass")
+
+_FIX = "start it (`firstpass up` starts the embedded one), or correct FIRSTPASS_WAREHOUSE_DSN"
+
+
+def connect(patience: float = 30.0) -> connection:
+    """A new connection to the warehouse; the caller closes it. Its schema is `migrate`'s affair.
+
+    A server that is not there yet (starting, restarting, network) is waited for, up to `patience` seconds. Raises
+    FirstpassError, which never shows the password, when it stays unreachable or turns us away. A connection that is
+    lost later raises psycopg2.OperationalError, which is worth another try.
+    """
+    dsn = _dsn()
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            return psycopg2.connect(dsn, application_name="firstpass", connect_timeout=10)
+        except psycopg2.ProgrammingError:
+            raise FirstpassError(
+                "FIRSTPASS_WAREHOUSE_DSN is not a PostgreSQL connection string",
+                "write it as postgresql://user:password@host:5432/database",
+            ) from None
+        except psycopg2.OperationalError as error:
+            reason = str(error).strip().replace(_password(dsn), "…")
+            if time.monotonic() >= give_up or not _may_come_back(reason):
+                raise FirstpassError(f"the warehouse at {address(dsn)} cannot be used: {reason}", _FIX) from None
+            log.warning("The warehouse at %s does not answer yet; waiting for it", address(dsn))
+            time.sleep(min(1.0, patience / 4))
+
+
+def address(dsn: str) -> str:
+    """Host, port and database of a DSN, for people: without user and password."""
+    parts = parse_dsn(dsn)
+    host = parts.get("host", "localhost")
+    return f"{host}:{parts.get('port', '5432')}/{parts.get('dbname', '')}"
+
+
+def _dsn() -> str:
+    configured = settings().warehouse_dsn.get_secret_value()
+    if configured:
+        return configured
+    from firstpass.stack.postgres import dsn  # outside the rooms, and only where no other server is configured
+
+    return dsn("firstpass")
+
+
+def _password(dsn: str) -> str:
+    return parse_dsn(dsn).get("password") or "\0"
+
+
+def _may_come_back(reason: str) -> bool:
+    """Whether waiting can help. A wrong password, a missing database or an unknown host stays what it is."""
+    return any(
+        sign in reason
+        for sign in (
+            "Connection refused",
+            "starting up",
+            "shutting down",
+            "timeout expired",
+            "No such file or directory",
+            "server closed the connection",
+            "in recovery",
+            "too many clients",
+            "remaining connection slots",
+        )
+    )

@@ -1,0 +1,39 @@
+"""Model versions as the warehouse remembers them, refused ones too."""
+
+from __future__ import annotations
+
+from psycopg2.extensions import connection, cursor
+from psycopg2.extras import Json, execute_values
+
+from firstpass.models.version import ModelVersion
+
+
+def record_model(conn: connection, version: ModelVersion) -> None:
+    """Remember a model version and its class table. One that is there is left as it is: versions never change."""
+    with conn, conn.cursor() as cur:
+        insert_model(cur, version)
+
+
+def insert_model(cur: cursor, version: ModelVersion) -> None:
+    """`record_model` inside the caller's transaction."""
+    cur.execute(
+        "INSERT INTO models (model, name, version, kind, source, threshold, admitted, reasons, options, decided_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        [
+            version.ref,
+            version.name,
+            version.version,
+            str(version.kind),
+            version.source,
+            version.threshold,
+            version.admitted,
+            Json(list(version.reasons)),
+            Json(version.options) if version.options is not None else None,
+            version.decided_at,
+        ],
+    )
+    execute_values(
+        cur,
+        "INSERT INTO classes (model, class_id, name) VALUES %s ON CONFLICT DO NOTHING",
+        [(version.ref, c.id, c.name) for c in version.classes.classes],
+    )

@@ -1,0 +1,82 @@
+"""A run's row in the warehouse, from its start to its end."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from psycopg2.extensions import connection
+from psycopg2.extras import Json
+
+from firstpass.chunks.run import RunSpec
+from firstpass.errors import FirstpassError
+from firstpass.models.version import ModelVersion
+from firstpass.warehouse.models import insert_model
+
+
+def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
+    """Open the run, state `running`. A run that was open or ended already is opened again with what `spec` now says."""
+    with conn, conn.cursor() as cur:
+        insert_model(cur, version)
+        cur.execute(
+            "INSERT INTO runs (run_id, model, settings_hash, images_uri, spec, state, stages, started_at)"
+            " VALUES (%s, %s, %s, %s, %s, 'running', '{}', %s)"
+            " ON CONFLICT (run_id) DO UPDATE SET model = excluded.model, settings_hash = excluded.settings_hash,"
+            " images_uri = excluded.images_uri, spec = excluded.spec, state = 'running', stages = '{}',"
+            " started_at = excluded.started_at, finished_at = NULL",
+            [spec.run_id, spec.model, spec.settings_hash, spec.images, Json(asdict(spec)), spec.started_at],
+        )
+
+
+def record_stage(conn: connection, run_id: str, stage: str, seconds: float) -> None:
+    """Note how long a stage took. A run that had failed in this stage before is running again."""
+    with conn, conn.cursor() as cur:
+        cur.execute(
+            "UPDATE runs SET stages = stages || %s, state = CASE state WHEN 'failed' THEN 'running' ELSE state END"
+            " WHERE run_id = %s",
+            [Json({stage: seconds}), run_id],
+        )
+
+
+def record_plan(conn: connection, run_id: str, chunks: int) -> None:
+    """Note that the run has chunks 0 to `chunks` - 1, so that one that never arrives is missed.
+
+    What an earlier plan of the same run left behind beyond that is taken away.
+    """
+    with conn, conn.cursor() as cur:
+        cur.execute("DELETE FROM outcomes WHERE run_id = %s AND chunk >= %s", [run_id, chunks])
+        cur.execute("DELETE FROM chunks WHERE run_id = %s AND chunk >= %s", [run_id, chunks])
+        cur.execute(
+            "INSERT INTO chunks (run_id, chunk, state) SELECT %s, n, 'planned' FROM generate_series(0, %s) AS n"
+            " ON CONFLICT DO NOTHING",
+            [run_id, chunks - 1],
+        )
+
+
+def finish_run(conn: connection, run_id: str, state: str) -> None:
+    """Close the run: `success`, `partial` (a chunk failed, its images come first next time) or `failed`."""
+    with conn, conn.cursor() as cur:
+        cur.execute("UPDATE runs SET state = %s, finished_at = now() WHERE run_id = %s", [state, run_id])
+
+
+def latest_run(conn: connection) -> str | None:
+    """The id of the run that started last, whatever became of it; None before the first."""
+    with conn, conn.cursor() as cur:
+        cur.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
+        row = cur.fetchone()
+    return str(row[0]) if row else None
+
+
+def find_run(conn: connection, run_id: str) -> str:
+    """The run that a person means: an id, or `latest`. Raises FirstpassError, naming the newest runs, for any other."""
+    if run_id == "latest":
+        latest = latest_run(conn)
+        if latest is None:
+            raise FirstpassError("there is no run yet", "start one with `make run` or `firstpass run`")
+        return latest
+    with conn, conn.cursor() as cur:
+        cur.execute("SELECT run_id FROM runs ORDER BY run_id = %s DESC, started_at DESC LIMIT 5", [run_id])
+        ids = [str(row[0]) for row in cur.fetchall()]
+    if run_id not in ids:
+        known = f"one of the runs there are: latest, {', '.join(ids)}" if ids else "`firstpass run`: there is none yet"
+        raise FirstpassError(f"there is no run {run_id!r}", f"use {known}")
+    return run_id
