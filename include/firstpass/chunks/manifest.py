@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Any
 
+from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.images.reference import ImageRef
+
+PLAN_AGAIN = "plan the run again: clear the task plan_chunks and what follows it"
+
+_IMAGE_FIELDS = tuple(
+    field.name for field in fields(ImageRef)
+)  # one list each: a third of the size of one dict an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +48,23 @@ class Chunk:
         """{"done", "total", "seconds"}, renewed while the chunk runs. Never read by the pipeline itself."""
         return self.output_uri + ".progress.json"
 
+    @property
+    def parts_uri(self) -> str:
+        """The folder of checkpoints: what is finished of a chunk that is not. Empty again when the chunk is done."""
+        return self.output_uri + ".parts"
+
     def to_json(self) -> str:
         """The manifest's text, sealed with a checksum so that an edit by hand is noticed."""
-        body = asdict(self) | {"class_thresholds": {str(k): v for k, v in self.class_thresholds.items()}}
-        return json.dumps({"checksum": _checksum(body), **body}, ensure_ascii=False)
+        columns = {name: [getattr(image, name) for image in self.images] for name in _IMAGE_FIELDS}
+        body = {field.name: getattr(self, field.name) for field in fields(self)}
+        body |= {"class_thresholds": {str(k): v for k, v in self.class_thresholds.items()}, "images": columns}
+        text = json.dumps(body, ensure_ascii=False)
+        return f'{{"checksum": "{_checksum(text)}", {text[1:]}'
+
+    @property
+    def checksum(self) -> str:
+        """The seal of `to_json`: equal for equal chunks, and different when anything was planned differently."""
+        return str(json.loads(self.to_json())["checksum"])
 
     @classmethod
     def from_json(cls, text: str, name: str) -> Chunk:
@@ -52,24 +72,51 @@ class Chunk:
 
         Raises FirstpassError for text that is not a manifest or whose checksum does not fit.
         """
-        fix = "plan the run again: clear the task plan_chunks and what follows it"
         try:
             body: dict[str, Any] = json.loads(text)
             checksum = body.pop("checksum")
-            sealed = checksum == _checksum(body)
+            sealed = checksum == _checksum(json.dumps(body, ensure_ascii=False))
             chunk = cls(
                 **body
                 | {
                     "class_thresholds": {int(k): float(v) for k, v in body["class_thresholds"].items()},
-                    "images": tuple(ImageRef(**image) for image in body["images"]),
+                    "images": tuple(
+                        ImageRef(*row) for row in zip(*(body["images"][name] for name in _IMAGE_FIELDS), strict=True)
+                    ),
                 }
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FirstpassError(f"{name} is not a chunk manifest: {error!r}", fix) from error
+            raise FirstpassError(f"{name} is not a chunk manifest: {error!r}", PLAN_AGAIN) from error
         if not sealed:
-            raise FirstpassError(f"{name} was changed after it was planned: its checksum {checksum} does not fit", fix)
+            raise FirstpassError(
+                f"{name} was changed after it was planned: its checksum {checksum} does not fit", PLAN_AGAIN
+            )
         return chunk
 
+    def save(self, run_uri: str) -> str:
+        """Write the manifest to <run>/chunks/00000.json; returns its URI, which is what `infer` is mapped over."""
+        uri = manifest_uri(run_uri, self.index)
+        storage.write(uri, self.to_json().encode())
+        return uri
 
-def _checksum(body: dict[str, Any]) -> str:
-    return sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+    @classmethod
+    def load(cls, uri: str) -> Chunk:
+        """Read a manifest. Raises FirstpassError for one that is gone, damaged or changed."""
+        try:
+            return cls.from_json(storage.read(uri).decode(errors="replace"), uri)
+        except FileNotFoundError as error:
+            raise FirstpassError(f"there is no chunk manifest {uri}", PLAN_AGAIN) from error
+
+
+def manifest_uri(run_uri: str, index: int) -> str:
+    """Where a run's chunk has its manifest."""
+    return storage.join(run_uri, "chunks", f"{index:05d}.json")
+
+
+def result_uri(run_uri: str, index: int) -> str:
+    """Where a run's chunk has its result."""
+    return storage.join(run_uri, "results", f"{index:05d}.parquet")
+
+
+def _checksum(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]

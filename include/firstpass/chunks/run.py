@@ -17,7 +17,7 @@ class RunSpec:
     """One run's settings, resolved and checked; everything that follows reads these and no parameter again.
 
     run_id: Airflow's. model: `name@version`; model_uri: the version's folder. threshold: 0..1, the model-wide one;
-    class_thresholds: class id → score where it differs. reprocess: infer again what is known. started_at: ISO 8601, UTC.
+    class_thresholds: class id → score where it differs. reprocess: infer again what is known. started_at: ISO, UTC.
     """
 
     run_id: str
@@ -54,6 +54,6 @@ class RunSpec:
 
 
 def run_folder(run_id: str) -> str:
-    """The folder of a run: its id with what file systems and URIs dislike replaced, and a hash so that ids stay apart."""
+    """The folder of a run: its id with what file systems and URIs dislike replaced, and a hash to keep ids apart."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "_", run_id)[:100].strip(".")
     return storage.join(settings().storage, "runs", f"{slug}-{sha256(run_id.encode()).hexdigest()[:6]}")

@@ -1,0 +1,39 @@
+"""`firstpass infer CHUNK_URI`: what a pod or a local task runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from threading import Event
+
+import click
+
+
+@click.command()
+@click.argument("chunk_uri")
+def infer(chunk_uri: str) -> None:
+    """Run the chunk whose manifest is CHUNK_URI, or what is left of it.
+
+    On SIGTERM the batch at hand is finished, what was done is kept, and the exit code is 143: the same command goes on
+    from there.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is no news; errors are
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    from firstpass.inference.run import Stopped
+    from firstpass.inference.run import infer as run
+
+    try:
+        marker = run(chunk_uri, stop)
+    except Stopped as stopped:
+        click.echo(str(stopped))
+        sys.exit(128 + signal.SIGTERM)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in marker["outcomes"].items())
+    rate = marker["images_per_second"]
+    click.echo(
+        f"{marker['rows']} images ({outcomes}), {marker['detections']} detections in {marker['seconds']:.1f} s"
+        + (f", {rate:.1f} images/s on {marker['device']}" if rate else "")
+    )

@@ -1,0 +1,155 @@
+"""The catalogue of a run: every image of the source in one table, with what is known of it before inference."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from firstpass import storage
+from firstpass.images.decode import UnreadableImage, probe
+from firstpass.images.reference import ImageRef
+from firstpass.images.sources import ImageSource
+from firstpass.settings import settings
+
+CATALOGUE = pa.schema(
+    [
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("etag", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("sha256", pa.string()),  # null for objects never read before
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("task", pa.int32()),
+        pa.field("frame", pa.int32()),
+        pa.field("outcome", pa.string()),  # null: to be inferred; else known, duplicate or unreadable
+        pa.field("reason", pa.string()),
+    ]
+)
+
+Known = Callable[[list[str]], set[str]]
+"""Content hashes → those of them that this model did before with these settings."""
+
+Remembered = Callable[[list[str]], dict[str, tuple[str, str, int | None, int | None]]]
+"""URIs → (etag, sha256, width, height) as they were when last read."""
+
+_BATCH = 4096  # references in flight at a time: what bounds memory, and one question each to `known` and `remembered`
+_THREADS = 8
+
+
+def catalogue(source: ImageSource, known: Known, remembered: Remembered, reprocess: bool = False) -> pa.Table:
+    """Every image of `source` as a row of CATALOGUE, in the source's order.
+
+    Local files are read once to hash them and to see their headers, a piece at a time, unless `remembered` has them
+    under an unchanged etag. Objects in storage are not read: their hash is the remembered one or null. The outcome is
+    `unreadable` for what is too large or has no image's header, `known` for what `known` returns (never asked with
+    `reprocess`), `duplicate` for the same content under a second name (for unread objects: the same etag and size),
+    null for what is left to infer. Raises FirstpassError when the source has no images.
+    """
+    batches = []
+    with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
+        for refs in _batched(source.list(), _BATCH):
+            rows = list(pool.map(_look, _recall(refs, remembered)))
+            done = set() if reprocess else known([ref.sha256 for ref, _ in rows if ref.sha256])
+            batches.append(_to_batch(rows, done))
+    return _mark_duplicates(pa.Table.from_batches(batches, CATALOGUE).combine_chunks())
+
+
+def save(table: pa.Table, run_uri: str) -> str:
+    """Write <run>/catalogue.parquet; returns its URI."""
+    uri = storage.join(run_uri, "catalogue.parquet")
+    buffer = BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    storage.write(uri, buffer.getvalue())
+    return uri
+
+
+def load(run_uri: str) -> pa.Table:
+    """Read it back. Raises FileNotFoundError for a run that has none."""
+    return pq.read_table(BytesIO(storage.read(storage.join(run_uri, "catalogue.parquet"))), schema=CATALOGUE)
+
+
+def counts(table: pa.Table) -> dict[str, int]:
+    """Images in all, new ones (left to infer), and those of each outcome that occurs."""
+    outcomes = pc.value_counts(table["outcome"].fill_null("new")).to_pylist()
+    return {"images": len(table), "new": 0} | {str(each["values"]): int(each["counts"]) for each in outcomes}
+
+
+def references(table: pa.Table) -> list[ImageRef]:
+    """The rows of (a slice of) the catalogue as image references, in order; the outcome is left out."""
+    columns = table.select(["uri", "size", "etag", "width", "height", "sha256", "task", "frame"]).to_pydict().values()
+    return [ImageRef(*row) for row in zip(*columns, strict=True)]
+
+
+def _recall(refs: list[ImageRef], remembered: Remembered) -> Iterator[ImageRef]:
+    """The references with what was found out when these very bytes were last read."""
+    memory = remembered([ref.uri for ref in refs])
+    for ref in refs:
+        etag, sha256, width, height = memory.get(ref.uri, (None, None, None, None))
+        yield replace(ref, sha256=sha256, width=width, height=height) if etag == ref.etag and sha256 else ref
+
+
+def _look(ref: ImageRef) -> tuple[ImageRef, str | None]:
+    """The reference completed from the file, and why it is unreadable, if it is."""
+    limit = settings().max_image_bytes
+    if ref.size > limit:
+        return ref, f"is too large: {ref.size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}"
+    if ref.sha256 or not ref.uri.startswith("file://"):
+        return ref, None
+    try:
+        with storage.local_path(ref.uri).open("rb") as file:
+            ref = replace(ref, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+            file.seek(0)
+            width, height = probe(file)
+            return replace(ref, width=width, height=height), None
+    except FileNotFoundError:
+        return ref, None  # inference looks again, and calls it missing
+    except OSError as error:
+        return ref, f"cannot be read: {error.strerror}"
+    except UnreadableImage as error:
+        return ref, str(error)
+
+
+def _to_batch(rows: list[tuple[ImageRef, str | None]], known: set[str]) -> pa.RecordBatch:
+    def outcome(ref: ImageRef, reason: str | None) -> str | None:
+        return "unreadable" if reason else "known" if ref.sha256 in known else None
+
+    columns: dict[str, Iterable[object]] = {
+        name: [getattr(ref, name) for ref, _ in rows] for name in CATALOGUE.names if name not in {"outcome", "reason"}
+    }
+    columns["outcome"] = [outcome(*row) for row in rows]
+    columns["reason"] = [reason for _, reason in rows]
+    return pa.RecordBatch.from_pydict(columns, CATALOGUE)
+
+
+def _mark_duplicates(table: pa.Table) -> pa.Table:
+    """Among the rows still without outcome, all but the first of the same content become duplicates of that first."""
+    by_etag = pc.binary_join_element_wise(table["etag"], table["size"].cast(pa.string()), ":")
+    # A file's etag is its time of change, which says nothing of its content; only object storage's does.
+    by_etag = pc.if_else(pc.starts_with(table["uri"], "s3://"), by_etag, pa.scalar(None, pa.string()))
+    rows = np.flatnonzero(pc.is_null(table["outcome"]).to_numpy())
+    key = pc.coalesce(table["sha256"], by_etag, table["uri"]).take(rows)
+    codes = key.combine_chunks().dictionary_encode().indices.to_numpy()
+    _, first, code = np.unique(codes, return_index=True, return_inverse=True)
+    again = first[code] != np.arange(len(rows))
+    outcome = np.full(len(table), False)
+    outcome[rows[again]] = True
+    original = np.arange(len(table))
+    original[rows] = rows[first[code]]
+    reason = pc.binary_join_element_wise("has the same content as ", table["uri"].take(original), "")
+    mask = pa.array(outcome)
+    table = table.set_column(8, CATALOGUE.field("outcome"), pc.if_else(mask, "duplicate", table["outcome"]))
+    return table.set_column(9, CATALOGUE.field("reason"), pc.if_else(mask, reason, table["reason"]))
+
+
+def _batched(refs: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:
+    while batch := list(islice(refs, size)):
+        yield batch

@@ -1,0 +1,80 @@
+"""Batches through the detector: what goes together, thresholds, and a network that fails on one image."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstpass.inference.pipeline import Ready
+from firstpass.inference.results import Row, above
+from firstpass.inference.schema import Outcome
+from firstpass.models.detectors.base import Detections, Detector, Prepared
+
+log = logging.getLogger("firstpass")
+
+
+def batches(items: Iterable[Ready | Row], size: int) -> Iterator[list[Ready | Row]]:
+    """Neighbours whose network input has one shape, `size` images of them or fewer; rows ride along in their place.
+
+    Where a batch ends depends only on what follows its start, so work taken up after a batch makes the same ones.
+    """
+    batch: list[Ready | Row] = []
+    shape, ready = None, 0
+    for item in items:
+        if isinstance(item, Ready):
+            if ready and item.prepared.pixels.shape != shape:
+                yield batch
+                batch, ready = [], 0
+            shape, ready = item.prepared.pixels.shape, ready + 1
+        batch.append(item)
+        if ready == size:
+            yield batch
+            batch, ready = [], 0
+    if batch:
+        yield batch
+
+
+class Network:
+    """A detector with the run's thresholds. `seconds` adds up what its predictions took."""
+
+    def __init__(self, detector: Detector, threshold: float, class_thresholds: dict[int, float]) -> None:
+        self._detector = detector
+        self._threshold = threshold
+        self._class_thresholds = class_thresholds
+        self.seconds = 0.0
+
+    def prepare(self, image: NDArray[np.uint8]) -> Prepared:
+        """See `Detector.prepare`."""
+        return self._detector.prepare(image)
+
+    def rows(self, batch: Sequence[Ready | Row]) -> list[Row]:
+        """A row an image, in order. Raises what the network raises when it fails on blank input too."""
+        ready = [item for item in batch if isinstance(item, Ready)]
+        started = time.perf_counter()
+        found = iter(self._predict([item.prepared for item in ready]) if ready else [])
+        self.seconds += time.perf_counter() - started
+        return [item if isinstance(item, Row) else self._row(item, next(found)) for item in batch]
+
+    def _row(self, item: Ready, found: Detections | str) -> Row:
+        width, height = item.prepared.width, item.prepared.height
+        if isinstance(found, str):
+            return Row(item.ref, Outcome.UNREADABLE, found, item.sha256, width, height)
+        kept = above(found, self._threshold, self._class_thresholds)
+        return Row(item.ref, Outcome.OK if len(kept) else Outcome.EMPTY, None, item.sha256, width, height, kept)
+
+    def _predict(self, batch: list[Prepared]) -> list[Detections | str]:
+        """The detections of each image, or why the network failed on it; a failing batch is tried one by one."""
+        try:
+            return list(self._detector.predict(batch))
+        except Exception as error:  # out of memory on a giant, say: whatever it is, the others go on
+            log.warning("the network failed on %d image(s): %s", len(batch), str(error)[:300])
+            if len(batch) > 1:
+                return [found for item in batch for found in self._predict([item])]
+            self._detector.warm_up(1)  # raises when it is the network or its device that is broken, not the image
+            return [
+                f"made the network fail: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}"
+            ]

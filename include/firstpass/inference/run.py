@@ -1,0 +1,148 @@
+"""`infer`: one chunk in, one Parquet file out. It is what a pod runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from hashlib import sha256
+from threading import Event
+from typing import Any
+
+import cv2
+import pyarrow.compute as pc
+
+from firstpass import storage
+from firstpass.chunks.manifest import Chunk
+from firstpass.inference.checkpoints import Checkpoints
+from firstpass.inference.network import Network, batches
+from firstpass.inference.pipeline import Pipeline
+from firstpass.inference.results import to_bytes
+from firstpass.models import detectors, registry
+from firstpass.settings import settings
+
+log = logging.getLogger("firstpass")
+
+
+class Stopped(Exception):  # noqa: N818 - no error: it was asked for
+    """The chunk was asked to stop. What is finished is kept; the same command goes on from there."""
+
+
+def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
+    """Run a chunk, or what is left of it; returns its done-marker.
+
+    Writes the Parquet file to the manifest's output_uri (inference.schema.RESULT: one row an image, in the manifest's
+    order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum, "rows",
+    "detections", "outcomes": {outcome: rows}, "sha256": of the Parquet file, "seconds", "load_seconds",
+    "fetch_seconds" and "decode_seconds": added up over threads, "infer_seconds", "images_per_second": of this attempt,
+    loading left out, null when it inferred nothing, "host", "device"}. A chunk that is done already is left alone.
+
+    When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
+    what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
+    or a model that does not fit its checksum, and for storage that cannot be written.
+    """
+    started = time.monotonic()
+    chunk = Chunk.load(chunk_uri)
+    marker = done_marker(chunk)
+    if marker is not None:
+        log.info("chunk %d is done already", chunk.index)
+        return marker
+    checkpoints = Checkpoints(chunk)
+    figures = _infer_rest(chunk, checkpoints, stop or Event())
+    table = checkpoints.table()
+    data = to_bytes(table)
+    storage.write(chunk.output_uri, data)
+    marker = {
+        "chunk": chunk.checksum,
+        "rows": len(table),
+        "detections": pc.sum(pc.list_value_length(table["scores"])).as_py(),
+        "outcomes": dict(sorted(Counter(table["outcome"].to_pylist()).items())),
+        "sha256": sha256(data).hexdigest(),
+        "seconds": round(time.monotonic() - started, 3),
+        **figures,
+        "host": platform.node(),
+        "device": _device(),
+    }
+    storage.write(chunk.done_uri, json.dumps(marker, indent=1).encode())
+    checkpoints.clear()
+    return marker
+
+
+def done_marker(chunk: Chunk) -> dict[str, Any] | None:
+    """The chunk's done-marker if it fits both the chunk as planned and the result as stored, else None."""
+    try:
+        marker: dict[str, Any] = json.loads(storage.read(chunk.done_uri))
+        result = sha256(storage.read(chunk.output_uri)).hexdigest()
+    except (FileNotFoundError, ValueError):
+        return None
+    return marker if (marker.get("chunk"), marker.get("sha256")) == (chunk.checksum, result) else None
+
+
+def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, stop: Event) -> dict[str, float | None]:
+    """Infer what the checkpoints do not have. Returns where the time went."""
+    started = time.monotonic()
+    total, first = len(chunk.images), checkpoints.resume()
+    if first:
+        log.info("chunk %d goes on at image %d of %d", chunk.index, first, total)
+    network = _load(chunk) if first < total else None
+    loaded = time.monotonic()
+    pipeline = None
+    if network:
+        cv2.setNumThreads(1)  # the decoding threads are the parallelism
+        threads = settings().threads or len(os.sched_getaffinity(0))
+        pipeline = Pipeline(network.prepare, threads, ahead=max(64, 4 * chunk.batch_size))
+        progress = _Progress(chunk)
+        with closing(pipeline.run(chunk.images[first:])) as items:
+            for batch in batches(items, chunk.batch_size):
+                checkpoints.add(network.rows(batch))
+                progress.show(checkpoints.count)
+                if stop.is_set() and checkpoints.count < total:
+                    checkpoints.save()
+                    raise Stopped(f"stopped after {checkpoints.count} of {total} images; they are kept")
+    seconds = time.monotonic() - loaded
+    return {
+        "load_seconds": round(loaded - started, 3),
+        "fetch_seconds": round(pipeline.fetch_seconds, 3) if pipeline else 0.0,
+        "decode_seconds": round(pipeline.decode_seconds, 3) if pipeline else 0.0,
+        "infer_seconds": round(network.seconds, 3) if network else 0.0,
+        "images_per_second": round((total - first) / seconds, 3) if network else None,
+    }
+
+
+def _load(chunk: Chunk) -> Network:
+    folder = registry.local_folder(chunk.model_uri)
+    version = registry.load_version(chunk.model_uri)
+    registry.verify(version, folder)
+    detector = detectors.load(version, folder)
+    detector.warm_up(chunk.batch_size)
+    return Network(detector, chunk.threshold, chunk.class_thresholds)
+
+
+class _Progress:
+    """{"done", "total", "seconds"} for whoever watches, renewed at most once a second (S3: every ten)."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self._started = self._shown = time.monotonic()
+        self._every = 10.0 if storage.is_s3(chunk.progress_uri) else 1.0
+
+    def show(self, done: int) -> None:
+        now, total = time.monotonic(), len(self._chunk.images)
+        if now - self._shown >= self._every or done == total:
+            self._shown = now
+            body = {"done": done, "total": total, "seconds": round(now - self._started, 3)}
+            storage.write(self._chunk.progress_uri, json.dumps(body).encode())
+
+
+def _device() -> str:
+    """The GPU's name as its driver tells it, else `cpu`."""
+    tensorflow = sys.modules.get("tensorflow")
+    gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
+    if not tensorflow or not gpus:
+        return "cpu"
+    return str(tensorflow.config.experimental.get_device_details(gpus[0]).get("device_name", "gpu"))
