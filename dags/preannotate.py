@@ -38,7 +38,10 @@ from airflow.sdk import (
 from firstpass.settings import settings
 
 RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person")]
+    rules=[
+        RetryRule(exception="firstpass.errors.Unavailable", action=RetryAction.RETRY, reason="may come back"),
+        RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person"),
+    ]
 )
 
 PARAMS = {

@@ -5,7 +5,8 @@ class FirstpassError(Exception):
     """Something that a person can put right.
 
     The message says what is wrong, naming the file, the row and the value; `fix` says what to do about it. The command
-    line prints both and exits with 2; an Airflow task logs both and fails without another try. Anything that is not a
+    line prints both and exits with 2; an Airflow task logs both and, but for `Unavailable`, fails without another try.
+    Anything that is not a
     FirstpassError is either worth another try (a lost connection) or a defect, and keeps its traceback.
     """
 
@@ -16,3 +17,7 @@ class FirstpassError(Exception):
 
     def __str__(self) -> str:
         return f"{self.problem}\n  What to do: {self.fix}"
+
+
+class Unavailable(FirstpassError):
+    """A service that does not answer now but may later: a task that meets it is tried again."""

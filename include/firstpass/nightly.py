@@ -100,10 +100,9 @@ def catalogue_images(run_uri: str) -> dict[str, int]:
     with _stage(spec.run_id, "catalogue_images"), closing(connect()) as connection:
         table = catalogues.catalogue(
             open_source(spec.images),
-            known=lambda hashes: (
-                set() if spec.reprocess else knowledge.known(connection, spec.model, spec.settings_hash, hashes)
-            ),
+            known=lambda hashes: knowledge.known(connection, spec.model, spec.settings_hash, hashes),
             remembered=lambda uris: knowledge.remembered(connection, uris),
+            reprocess=spec.reprocess,
         )
         catalogues.save(table, run_uri)
         merging.merge_catalogue(connection, spec, table)
@@ -118,7 +117,10 @@ def plan_chunks(run_uri: str) -> list[str]:
     with _stage(spec.run_id, "plan_chunks"):
         version = registry.load_version(spec.model_uri)
         chunks = plan(catalogues.load(run_uri), spec, version)
+        storage.delete(storage.join(run_uri, "chunks"))  # an earlier try may have planned more
         uris = [chunk.save(run_uri) for chunk in chunks]
+        with closing(connect()) as connection:
+            runs.record_plan(connection, spec.run_id, len(chunks))
         log.info("%d images in %d chunks", sum(len(chunk.images) for chunk in chunks), len(chunks))
         return uris
 
@@ -127,7 +129,8 @@ def infer(chunk_uri: str) -> None:
     """The local engine: `firstpass infer CHUNK_URI`, the very command that a pod runs, as a subprocess.
 
     Its output goes to the log line by line. Raises FirstpassError when the command says that a person is needed (exit
-    code 2) and RuntimeError, worth another try, for any other failure.
+    code 2) and RuntimeError, worth another try, for any other failure. Stopped itself, it stops the command, which
+    keeps what it has finished.
     """
     command = [str(Path(sys.executable).with_name("firstpass")), "infer", chunk_uri]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -138,7 +141,7 @@ def infer(chunk_uri: str) -> None:
                 log.info("%s", line.rstrip())
                 lines = [*lines[-20:], line.rstrip()]
         except BaseException:
-            process.terminate()  # the batch at hand is finished and checkpointed
+            process.terminate()
             raise
     if process.returncode == 2:
         problem, _, fix = "\n".join(lines).rpartition("firstpass: ")[2].partition("\n  What to do: ")

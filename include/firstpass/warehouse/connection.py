@@ -8,7 +8,7 @@ import time
 import psycopg2
 from psycopg2.extensions import connection, parse_dsn
 
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.settings import settings
 
 log = logging.getLogger("firstpass")
@@ -20,7 +20,7 @@ def connect(patience: float = 30.0) -> connection:
     """A new connection to the warehouse; the caller closes it. Its schema is `migrate`'s affair.
 
     A server that is not there yet (starting, restarting, network) is waited for, up to `patience` seconds. Raises
-    FirstpassError, which never shows the password, when it stays unreachable or turns us away. A connection that is
+    Unavailable, which never shows the password, when it stays unreachable or turns us away. A connection that is
     lost later raises psycopg2.OperationalError, which is worth another try.
     """
     dsn = _dsn()
@@ -36,7 +36,7 @@ def connect(patience: float = 30.0) -> connection:
         except psycopg2.OperationalError as error:
             reason = str(error).strip().replace(_password(dsn), "…")
             if time.monotonic() >= give_up or not _may_come_back(reason):
-                raise FirstpassError(f"the warehouse at {address(dsn)} cannot be used: {reason}", _FIX) from None
+                raise Unavailable(f"the warehouse at {address(dsn)} cannot be used: {reason}", _FIX) from None
             log.warning("The warehouse at %s does not answer yet; waiting for it", address(dsn))
             time.sleep(min(1.0, patience / 4))
 
