@@ -1,0 +1,4 @@
+-- One row an image that could be read. A column is null where all is well and holds the image's name where it is not.
+SELECT CASE WHEN least(o.width, o.height) < {min_side} THEN o.uri END AS image_too_small
+FROM outcomes o
+WHERE o.run_id = {run_id} AND o.width IS NOT NULL
