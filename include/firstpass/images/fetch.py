@@ -47,11 +47,12 @@ def fetch(ref: ImageRef) -> bytes:
 
 def _read_s3(uri: str) -> bytes:
     """botocore retries requests but not bodies that break off in the middle; this does."""
+    from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError, IncompleteReadError
 
     for attempt in range(_TRIES - 1):
         try:
             return storage.read(uri)
-        except (HTTPClientError, IncompleteReadError):
+        except (NoConnection, HTTPClientError, IncompleteReadError):
             time.sleep(0.2 * 4**attempt)
     return storage.read(uri)

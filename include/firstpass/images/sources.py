@@ -128,10 +128,12 @@ class S3Source:
                 f"images={self.uri!r}: access denied",
                 "allow s3:ListBucket and s3:GetObject to the credentials in use, or correct them",
             ) from error
-        if not found and storage.exists(self.uri.rstrip("/")):
+        if found:
+            return
+        address = self.uri.rstrip("/")
+        if "/" in address.removeprefix("s3://") and storage.exists(address):
             raise FirstpassError(f"images={self.uri!r} is a single object", "give the prefix that holds it")
-        if not found:
-            raise _no_images(self.uri)
+        raise _no_images(self.uri)
 
 
 def _checked_folder(uri: str) -> Path:

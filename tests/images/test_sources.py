@@ -1,0 +1,183 @@
+"""A folder or a prefix becomes a list of images, always in one order; what cannot be listed says what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from firstpass import storage
+from firstpass.errors import FirstpassError
+from firstpass.images import fetch
+from firstpass.images.reference import ImageRef
+from firstpass.images.sources import open_source
+from firstpass.settings import settings
+
+
+def put(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1234")
+
+
+def names(root: Path) -> list[str]:
+    found = [storage.local_path(ref.uri) for ref in open_source(str(root)).list()]
+    return [str(path.relative_to(root.resolve())) for path in found]
+
+
+@pytest.fixture
+def roots(monkeypatch):
+    """Set image_roots."""
+
+    def set_to(*paths: Path) -> None:
+        monkeypatch.setenv("FIRSTPASS_IMAGE_ROOTS", ":".join(map(str, paths)))
+        settings.cache_clear()
+
+    yield set_to
+    settings.cache_clear()
+
+
+def test_images_of_a_folder_and_below_in_order_of_path(tmp_path):
+    put(
+        tmp_path,
+        "b.JPG",
+        "a/2.png",
+        "a/10.Tiff",
+        "a/deep/er/x.webp",
+        "notes.txt",
+        "jpg",
+        "a.jpeg",
+        "é ü.gif",
+        "iphone.HEIC",
+    )
+    assert names(tmp_path) == ["a/10.Tiff", "a/2.png", "a/deep/er/x.webp", "a.jpeg", "b.JPG", "iphone.HEIC", "é ü.gif"]
+
+
+def test_a_reference_tells_size_and_time_of_change(tmp_path):
+    put(tmp_path, "a.jpg")
+    (first,) = open_source(str(tmp_path)).list()
+    assert (first.uri, first.size, first.sha256, first.width) == (f"file://{tmp_path}/a.jpg", 4, None, None)
+    (same,) = open_source(f"file://{tmp_path}").list()
+    assert same == first
+    os.utime(tmp_path / "a.jpg", ns=(0, 1))
+    (changed,) = open_source(str(tmp_path)).list()
+    assert changed.etag != first.etag
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    put(tmp_path, ".a.jpg", "._b.jpg", ".cache/c.jpg", "d.jpg")
+    assert names(tmp_path) == ["d.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"with space.jpg", "写真.jpg".encode(), b"100%?#x.jpg", b"latin1-\xe9.jpg", b"new\nline.jpg"]
+)
+def test_any_name_comes_back_from_its_uri(tmp_path, name):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.write_bytes(b"1234")
+    (ref,) = open_source(str(tmp_path)).list()
+    assert ref.uri.isascii()
+    assert storage.local_path(ref.uri) == path
+    assert fetch.fetch(ref) == b"1234"
+
+
+def test_links_to_files_are_followed_and_dangling_ones_are_listed(tmp_path):
+    put(tmp_path, "store/real.jpg", "images/a.jpg")
+    (tmp_path / "images" / "link.jpg").symlink_to(tmp_path / "store" / "real.jpg")
+    (tmp_path / "images" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "images" / "self.jpg").symlink_to(tmp_path / "images" / "self.jpg")
+    refs = {Path(ref.uri).name: ref for ref in open_source(str(tmp_path / "images")).list()}
+    assert list(refs) == ["a.jpg", "gone.jpg", "link.jpg", "self.jpg"]
+    assert fetch.fetch(refs["link.jpg"]) == b"1234"
+    with pytest.raises(fetch.MissingImage, match="gone"):
+        fetch.fetch(refs["gone.jpg"])
+
+
+def test_loops_of_links_end(tmp_path):
+    put(tmp_path, "images/a/x.jpg", "images/b/y.jpg", "outside/z.jpg")
+    (tmp_path / "images" / "a" / "up").symlink_to(tmp_path / "images")
+    (tmp_path / "images" / "a" / "b").symlink_to(tmp_path / "images" / "b")
+    (tmp_path / "images" / "self").symlink_to(tmp_path / "images" / "self")
+    (tmp_path / "images" / "parent").symlink_to(tmp_path)
+    (tmp_path / "images" / "out").symlink_to(tmp_path / "outside")
+    (tmp_path / "images" / "out2").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside" / "back").symlink_to(tmp_path / "images")
+    (tmp_path / "outside" / "again").symlink_to(tmp_path / "outside")
+    assert names(tmp_path / "images") == ["a/x.jpg", "b/y.jpg", "out/z.jpg"]
+
+
+def test_a_pipe_named_like_an_image_is_left_out(tmp_path):
+    put(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "b.jpg")
+    assert names(tmp_path) == ["a.jpg"]
+
+
+def test_a_folder_that_may_not_be_listed_is_passed_over_aloud(tmp_path, monkeypatch, caplog):
+    put(tmp_path, "a.jpg", "lost+found/b.jpg")
+    scandir = os.scandir
+
+    def denied(path):
+        if Path(path).name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)  # root, who runs the tests in a container, may list everything
+    assert names(tmp_path) == ["a.jpg"]
+    assert "passed over" in caplog.text
+    assert "lost+found: Permission denied" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem", "fix"),
+    [
+        ("{}/nowhere", "there is no such folder", "spelling"),
+        ("{}/empty", "holds no images", r"\.jpg"),
+        ("{}/texts", "holds no images", r"\.jpg"),
+        ("{}/texts/a.txt", "is a file", "give the folder that holds it: .*texts"),
+        ("relative/folder", "not an absolute path", "from / on"),
+        ("~/images", "not an absolute path", "from / on"),
+        ("", "not an absolute path", "from / on"),
+        ("https://example.org/images", "nothing reads https://", "s3://bucket/prefix or cvat:"),
+    ],
+)
+def test_what_cannot_be_listed_says_what_to_do(tmp_path, uri, problem, fix):
+    put(tmp_path, "texts/a.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FirstpassError, match=problem) as error:
+        list(open_source(uri.format(tmp_path)).list())
+    assert uri.format(tmp_path) in error.value.problem
+    assert re.search(fix, error.value.fix)
+
+
+def test_image_roots_confine_what_may_be_read(tmp_path, roots):
+    put(tmp_path, "allowed/a.jpg", "allowed/sub/b.jpg", "allowed-not/c.jpg", "secret/d.jpg", "also/e.jpg")
+    (tmp_path / "allowed" / "link.jpg").symlink_to(tmp_path / "secret" / "d.jpg")
+    (tmp_path / "allowed" / "folder").symlink_to(tmp_path / "secret")
+    (tmp_path / "allowed" / "fine").symlink_to(tmp_path / "also")
+    roots(tmp_path / "allowed", tmp_path / "also")
+    assert names(tmp_path / "allowed") == ["a.jpg", "fine/e.jpg", "sub/b.jpg"]
+    assert names(tmp_path / "allowed" / "sub") == ["b.jpg"]
+    for outside in ("secret", "allowed-not", "allowed/../secret", "allowed/folder", ""):
+        with pytest.raises(FirstpassError, match="outside the allowed folders"):
+            open_source(f"{tmp_path}/{outside}")
+
+
+def test_a_later_room_brings_images_in_by_its_scheme(monkeypatch):
+    class Source:
+        uri = "other:1"
+
+        def list(self):
+            yield ImageRef("other:1#0", 5, "e")
+
+    module = ModuleType("other_source")
+    module.open_source = lambda uri: Source()
+    module.fetch = lambda ref: b"from " + ref.uri.encode()
+    monkeypatch.setitem(sys.modules, "other_source", module)
+    monkeypatch.setitem(fetch.SCHEMES, "other", "other_source")
+    (ref,) = open_source("other:1").list()
+    assert fetch.fetch(ref) == b"from other:1#0"
