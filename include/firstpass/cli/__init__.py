@@ -11,6 +11,10 @@ from firstpass.errors import FirstpassError
 
 # Command → (module in this package, attribute, one line for `firstpass --help`).
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "up": ("stack", "up", "Start the local stack: PostgreSQL and Airflow."),
+    "down": ("stack", "down", "Stop the local stack; its data stays."),
+    "status": ("stack", "status", "Show what runs, the UI's address and its login."),
+    "sql": ("stack", "sql", "Open psql on the annotation warehouse, or run one statement."),
     "infer": ("infer", "infer", "Run one chunk: what a pod or a local task does."),
 }
 

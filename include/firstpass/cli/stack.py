@@ -1,0 +1,108 @@
+"""`firstpass up`, `down`, `status` and `sql`: the local stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from firstpass.errors import FirstpassError
+from firstpass.settings import settings
+from firstpass.stack import control, postgres
+from firstpass.stack.control import Status
+
+_DOWN = 3  # what `systemctl status` exits with for a unit that does not run
+
+
+def say(line: str) -> None:
+    """A line about what is going on, on stderr: stdout is for results."""
+    click.echo(line, err=True)
+
+
+@click.command()
+def up() -> None:
+    """Start the local stack (PostgreSQL and Airflow), or use the one that runs."""
+    _show(control.up(say))
+
+
+@click.command()
+def down() -> None:
+    """Stop the local stack. Its data stays."""
+    ended = control.down(say)
+    click.echo("Stopped." + (f" {ended} left-over processes were ended." if ended else ""))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def status(as_json: bool) -> None:
+    """Show what runs, where the UI is and its login. Exits with 0 when all is up, with 3 otherwise."""
+    found = control.status()
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=1))
+    else:
+        _show(found)
+    sys.exit(0 if found.state == "up" else _DOWN)
+
+
+@click.command()
+@click.argument("statement", required=False)
+@click.option("--dsn", is_flag=True, help="Print the warehouse's DSN instead; with its password, if it has one.")
+def sql(statement: str | None, dsn: bool) -> None:
+    """Open psql on the annotation warehouse, or run STATEMENT there."""
+    target = warehouse()
+    if dsn:
+        click.echo(target)
+        return
+    program = shutil.which("psql") or str(postgres.binary("psql"))
+    arguments = ["-X", "-v", "ON_ERROR_STOP=1", "-c", statement] if statement else []
+    sys.stdout.flush()
+    # By environment and not by argument: the list of processes is public, a DSN's password is not.
+    os.execve(program, [program, *arguments], os.environ | _libpq(target))  # noqa: S606 - no shell
+
+
+def warehouse() -> str:
+    """The warehouse's DSN, its embedded server running if it is that one."""
+    external = settings().warehouse_dsn.get_secret_value()
+    if external:
+        return external
+    control.serve_postgres(say)
+    return postgres.dsn("firstpass")
+
+
+def _libpq(dsn: str) -> dict[str, str]:
+    """A DSN as libpq's environment variables. Raises FirstpassError for what is none."""
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import parse_dsn
+
+    names = {"dbname": "PGDATABASE", "application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT"}
+    try:
+        return {names.get(key, "PG" + key.upper()): str(value) for key, value in parse_dsn(dsn).items()}
+    except ProgrammingError as error:
+        raise FirstpassError(f"FIRSTPASS_WAREHOUSE_DSN is not a DSN: {error}", "write it as postgresql://…") from error
+
+
+def _show(found: Status) -> None:
+    table = Table(box=None, header_style="bold", padding=(0, 3, 0, 0))
+    for heading in ("process", "state", "pid", "up"):
+        table.add_column(heading)
+    for process in found.processes:
+        table.add_row(
+            process.name,
+            process.state.lower(),
+            str(process.pid or "–"),
+            f"{process.seconds_up // 60} min" if process.seconds_up >= 60 else f"{process.seconds_up} s",
+        )
+    console = Console(highlight=False)
+    if found.processes:
+        console.print(table)
+        console.print(f"\nAirflow  {found.url}   user {found.user}   password {found.password}", soft_wrap=True)
+    elif found.leftovers:
+        console.print(f"Nothing supervises the {found.leftovers} processes that are left: `firstpass up` mends it.")
+    else:
+        console.print("The stack is down: `firstpass up` starts it.")

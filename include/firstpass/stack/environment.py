@@ -1,0 +1,90 @@
+"""The environment that the stack's processes get: the caller's, what .env adds, and what Airflow needs to be told.
+
+supervisord hands its own environment on to every process that it starts, so no secret is written into its
+configuration. airflow.cfg keeps what holds in production too; what is true of one machine only stands here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+from dotenv import dotenv_values
+
+from firstpass.settings import settings
+from firstpass.stack import postgres
+from firstpass.stack.layout import Layout
+from firstpass.stack.leftovers import MARKER
+from firstpass.stack.secrets import Secrets, passwords_file
+
+# Defaults for one machine with few cores; a variable of the same name, in the environment or in .env, wins.
+_TUNING = {
+    "AIRFLOW__API__WORKERS": "1",
+    "AIRFLOW__CORE__PARALLELISM": "6",
+    # getfqdn asks the DNS, and a machine without one waits for its timeout at every start of a task.
+    "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+    "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    # A task follows the one before it within a quarter of a second.
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+    # What a killed scheduler or task leaves behind is noticed within half a minute instead of five.
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    # One bundle, a local folder, three files: a changed DAG file is seen within seconds.
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+}
+
+
+def ui_url() -> str:
+    """Where Airflow's UI and API are."""
+    return f"http://127.0.0.1:{settings().port}"
+
+
+def with_dotenv(where: Layout) -> dict[str, str]:
+    """This process's environment, completed from .env; a variable that is set in both keeps the environment's value."""
+    written = {key: value for key, value in dotenv_values(where.home / ".env").items() if value is not None}
+    return written | dict(os.environ)
+
+
+def stack_environment(where: Layout, secrets: Secrets) -> dict[str, str]:
+    """Everything that the stack's processes get."""
+    chosen = with_dotenv(where)
+    url = ui_url()
+    local = "127.0.0.1,localhost"
+    database = postgres.dsn("airflow", where).removeprefix("postgresql")
+    fixed = {
+        MARKER: where.instance,
+        "FIRSTPASS_HOME": str(where.home),
+        "AIRFLOW_HOME": str(where.home),
+        "AIRFLOW_CONFIG": str(where.home / "airflow.cfg"),
+        "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",  # `up` has seen to them; four processes need not ask again
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2{database}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg{database}",
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(where)),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(settings().port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        # A proxy for the outside world must not get what tasks say to the API server on this machine.
+        "NO_PROXY": ",".join(filter(None, [chosen.get("NO_PROXY"), local])),
+        "no_proxy": ",".join(filter(None, [chosen.get("no_proxy"), local])),
+        "PYTHONUNBUFFERED": "1",
+        "SPT_NOENV": "1",  # setproctitle leaves /proc/PID/environ alone: leftovers are found by MARKER
+    }
+    return _TUNING | chosen | fixed
+
+
+def fingerprint(environment: dict[str, str], config: str) -> str:
+    """A hash over what a running stack cannot take up without a restart: settings, Airflow's variables, credentials."""
+    relevant = sorted(
+        (key, value) for key, value in environment.items() if re.match(r"AIRFLOW|AWS_|KUBECONFIG|SSL_|REQUESTS_CA", key)
+    )
+    secret = settings().warehouse_dsn.get_secret_value()
+    everything = repr((relevant, settings().model_dump(mode="json"), secret, config))
+    return hashlib.sha256(everything.encode(errors="surrogateescape")).hexdigest()

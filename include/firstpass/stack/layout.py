@@ -1,0 +1,136 @@
+"""Where the local stack keeps things, and the lock that lets only one command at a time change it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstpass.errors import FirstpassError
+from firstpass.settings import home
+
+# sun_path holds 107 bytes; supervisord binds a longer, temporary name beside its socket's own first.
+_LONGEST_SOCKET_FOLDER = 107 - len("/supervisor.sock.4194304")
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders and files of one stack.
+
+    home: the project's folder. instance: eight random hex digits, made at the first start and kept in var/, so that a
+    new clone at the path of an old one never meets the old one's data. as_root: PostgreSQL refuses to run as root, so
+    under root it gets a user of its own and a folder outside of home, whose parents may be closed to that user.
+    """
+
+    home: Path
+    instance: str
+    as_root: bool
+
+    @property
+    def var(self) -> Path:
+        """What the stack generates; ignored by git."""
+        return self.home / "var"
+
+    @property
+    def logs(self) -> Path:
+        """One rotated log a process. Task logs lie elsewhere: in logs/, where Airflow puts them."""
+        return self.var / "log"
+
+    @property
+    def runtime(self) -> Path:
+        """Sockets: var/run, or a private folder in /tmp where that path is too long or too odd for a socket."""
+        folder = self.var / "run"
+        fits = len(os.fsencode(folder)) <= _LONGEST_SOCKET_FOLDER and _PLAIN.fullmatch(str(folder))
+        return folder if fits else Path("/tmp") / f"firstpass-{self.instance}"  # noqa: S108 - unguessable and checked
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's own folder: var/postgres, as root /var/lib/firstpass/INSTANCE."""
+        return Path("/var/lib/firstpass") / self.instance if self.as_root else self.var / "postgres"
+
+    @property
+    def postgres_socket(self) -> Path:
+        """The folder of PostgreSQL's socket."""
+        return self.postgres / "run" if self.as_root else self.runtime
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Where supervisord listens for commands."""
+        return self.runtime / "supervisor.sock"
+
+    @property
+    def supervisor_config(self) -> Path:
+        """supervisord's generated configuration."""
+        return self.var / "supervisord.conf"
+
+    @property
+    def started_with(self) -> Path:
+        """The fingerprint of the settings that the running stack was started with."""
+        return self.var / "started-with"
+
+    def prepare(self) -> None:
+        """Make the folders, closed to other users. Raises FirstpassError where that is not possible."""
+        try:
+            for folder in (self.logs, self.runtime):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if folder.stat().st_uid != os.geteuid():
+                    raise PermissionError(1, "belongs to somebody else", str(folder))
+                folder.chmod(0o700)
+        except OSError as error:
+            raise _unwritable(self.home, error) from error
+
+
+def layout() -> Layout:
+    """This project's layout. Raises FirstpassError when the stack was never started here."""
+    try:
+        instance = (home() / "var" / "instance").read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise FirstpassError("the local stack was never started here", "start it with `firstpass up`") from error
+    return Layout(home().resolve(), instance, as_root=os.geteuid() == 0)
+
+
+def make_layout() -> Layout:
+    """This project's layout, its instance id drawn and its folders made if need be. Call it under `lock`."""
+    marker = home() / "var" / "instance"
+    if not marker.exists():
+        try:
+            marker.write_text(secrets.token_hex(4) + "\n", encoding="ascii")
+        except OSError as error:
+            raise _unwritable(home(), error) from error
+    made = layout()
+    made.prepare()
+    return made
+
+
+@contextmanager
+def lock(say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the right to start or stop the stack; another command that holds it is waited for.
+
+    The kernel gives the lock back when its holder dies, however it dies.
+    """
+    path = home() / "var" / "stack.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise _unwritable(home(), error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another firstpass command that starts or stops the stack")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _unwritable(folder: Path, error: OSError) -> FirstpassError:
+    return FirstpassError(
+        f"cannot keep the stack's state in {folder / 'var'}: {error.filename}: {error.strerror}",
+        "make the project's folder writable, or name another one in FIRSTPASS_HOME",
+    )

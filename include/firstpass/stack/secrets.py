@@ -1,0 +1,73 @@
+"""The local stack's secrets: drawn once at the first start, kept in var/ readable by their owner alone.
+
+Nothing here is for production, which gives Airflow its secrets by environment. To rotate them, stop the stack, remove
+var/secrets.json and start it; connections and variables that were saved in Airflow's UI must then be entered again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from firstpass.errors import FirstpassError
+from firstpass.stack.layout import Layout
+
+ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What Airflow's processes must share, and the password of the UI's one user. Its repr shows none of it."""
+
+    fernet_key: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    api_secret_key: str = field(repr=False)
+    admin_password: str = field(repr=False)
+
+
+def passwords_file(where: Layout) -> Path:
+    """The file that Airflow's SimpleAuthManager reads its users' passwords from."""
+    return where.var / "passwords.json"
+
+
+def make_secrets(where: Layout) -> Secrets:
+    """The stack's secrets, drawn if there are none yet; the passwords file is brought in line with them."""
+    if not _file(where).exists():
+        drawn = Secrets(
+            fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            jwt_secret=secrets.token_urlsafe(48),
+            api_secret_key=secrets.token_urlsafe(48),
+            admin_password=secrets.token_urlsafe(9),
+        )
+        _write_private(_file(where), asdict(drawn))
+    kept = load_secrets(where)
+    _write_private(passwords_file(where), {ADMIN: kept.admin_password})
+    return kept
+
+
+def load_secrets(where: Layout) -> Secrets:
+    """The secrets of a stack that was started before. Raises FirstpassError when their file is missing or damaged."""
+    try:
+        return Secrets(**json.loads(_file(where).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise FirstpassError(
+            f"{_file(where)} is missing or damaged ({type(error).__name__})",
+            "run `firstpass down`, remove the file and run `firstpass up`: new secrets are drawn, the data stays",
+        ) from error
+
+
+def _file(where: Layout) -> Path:
+    return where.var / "secrets.json"
+
+
+def _write_private(path: Path, content: dict[str, str]) -> None:
+    """Write whole or not at all, mode 0600 from the first byte on (which is what mkstemp gives)."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    Path(temporary).replace(path)
