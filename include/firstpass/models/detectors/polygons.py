@@ -1,0 +1,170 @@
+"""Masks to the polygons that people edit in CVAT.
+
+A pixel (column x, row y) is the square from (x, y) to (x + 1, y + 1), as in CVAT. A contour runs along the left and
+upper edges of a part's outermost pixels and ends `_REACH` into those on the right and below, just short of their
+centres. So a polygon has an area even for a single pixel, and the usual ways of filling one mark the mask's own pixels
+and no others, whether they round its points (cv2.fillPoly), cut off the fraction (PIL) or test whole coordinates
+(skimage.draw). Written with two decimals, as CVAT's XML does, the far edges lie on the centres, and COCO's tools count
+those as inside.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from firstpass.models.detectors.base import Polygon
+
+_REACH = 0.499  # of a pixel
+_ROUGHEST = 8.0  # pixels; beyond it a polygon loses its shape long before it loses area
+_FINEST = 0.3  # pixels; a polygon simplified by less has as many points as the outline itself
+_DISAGREEMENT = 0.08  # pixels of a slanted edge's width about which ways of filling disagree
+
+
+def mask_to_polygons(
+    mask: NDArray[np.bool_ | np.uint8],
+    offset: tuple[int, int] = (0, 0),
+    image_size: tuple[int, int] | None = None,
+    min_iou: float = 0.98,
+    largest_only: bool = False,
+) -> tuple[Polygon, ...]:
+    """The outer contours of a mask, the largest part first, each simplified as far as `min_iou` allows.
+
+    mask: [height, width], true or non-zero inside; best the region of the detection's box alone, which is much cheaper
+    than the whole frame.
+    offset: x, y of the mask's upper left pixel in the image.
+    image_size: width, height of the image in pixels; what lies outside of it is cut off before anything else.
+    min_iou: what each polygon, filled, must have in common with its part, 0..1; 1 keeps every step of the outline.
+    largest_only: only the part with the largest area.
+
+    Pixels that share an edge are one part; pixels that touch at a corner alone are two. Every polygon has an area and
+    ≥ 3 points, does not repeat the first one at the end and does not cross itself. A mask without pixels gives ().
+
+    Holes are filled, with all that lies inside of them: a CVAT polygon cannot have any. `min_iou` is therefore held
+    against the parts with their holes filled. A hole is enclosed on all sides, corners included.
+
+    Raises ValueError for a mask that is not two-dimensional.
+    """
+    if mask.ndim != 2:
+        raise ValueError(f"a mask has two dimensions, this one has the shape {mask.shape}")
+    region, (left, top) = _occupied(mask, offset, image_size)
+    if not region.size:
+        return ()
+    outlines, _ = cv2.findContours(_doubled(region), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    parts = sorted((_with_area(np.asarray(o[:, 0], np.int32)) for o in outlines), key=cv2.contourArea, reverse=True)
+    wanted = parts[:1] if largest_only else parts
+    return tuple(_to_pixels(_simplified(part, min_iou), left, top) for part in wanted)
+
+
+def _occupied(
+    mask: NDArray[np.bool_ | np.uint8], offset: tuple[int, int], image_size: tuple[int, int] | None
+) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+    """The smallest region with all that the mask has inside the image, and where its upper left pixel is there."""
+    left, top = offset
+    if image_size is not None:
+        width, height = image_size
+        mask = mask[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
+        left, top = max(0, left), max(0, top)
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return np.empty((0, 0), np.bool_), (left, top)
+    mask = mask[rows[0] : rows[-1] + 1]
+    columns = np.flatnonzero(mask.any(axis=0))
+    return mask[:, columns[0] : columns[-1] + 1] != 0, (left + int(columns[0]), top + int(rows[0]))
+
+
+def _doubled(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The mask with two samples a pixel, whose outlines have a width even where the mask is one pixel thin.
+
+    Padded by one pixel, so that what touches the border is closed there too. Where two pixels touch at a corner alone,
+    the upper one loses its sample at that corner: OpenCV joins across corners, and the joint would be a crossing.
+    """
+    padded = cv2.copyMakeBorder(mask.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    samples = np.asarray(cv2.resize(padded, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST), np.uint8)
+    upper_left, upper_right, lower_left, lower_right = mask[:-1, :-1], mask[:-1, 1:], mask[1:, :-1], mask[1:, 1:]
+    corner = (upper_left == lower_right) & (upper_right == lower_left) & (upper_left != upper_right)
+    if corner.any():
+        samples[3:-4:2, 3:-4:2][corner & upper_left] = 0
+        samples[3:-4:2, 4:-3:2][corner & upper_right] = 0
+    return samples
+
+
+def _with_area(outline: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The outline; that of a pixel which lost two samples at its corners is a line, and gets them back."""
+    if len(outline) > 2:
+        return outline
+    left, top = outline.min(axis=0) // 2 * 2
+    return np.array([[left, top], [left, top + 1], [left + 1, top + 1], [left + 1, top]], np.int32)
+
+
+def _simplified(outline: NDArray[np.int32], min_iou: float) -> NDArray[np.int32]:
+    """The outline with as few points as `min_iou` allows."""
+    area, length = cv2.contourArea(outline), cv2.arcLength(outline, True)
+    target = min_iou + (1 - min_iou) / 8 + 2 * _DISAGREEMENT * length / area
+    # An edge that strays by up to t along its whole length costs t·length/3 of the area; start well above that.
+    tolerance = min(max(9 * (1 - target) * area / length, 2.0), 2 * _ROUGHEST)
+    if target >= 1:
+        return outline
+    part = _Part(outline)
+    while tolerance >= 2 * _FINEST:
+        points = np.asarray(cv2.approxPolyDP(outline, tolerance, True)[:, 0], np.int32)
+        if len(points) >= 3 and part.agrees(points, target) and not _crosses(points):
+            return points
+        tolerance *= 0.7
+    return outline
+
+
+class _Part:
+    """One part of a mask, to hold simplified outlines against, as the two opposite ways of filling see them."""
+
+    def __init__(self, outline: NDArray[np.int32]) -> None:
+        self._origin = outline.min(axis=0) // 2 * 2
+        width, height = (outline.max(axis=0) - self._origin) // 2 + 1
+        self._shape = (int(height), int(width))
+        self._touched, self._centred = self._touched_by(outline), self._centred_in(outline)
+
+    def agrees(self, outline: NDArray[np.int32], iou: float) -> bool:
+        """Whether both fills of the outline have at least this intersection over union with those of the part."""
+        return (
+            _iou(self._touched, self._touched_by(outline)) >= iou
+            and _iou(self._centred, self._centred_in(outline)) >= iou
+        )
+
+    def _touched_by(self, outline: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """The pixels inside, and all those on the edges when the points are rounded to pixels."""
+        pixels = np.zeros(self._shape, np.uint8)
+        cv2.fillPoly(pixels, [(outline - self._origin) // 2], 1)
+        return pixels
+
+    def _centred_in(self, outline: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """The pixels whose centres are inside."""
+        samples = np.zeros((2 * self._shape[0], 2 * self._shape[1]), np.uint8)
+        cv2.fillPoly(samples, [outline - self._origin], 1)
+        return np.ascontiguousarray(samples[1::2, 1::2])
+
+
+def _iou(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    both, differ = cv2.countNonZero(one) + cv2.countNonZero(other), cv2.norm(one, other, cv2.NORM_L1)
+    return float((both - differ) / (both + differ))
+
+
+def _crosses(points: NDArray[np.int32]) -> bool:
+    """Whether two edges of a polygon cross, or touch where they are not neighbours."""
+    start, end = points.astype(np.int64), np.roll(points, -1, axis=0).astype(np.int64)
+    first, second = np.triu_indices(len(points), 2)
+    apart = (first > 0) | (second < len(points) - 1)  # the last edge and the first are neighbours too
+    a, b, c, d = start[first[apart]], end[first[apart]], start[second[apart]], end[second[apart]]
+    return bool(np.any((_turn(a, b, c) * _turn(a, b, d) <= 0) & (_turn(c, d, a) * _turn(c, d, b) <= 0)))
+
+
+def _turn(a: NDArray[np.int64], b: NDArray[np.int64], c: NDArray[np.int64]) -> NDArray[np.int64]:
+    """On which side of the line from a to b each c lies: -1, 0 or 1."""
+    ab, ac = b - a, c - a
+    return np.asarray(np.sign(ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]))
+
+
+def _to_pixels(outline: NDArray[np.int32], left: int, top: int) -> Polygon:
+    """Samples of the padded region → pixels of the image."""
+    samples = outline - 2
+    return np.asarray(samples // 2 + (left, top) + samples % 2 * _REACH, np.float32)
