@@ -40,6 +40,14 @@ class Settings(BaseSettings):
         default_factory=lambda: str(home() / "include" / "models"),
         description="The model store: a folder or an s3:// prefix.",
     )
+    model_sources: str = Field(
+        default_factory=lambda: str(home() / "models.yaml"),
+        description="The file that lists which models are synced from where.",
+    )
+    cache: str = Field(
+        default_factory=lambda: str(home() / "var" / "cache"),
+        description="Folder for local copies of models whose store is s3://.",
+    )
     warehouse_dsn: SecretStr = Field(
         SecretStr(""), description="PostgreSQL (15 or newer) for the annotations; the embedded server when empty."
     )
@@ -72,6 +80,7 @@ class Settings(BaseSettings):
         0.9, gt=0, le=1, description="Warn about boxes of one class whose intersection over union exceeds this."
     )
     check_side: int = Field(32, ge=1, description="Warn about images less wide or high than this, in pixels.")
+    report_pictures: int = Field(240, ge=0, le=2000, description="At most this many pictures in a report.")
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,227 @@
+"""Admission: what a model must pass before a night may use it.
+
+The files as they will be stored are judged, not the ones they were copied from: what is admitted is what runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from firstpass import storage
+from firstpass.errors import FirstpassError
+from firstpass.models import artifacts, classes_csv, detectors, label_maps, options, store
+from firstpass.models.artifacts import Artifact
+from firstpass.models.classes import ClassTable
+from firstpass.models.version import Kind, ModelFile, ModelVersion
+from firstpass.settings import settings
+
+log = logging.getLogger("firstpass")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What admission found. `reasons` refuse the model, a sentence each; `warnings` are worth a look, no more.
+
+    class_count: what the network's shapes say, background left out; None when they do not tell.
+    """
+
+    kind: Kind
+    files: tuple[ModelFile, ...]
+    classes: ClassTable
+    class_count: int | None
+    threshold: float
+    options: dict[str, Any] | None
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def admitted(self) -> bool:
+        """Whether a night may use it."""
+        return not self.reasons
+
+    @property
+    def version(self) -> str:
+        """The content hash that the files have as a version."""
+        return content_hash(self.files)
+
+
+def inspect(folder: Path, docs: Path | None = None) -> Verdict:
+    """Everything that admission checks, over a folder of artifacts; the store is not touched.
+
+    docs: where the Data Docs of the class table go; nowhere when None.
+    Raises FirstpassError for a folder that holds no model, more than one, or half of one; any other fault is a reason.
+    """
+    artifact = artifacts.find(folder)
+    with tempfile.TemporaryDirectory(prefix="firstpass-check-") as scratch:
+        staged = Path(scratch, "model")
+        stage(folder, artifact, staged)
+        return _judge(staged, artifact.kind, docs or Path(scratch, "docs"))
+
+
+def admit(
+    name: str, folder: Path, source: str, overrides: Mapping[str, Any] | None = None, again: bool = False
+) -> ModelVersion:
+    """Judge the artifacts in `folder` and keep the outcome in the store, whole or not at all; `folder` stays as it is.
+
+    overrides: settings that win over model.yaml's; they become part of the version. A version that was decided on
+    before is returned as it is, unless `again` asks for another judgement of a refused one.
+    Raises FirstpassError as `inspect` does, and for a name that cannot be one; then the store is unchanged. A model
+    that fails any other check is stored as refused, with its reasons, and nothing is raised.
+    """
+    artifact = artifacts.find(folder)
+    with store.lock(f"admit-{store.check_name(name)}"), store.staging() as scratch:
+        staged = scratch / "model"
+        stage(folder, artifact, staged)
+        _override(staged, artifact.kind, overrides or {})
+        known = {v.version: v for v in store.versions(name)}
+        version = content_hash(store.fingerprint(staged))
+        if version in known and (known[version].admitted or not again):
+            return known[version]
+        return _decide(name, source, staged, artifact.kind, list(known.values()))
+
+
+def stage(folder: Path, artifact: Artifact, staged: Path) -> None:
+    """Copy what inference needs of `folder` to `staged`, under the store's own names. Symbolic links become files."""
+    for name, found in artifact.files.items():
+        target = staged / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / found, target)
+
+
+def content_hash(files: tuple[ModelFile, ...]) -> str:
+    """12 hexadecimal digits over everything that the verdict and the detections depend on; notices do not count."""
+    lines = [f"{file.sha256} {file.path}\n" for file in files if file.path not in artifacts.NOTICES]
+    return sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
+
+
+def docs_uri(name: str, version: str) -> str:
+    """Where the Data Docs of a version's class table are kept: index.html and what belongs to it."""
+    return storage.join(settings().storage, "models", name, version, "data_docs")
+
+
+def _decide(name: str, source: str, staged: Path, kind: Kind, known: list[ModelVersion]) -> ModelVersion:
+    with tempfile.TemporaryDirectory(prefix="firstpass-docs-") as scratch:
+        verdict = _judge(staged, kind, Path(scratch))
+        _keep_docs(Path(scratch), docs_uri(name, verdict.version))
+    version = ModelVersion(
+        name=name,
+        version=verdict.version,
+        kind=kind,
+        files=verdict.files,
+        classes=verdict.classes,
+        source=source,
+        decided_at=_now_after(known),
+        admitted=verdict.admitted,
+        threshold=verdict.threshold,
+        reasons=verdict.reasons,
+        options=verdict.options,
+    )
+    for warning in verdict.warnings:
+        log.warning("%s: %s", version.ref, warning)
+    if not version.admitted:
+        _drop_weights(staged)
+    version = store.put(staged, version)
+    outcome = "admitted" if version.admitted else f"REFUSED: {'; '.join(version.reasons)}"
+    log.info("%s from %s: %s", version.ref, source, outcome)
+    return version
+
+
+def _judge(staged: Path, kind: Kind, docs: Path) -> Verdict:
+    """Each check gives its reasons; the network runs only when everything before it is in order."""
+    from firstpass.models.class_checks import check_classes
+
+    reasons: list[str] = []
+    warnings: list[str] = []
+    settings_ = _tried(reasons, lambda: _options(staged, kind))
+    inspection = _tried(reasons, lambda: detectors.inspect(kind, staged))
+    rows = _tried(reasons, lambda: classes_csv.parse((staged / artifacts.CLASSES).read_bytes(), kind))
+    maps = _tried(reasons, lambda: _label_maps(staged))
+    class_count = inspection.class_count if inspection else None
+    classes = ClassTable(())
+    if rows is not None:
+        findings = check_classes(rows, class_count, maps or {}, docs)
+        reasons += findings.critical
+        warnings += findings.warnings
+        classes = classes_csv.class_table(rows)
+    verdict = Verdict(
+        kind=kind,
+        files=store.fingerprint(staged),
+        classes=classes,
+        class_count=class_count,
+        threshold=options.threshold(settings_ or {}, kind),
+        options=settings_ or None,
+        reasons=tuple(reasons),
+        warnings=tuple(warnings),
+    )
+    return replace(verdict, reasons=_probe(verdict, staged)) if verdict.admitted else verdict
+
+
+def _probe(verdict: Verdict, staged: Path) -> tuple[str, ...]:
+    from firstpass.models.probe import probe
+
+    candidate = ModelVersion(
+        name="candidate",
+        version=verdict.version,
+        kind=verdict.kind,
+        files=verdict.files,
+        classes=verdict.classes,
+        source="",
+        decided_at="",
+        admitted=False,
+        threshold=verdict.threshold,
+        options=verdict.options,
+    )
+    return tuple(probe(candidate, staged))
+
+
+def _tried(reasons: list[str], check: Any) -> Any:
+    """What `check` returns, or None and its error among the reasons."""
+    try:
+        return check()
+    except FirstpassError as error:
+        reasons.append(f"{error.problem}; {error.fix}")
+        return None
+
+
+def _options(staged: Path, kind: Kind) -> dict[str, Any]:
+    path = staged / artifacts.OPTIONS
+    return options.parse(path.read_bytes(), kind) if path.is_file() else {}
+
+
+def _label_maps(staged: Path) -> dict[str, dict[int, str]]:
+    present = [name for name in artifacts.LABEL_MAPS if (staged / name).is_file()]
+    return {name: label_maps.parse((staged / name).read_bytes(), name) for name in present}
+
+
+def _override(staged: Path, kind: Kind, overrides: Mapping[str, Any]) -> None:
+    if overrides:
+        merged = _options(staged, kind) | options.check(dict(overrides), kind, "the source's options")
+        (staged / artifacts.OPTIONS).write_bytes(options.dump(merged))
+
+
+def _drop_weights(staged: Path) -> None:
+    """Of a refused version the small files are kept, to look at: nothing will ever run its weights."""
+    for path in [p for p in staged.rglob("*") if p.is_file() and p.stat().st_size > artifacts.MAX_TEXT_BYTES]:
+        path.unlink()
+
+
+def _now_after(known: list[ModelVersion]) -> str:
+    """Now, but never before an earlier decision: a clock that was set back must not keep an old version serving."""
+    now = datetime.now(UTC)
+    for version in known:
+        decided = datetime.fromisoformat(version.decided_at)
+        now = max(now, decided + timedelta(milliseconds=1))
+    return now.isoformat(timespec="milliseconds")
+
+
+def _keep_docs(folder: Path, uri: str) -> None:
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        storage.write(storage.join(uri, path.relative_to(folder).as_posix()), path.read_bytes())

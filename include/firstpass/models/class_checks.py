@@ -1,0 +1,184 @@
+"""The class table held against itself, the network's shapes and the label maps: a Great Expectations validation.
+
+Each expectation carries its severity and a sentence for people; what fails becomes a sentence that names file, row and
+value. Critical failures refuse a model, warnings are only shown.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from firstpass.models.artifacts import CLASSES
+from firstpass.models.classes_csv import ClassRow
+
+_SITE = "admission"
+_MAX_NAMED = 5  # rows that a sentence names one by one
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFindings:
+    """What is wrong (refuses the model) and what is odd (does not), a sentence each."""
+
+    critical: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_classes(
+    rows: list[ClassRow],
+    class_count: int | None,
+    label_maps: dict[str, dict[int, str]],
+    docs: Path,
+) -> ClassFindings:
+    """Validate the class table; its Data Docs are left in the folder `docs`, index.html first.
+
+    class_count: what the network emits, background left out; None when its shapes do not tell, then the count is not
+    checked. label_maps: file name → its class id → name. Takes seconds: Great Expectations is imported here.
+    """
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs hundreds of lines when imported
+    import great_expectations as gx
+    from great_expectations.checkpoint import UpdateDataDocsAction
+    from great_expectations.core.run_identifier import RunIdentifier
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    context.add_data_docs_site(_SITE, _site(docs))
+    source = context.data_sources.add_pandas("model")
+    findings = ClassFindings()
+    for name, frame, expectations in _validations(rows, class_count, label_maps):
+        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all rows")
+        suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+        definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+        checkpoint = gx.Checkpoint(
+            name=name,
+            validation_definitions=[definition],
+            actions=[UpdateDataDocsAction(name="docs", site_names=[_SITE])],
+            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["where", "id"]},
+        )
+        outcome = context.checkpoints.add(checkpoint).run(
+            batch_parameters={"dataframe": frame}, run_id=RunIdentifier(run_name=name, run_time=datetime.now(UTC))
+        )
+        for result in next(iter(outcome.run_results.values())).results:
+            if not result.success:
+                severe = result.expectation_config.severity == "critical"
+                (findings.critical if severe else findings.warnings).extend(_sentences(result))
+    return findings
+
+
+def _validations(
+    rows: list[ClassRow], class_count: int | None, label_maps: dict[str, dict[int, str]]
+) -> Iterator[tuple[str, Any, list[Any]]]:
+    """Name, rows and expectations of each validation: the table by itself, then beside each label map."""
+    import pandas as pd
+    from great_expectations import expectations as gxe
+
+    table = pd.DataFrame(
+        [(_where(row), row.id, row.name, fold(row.name)) for row in rows], columns=["where", "id", "name", "folded"]
+    )
+    expectations = [
+        gxe.ExpectColumnValueLengthsToBeBetween(
+            column="name",
+            min_value=1,
+            max_value=200,
+            **_says("a name has 1 to 200 characters", "the name {value} is empty or too long"),
+        ),
+        gxe.ExpectColumnValuesToMatchRegex(
+            column="name",
+            regex=r"^[^\x00-\x1f\x7f]*\Z",
+            **_says("a name is one line of text", "the name {value} holds a control character"),
+        ),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="name", **_says("a name is there once", "the name {value} is there twice")
+        ),
+        gxe.ExpectColumnValuesToBeUnique(column="id", **_says("an id is there once", "the id {value} is there twice")),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="folded",
+            severity="warning",
+            **_says(
+                "names differ in more than case, spaces, underscores and hyphens",
+                "{value}, but for case, spaces, underscores and hyphens, is there twice",
+            ),
+        ),
+    ]
+    if class_count is not None:
+        expectations.insert(
+            0,
+            gxe.ExpectTableRowCountToEqual(
+                value=class_count,
+                **_says(
+                    "there is a row for each class of the network",
+                    f"{CLASSES} has {{observed}} rows, but the network emits {class_count} classes (no background)",
+                ),
+            ),
+        )
+    yield CLASSES, table, expectations
+    for file, names in label_maps.items():
+        beside = {row.id: row for row in rows}
+        frame = pd.DataFrame(
+            [
+                (_where(beside.get(i)), i, beside[i].name if i in beside else "", names.get(i, ""))
+                for i in sorted({*beside, *names})
+            ],
+            columns=["where", "id", CLASSES, file],
+        )
+        yield (
+            file,
+            frame,
+            [
+                gxe.ExpectColumnPairValuesToBeEqual(
+                    column_A=CLASSES,
+                    column_B=file,
+                    **_says(
+                        f"{CLASSES} and {file} give an id the same name",
+                        f"id {{id}} is {{{CLASSES}}} here, but {{{file}}} in {file}",
+                    ),
+                )
+            ],
+        )
+
+
+def fold(name: str) -> str:
+    """A name without what people write differently: case, spaces, underscores, hyphens."""
+    return re.sub(r"[\s_-]+", " ", name).casefold()
+
+
+def _where(row: ClassRow | None) -> str:
+    return f"{CLASSES} row {row.row}" if row else f"{CLASSES} (no row)"
+
+
+def _says(sentence: str, failure: str) -> dict[str, Any]:
+    return {"notes": sentence, "meta": {"failure": failure}}
+
+
+def _sentences(result: Any) -> Iterator[str]:
+    failure: str = result.expectation_config.meta["failure"]
+    places = result.result.get("unexpected_index_list")
+    if places is None:
+        yield _fill(failure, {"observed": result.result.get("observed_value")})
+        return
+    for place in places[:_MAX_NAMED]:
+        values = {key: repr(value if isinstance(value, str) else int(value)) for key, value in place.items()}
+        checked = [value for key, value in values.items() if key not in {"where", "id"}] or [values["id"]]
+        yield f"{place['where']}: " + _fill(failure, {**values, "value": checked[0]})
+    if len(places) > _MAX_NAMED:
+        yield f"{CLASSES}: the same in {len(places) - _MAX_NAMED} more rows"
+
+
+def _fill(template: str, values: dict[str, Any]) -> str:
+    """str.format would take the dot in {classes.csv} for an attribute."""
+    for key, value in values.items():
+        template = template.replace(f"{{{key}}}", str(value))
+    return template
+
+
+def _site(folder: Path) -> dict[str, Any]:
+    return {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
+    }

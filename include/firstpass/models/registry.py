@@ -1,0 +1,144 @@
+"""Which version of a model a run uses, and its files on this machine.
+
+The store's own functions (`versions`, `load_version`, `version_uri`) are here too: other rooms need this module only.
+"""
+
+from __future__ import annotations
+
+import logging
+from hashlib import sha256
+from pathlib import Path
+
+from firstpass import storage
+from firstpass.errors import FirstpassError
+from firstpass.models import artifacts, classes_csv, store
+from firstpass.models.store import load_version, version_uri, versions
+from firstpass.models.version import ModelVersion
+from firstpass.settings import settings
+
+__all__ = ["drop_ins", "load_version", "local_folder", "resolve", "verify", "version_uri", "versions"]
+
+log = logging.getLogger("firstpass")
+
+_LIST = "`firstpass models list` shows all there is"
+
+
+def resolve(ref: str) -> ModelVersion:
+    """The version that `name` (the newest admitted) or `name@version` (that one; 4 digits suffice) means.
+
+    Artifacts that lie in the model's folder and were not looked at yet are admitted first: that takes seconds, once.
+    Raises FirstpassError, listing what there is, for an unknown model or version; with the reasons for a refused one.
+    """
+    name, _, wanted = ref.partition("@")
+    faults = _admit_drop_ins(store.check_name(name))
+    found = versions(name)
+    if not found:
+        raise _nothing(name, faults)
+    chosen = _pinned(found, wanted) if wanted else next((v for v in found if v.admitted), found[0])
+    if not chosen.admitted:
+        raise FirstpassError(
+            f"{chosen.ref} was refused: {'; '.join(chosen.reasons)}", "correct its files and sync it again"
+        )
+    for fault in faults:
+        log.warning("%s goes on with %s: %s", name, chosen.ref, fault)
+    return chosen
+
+
+def drop_ins(name: str) -> list[Path]:
+    """Folders with artifacts that a person put into the model's folder and that changed since they were last admitted.
+
+    Looked for in <store>/<name>/, <store>/<name>/<anything>/ and output/model/ below either. A store on s3:// has none.
+    """
+    if storage.is_s3(settings().models):
+        return []
+    home = storage.local_path(store.model_uri(name))
+    known = store.remembered(name)
+    found = [
+        home,
+        *(folder for pattern in ("*/", "output/model/", "*/output/model/") for folder in sorted(home.glob(pattern))),
+    ]
+    return [
+        folder
+        for folder in found
+        if not folder.name.startswith(".")
+        and not (folder / store.RECORD).exists()
+        and not (folder != home and folder.name in {"saved_model", "variables", "assets"})
+        and artifacts.holds_weights(artifacts.names_in(folder))
+        and known.get(str(folder), {}).get("etag") != _etag(folder)
+    ]
+
+
+def local_folder(uri: str) -> Path:
+    """The files of the version whose folder is `uri`, on this machine: the folder itself, or a verified copy of it.
+
+    A copy from s3:// is kept in the cache and held against its hashes each time. Raises FirstpassError when the version
+    is gone or does not match its record.
+    """
+    if not storage.is_s3(uri):
+        return storage.local_path(uri)
+    from firstpass.models.cache import fetch
+
+    return fetch(uri)
+
+
+def verify(version: ModelVersion, folder: Path) -> None:
+    """Hold the files in `folder` against the version's record: sizes, sha256, and the class table read afresh.
+
+    Raises FirstpassError naming the first file that differs. Does not run the network.
+    """
+    fix = "sync the model again; a version is never edited, put changed files into a folder of their own"
+    for file in version.files:
+        path = folder / file.path
+        if not path.is_file():
+            raise FirstpassError(f"{version.ref}: {file.path} is missing from {folder}", fix)
+        if path.stat().st_size != file.size or store.sha256_of(path) != file.sha256:
+            raise FirstpassError(f"{version.ref}: {path} is not the file that was admitted", fix)
+    rows = classes_csv.parse((folder / artifacts.CLASSES).read_bytes(), version.kind)
+    if classes_csv.class_table(rows) != version.classes:
+        raise FirstpassError(f"{version.ref}: {artifacts.CLASSES} is not the class table that was admitted", fix)
+
+
+def _admit_drop_ins(name: str) -> list[FirstpassError]:
+    """Admit what is new in the model's folder, the oldest first; what holds no model is told, never fatal."""
+    faults = []
+    for folder in sorted(drop_ins(name), key=lambda folder: folder.stat().st_mtime):
+        from firstpass.models.admission import admit
+
+        etag = _etag(folder)
+        try:
+            version = admit(name, folder, storage.file_uri(folder))
+        except FirstpassError as error:
+            faults.append(error)
+            continue
+        store.remember(name, str(folder), etag, version.version)
+    return faults
+
+
+def _etag(folder: Path) -> str:
+    """Changes when a file of the model may have changed."""
+    stats = [(name, (folder / name).stat()) for name in sorted(artifacts.names_in(folder)) if (folder / name).is_file()]
+    return sha256(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]).encode()).hexdigest()
+
+
+def _nothing(name: str, faults: list[FirstpassError]) -> FirstpassError:
+    if faults:
+        return faults[0]
+    home = settings().models if storage.is_s3(settings().models) else storage.local_path(store.model_uri(name))
+    if isinstance(home, Path) and home.is_dir():
+        try:
+            artifacts.find(home)
+        except FirstpassError as error:
+            return error
+    there = ", ".join(store.names()) or "none at all"
+    return FirstpassError(f"there is no model {name!r} in {settings().models}", f"use one of these: {there}")
+
+
+def _pinned(found: list[ModelVersion], wanted: str) -> ModelVersion:
+    matches = [v for v in found if v.version.startswith(wanted) and len(wanted) >= 4]
+    if len(matches) != 1:
+        there = ", ".join(f"{v.version}{'' if v.admitted else ' (refused)'}" for v in found[:20])
+        raise FirstpassError(
+            f"{found[0].name} has {'more than one' if matches else 'no'} version {wanted[:64]!r}",
+            f"use one of these: {there}; {_LIST}",
+        )
+    return matches[0]
