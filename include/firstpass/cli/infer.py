@@ -19,6 +19,9 @@ def infer(chunk_uri: str) -> None:
     On SIGTERM the batch at hand is finished, what was done is kept, and the exit code is 143: the same command goes on
     from there.
     """
+    from firstpass.inference.quiet import filter_stderr
+
+    filter_stderr()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is no news; errors are
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     stop = Event()

@@ -26,7 +26,7 @@ _JPEG = {"JPEG", "MPO"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 
 
-class UnreadableImage(Exception):  # noqa: N818 - the outcome's name
+class UnreadableImage(Exception):
     """This image cannot be used; the message is one sentence that says why. It never stops a run."""
 
 

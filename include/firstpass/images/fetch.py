@@ -17,7 +17,7 @@ SCHEMES: dict[str, str] = {"cvat": "firstpass.cvat.source"}
 _TRIES = 4
 
 
-class MissingImage(Exception):  # noqa: N818 - the outcome's name
+class MissingImage(Exception):
     """The image was listed but cannot be had; the message is one sentence that says why."""
 
 

@@ -29,7 +29,7 @@ from firstpass.settings import settings
 log = logging.getLogger("firstpass")
 
 
-class Stopped(Exception):  # noqa: N818 - no error: it was asked for
+class Stopped(Exception):
     """The chunk was asked to stop. What is finished is kept; the same command goes on from there."""
 
 

@@ -1,0 +1,52 @@
+"""Keeps native libraries' chatter out of a night's log: they write to file descriptor 2, past Python's own logging."""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import os
+import re
+import sys
+from pathlib import Path
+from threading import Thread
+
+_CHATTER = [
+    rb"WARNING: All log messages before absl::InitializeLog",
+    rb"[IW]\d{4} .*\.cc:\d+\]",  # TensorFlow before it has read its own log level
+    rb".*This TensorFlow binary is optimized",
+    rb"To enable the following instructions",
+    rb"Corrupt JPEG data|Premature end of JPEG|Invalid SOS parameters|Unsupported marker type|Warning: unknown JFIF",
+    rb"libpng (warning|error)|TIFF\w*: Warning",  # the image's own row says what is wrong with it
+]
+_NO_GPU = rb".*(cuda|CUDA)"
+
+
+def filter_stderr() -> None:
+    """From now on, lines of known chatter written to descriptor 2 are dropped and all others passed on.
+
+    Python's own `sys.stderr` goes past the filter. On a machine without NVIDIA's device files, complaints about CUDA
+    are chatter too. A crash of native code still leaves Python's traceback; its own last words may be lost.
+    """
+    chatter = [*_CHATTER, _NO_GPU] if not Path("/dev/nvidiactl").exists() else _CHATTER
+    pattern = re.compile(b"|".join(chatter))
+    real = os.dup(2)
+    sys.stderr = open(real, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
+    faulthandler.enable(sys.stderr)
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, 2)
+    os.close(write_end)
+
+    def pump() -> None:
+        with os.fdopen(read_end, "rb") as lines:
+            for line in lines:
+                if not pattern.match(line):
+                    os.write(real, line)
+
+    thread = Thread(target=pump, name="stderr", daemon=True)
+    thread.start()
+
+    def restore() -> None:
+        os.dup2(real, 2)  # closes the pipe's last end, which ends the thread
+        thread.join(timeout=5)
+
+    atexit.register(restore)

@@ -1,0 +1,89 @@
+"""Reading ahead: in order, in threads, and never more in flight than was allowed."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from firstpass.images.reference import ImageRef
+from firstpass.inference import pipeline
+from firstpass.inference.pipeline import Pipeline, Ready
+from firstpass.models.detectors.base import Prepared
+
+
+def prepared(image) -> Prepared:
+    return Prepared(image, image.shape[1], image.shape[0])
+
+
+def taken(refs, taken_so_far):
+    """The references, counting how many the pipeline has taken."""
+    for ref in refs:
+        taken_so_far.append(ref)
+        yield ref
+
+
+def test_images_come_in_order_whichever_is_ready_first(paint):
+    refs = [paint(f"{i}.png", (i, 0, 0), (300, 300) if i % 5 == 0 else (8, 6)) for i in range(40)]
+    items = list(Pipeline(prepared, threads=4, ahead=16).run(refs))
+    assert [item.ref for item in items] == refs
+    assert [int(item.prepared.pixels[0, 0, 0]) for item in items if isinstance(item, Ready)] == list(range(40))
+
+
+def test_no_more_than_allowed_are_in_flight(paint):
+    refs = [paint(f"{i}.png", (i, 0, 0)) for i in range(20)]
+    started = []
+    items = Pipeline(prepared, threads=2, ahead=5).run(taken(refs, started))
+    next(items)
+    assert len(started) == 6  # the sixth is taken when the first is handed over
+    assert len(list(items)) == 19
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_big_images_wait_for_each_other(paint, monkeypatch, known):
+    """Bounded by pixels, too; where the header was not read, by what such a file may hold."""
+    monkeypatch.setattr(pipeline, "_PIXELS_AHEAD", 3 * 2000 * 1000)
+    refs = [replace(paint(f"{i}.png", (i, 0, 0)), size=375_000) for i in range(8)]
+    if known:
+        refs = [replace(ref, size=1, width=1000, height=1000) for ref in refs]
+    started = []
+    items = Pipeline(prepared, threads=2, ahead=100).run(taken(refs, started))
+    next(items)
+    assert len(started) == 3
+    giant = replace(refs[0], width=30_000, height=10_000)
+    assert len(list(Pipeline(prepared, threads=2, ahead=100).run([giant, giant]))) == 2  # one alone may exceed it
+
+
+def test_objects_are_fetched_beside_each_other(monkeypatch):
+    """Sixteen requests under way at once: the pipeline would stand still here with fewer."""
+    everybody = threading.Barrier(16, timeout=20)
+    data = np.zeros((4, 4, 3), np.uint8)
+
+    def fetch(ref):
+        everybody.wait()
+        return b"bytes"
+
+    monkeypatch.setattr(pipeline, "fetch", fetch)
+    monkeypatch.setattr(pipeline, "decode", lambda data_: data)
+    refs = [ImageRef(f"s3://b/{i}.jpg", 5, "e") for i in range(32)]
+    assert len(list(Pipeline(prepared, threads=2, ahead=32).run(refs))) == 32
+
+
+def test_what_is_no_fault_of_an_image_is_raised(paint, monkeypatch):
+    def fetch(ref):
+        raise ConnectionError("the network is down")
+
+    monkeypatch.setattr(pipeline, "fetch", fetch)
+    with pytest.raises(ConnectionError):
+        list(Pipeline(prepared, threads=2, ahead=4).run([paint("a.png", (1, 0, 0))]))
+
+
+def test_giving_up_leaves_no_thread_behind(paint):
+    refs = [paint(f"{i}.png", (i, 0, 0)) for i in range(30)]
+    items = Pipeline(prepared, threads=2, ahead=16).run(refs)
+    next(items)
+    items.close()
+    names = {thread.name.rpartition("_")[0] for thread in threading.enumerate()}
+    assert not names & {"decode", "fetch"}
