@@ -11,6 +11,9 @@ from firstpass.errors import FirstpassError
 
 # Command → (module in this package, attribute, one line for `firstpass --help`).
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("run", "run", "Draft the annotations of every new image, through Airflow."),
+    "report": ("report", "report", "Print where a run's report is."),
+    "export": ("export", "export", "Write a run's detections as COCO, CVAT XML or Datumaro."),
     "up": ("stack", "up", "Start the local stack: PostgreSQL and Airflow."),
     "down": ("stack", "down", "Stop the local stack; its data stays."),
     "status": ("stack", "status", "Show what runs, the UI's address and its login."),
@@ -22,17 +25,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 class _LazyGroup(click.Group):
     """Knows its commands by name, so that `--help` and one command's start do not pay for the others' imports."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(f"firstpass.cli.{module}"), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 

@@ -1,0 +1,127 @@
+"""Watching a run from outside: what Airflow says of its tasks and what its chunks say of their images."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from firstpass import storage
+from firstpass.chunks.plan import read_chunks
+from firstpass.stack.airflow_api import AirflowApi, TaskInstance
+
+DAG = "preannotate"
+STAGES = (
+    "resolve_model",
+    "admit_model",
+    "catalogue_images",
+    "plan_chunks",
+    "infer",
+    "merge",
+    "check",
+    "report",
+)
+_MANY = 100  # task instances from which on Airflow is asked less often
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a run. state: waiting, running, done, failed or skipped. seconds: since its first task started, or
+    as long as it took."""
+
+    name: str
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Images inferred so far, of all that the run's chunks hold."""
+
+    done: int
+    total: int
+
+
+class View(Protocol):
+    """Something that shows a run as it goes on."""
+
+    def show(self, stages: list[Stage], images: Images) -> None:
+        """Take the latest state; called about once a second."""
+
+
+def watch(api: AirflowApi, run_id: str, run_uri: str, view: View) -> tuple[str, list[Stage]]:
+    """Follow a run to its end. Returns Airflow's state of it, `success` or `failed`, and its stages.
+
+    Raises FirstpassError when Airflow stays away for a minute; the run itself goes on without being watched.
+    """
+    counter = ImageCounter(run_uri)
+    images = Images(0, 0)
+    while True:
+        state = api.run_state(DAG, run_id)
+        instances = api.task_instances(DAG, run_id)
+        stages = summarize(instances, datetime.now(UTC))
+        if _state_of(stages, "plan_chunks") == "done":
+            images = counter.read()
+        view.show(stages, images)
+        if state in {"success", "failed"}:
+            return state, stages
+        time.sleep(0.7 if len(instances) < _MANY else 3)
+
+
+def summarize(instances: list[TaskInstance], now: datetime) -> list[Stage]:
+    """The stages, in order, from the task instances of a run: mapped ones count as one stage."""
+    return [_stage(name, [i for i in instances if i.task_id == name], now) for name in STAGES]
+
+
+class ImageCounter:
+    """Counts a run's images from what its chunks leave in storage: manifests, progress notes and done-markers."""
+
+    def __init__(self, run_uri: str) -> None:
+        self._run_uri = run_uri
+        self._planned: dict[str, int] = {}  # result file's name → images planned
+        self._done: dict[str, int] = {}
+
+    def read(self) -> Images:
+        """The counts of now. What cannot be read at the moment keeps its last count."""
+        if not self._planned:
+            self._planned = {_name(chunk.output_uri): len(chunk.images) for chunk in read_chunks(self._run_uri)}
+        for entry in storage.listing(storage.join(self._run_uri, "results")):
+            result, _, kind = _name(entry.uri).partition(".parquet")
+            result += ".parquet"
+            planned = self._planned.get(result, 0)
+            if kind == ".done.json":
+                self._done[result] = planned
+            elif kind == ".progress.json" and self._done.get(result, 0) < planned:
+                self._done[result] = _progress(entry.uri, self._done.get(result, 0))
+        return Images(sum(self._done.values()), sum(self._planned.values()))
+
+
+def _stage(name: str, instances: list[TaskInstance], now: datetime) -> Stage:
+    states = {instance.state for instance in instances}
+    begun = [instance.started for instance in instances if instance.started]
+    finished = bool(instances) and all(instance.finished for instance in instances)
+    if finished and states & {"failed", "upstream_failed"}:
+        state = "failed"
+    elif finished:
+        state = "done" if "success" in states else "skipped"
+    else:
+        state = "running" if begun else "waiting"
+    ended = max((instance.ended for instance in instances if instance.ended), default=now) if finished else now
+    return Stage(name, state, max(0.0, (ended - min(begun)).total_seconds()) if begun else 0.0)
+
+
+def _state_of(stages: list[Stage], name: str) -> str:
+    return next(stage.state for stage in stages if stage.name == name)
+
+
+def _progress(uri: str, otherwise: int) -> int:
+    try:
+        return int(json.loads(storage.read(uri))["done"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return otherwise
+
+
+def _name(uri: str) -> str:
+    return uri.rsplit("/", 1)[-1]
