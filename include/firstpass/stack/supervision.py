@@ -68,6 +68,7 @@ def config(where: Layout) -> str:
     }
     database = {
         **_program(where, "postgres", postgres.command(where)),
+        "directory": where.postgres,  # its user may have no way into home
         "priority": 10,
         "stopsignal": "INT",  # end sessions and shut down in order; never to the group, whose members know better
         "stopasgroup": "false",
