@@ -1,0 +1,131 @@
+"""From a prediction to CVAT shapes: scaled, clipped, of the type that the label asks for. Pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from firstpass.cvat.mapping import Decision
+
+Shape = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the warehouse has for one frame: parallel sequences in descending order of score.
+
+    width, height: of the picture that was inferred, to which boxes (x1, y1, x2, y2) and polygons belong.
+    polygons: [detection][part][x, y, x, y, …], None for a network without masks.
+    """
+
+    frame: int
+    width: int
+    height: int
+    class_ids: Sequence[int]
+    scores: Sequence[float]
+    boxes: NDArray[np.float64]
+    polygons: Sequence[Sequence[Sequence[float]]] | None
+
+
+def draft(
+    prediction: Prediction,
+    decisions: Mapping[int, Decision],
+    size: tuple[int, int],
+    first_group: int,
+    dropped: Counter[str],
+) -> list[tuple[int, Shape]]:
+    """(Number of the detection, shape) pairs, ready to be sent. size: width and height of the frame in CVAT.
+
+    A detection in several parts becomes several polygons that share a group, numbered from `first_group` up. Detections
+    of classes without a label, below their class's threshold, or without an area inside the picture are left out and
+    counted in `dropped` by reason. Scores are kept to four digits, points to a hundredth of a pixel.
+    """
+    shapes: list[tuple[int, Shape]] = []
+    group = first_group
+    scale = np.array([size[0] / prediction.width, size[1] / prediction.height])
+    boxes = _fitted(prediction.boxes.reshape(-1, 2), scale, size).reshape(-1, 4)
+    for index, (class_id, score) in enumerate(zip(prediction.class_ids, prediction.scores, strict=True)):
+        decision = decisions.get(class_id)
+        if decision is None or decision.label is None:
+            dropped[f"{decision.class_name if decision else class_id}: no label"] += 1
+            continue
+        if score < decision.threshold:
+            dropped[f"{decision.class_name}: below {decision.threshold:g}"] += 1
+            continue
+        parts = prediction.polygons[index] if prediction.polygons is not None else ()
+        outlines = list(_outlines(decision.shape, boxes[index], parts, scale, size))
+        if not outlines:
+            dropped[f"{decision.class_name}: no area"] += 1
+        common = {
+            "type": decision.shape,
+            "frame": prediction.frame,
+            "label_id": decision.label.id,
+            "score": min(round(float(score), 4), 1.0),
+            "source": "auto",
+            "attributes": [{"spec_id": spec, "value": value} for spec, value in decision.label.attributes],
+        }
+        if len(outlines) > 1:
+            common["group"] = group
+            group += 1
+        shapes += [(index + 1, {**common, "points": points}) for points in outlines]
+    return shapes
+
+
+def _outlines(
+    kind: str | None,
+    box: NDArray[np.float64],
+    parts: Sequence[Sequence[float]],
+    scale: NDArray[np.float64],
+    size: tuple[int, int],
+) -> Iterator[list[float]]:
+    """The points of each shape that one detection becomes; none for a mask that is wanted and was not found."""
+    if kind == "rectangle":
+        if box[2] - box[0] > 0 and box[3] - box[1] > 0:
+            yield box.tolist()
+        return
+    if not parts:
+        return
+    contours = [_fitted(np.asarray(part, np.float64).reshape(-1, 2), scale, size) for part in parts]
+    if kind == "mask":
+        if mask := _run_lengths(contours, size):
+            yield mask
+        return
+    for contour in contours:
+        if len(contour) > 3 and (contour[0] == contour[-1]).all():
+            contour = contour[:-1]
+        if len(contour) >= 3 and abs(_area(contour)) > 0:
+            yield contour.ravel().tolist()
+
+
+def _fitted(points: NDArray[np.float64], scale: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Points [n, 2] in CVAT's pixels, inside the frame. Adding zero turns -0.0 into 0.0."""
+    return np.asarray(np.round(np.clip(points * scale, 0, size), 2) + 0.0, np.float64)
+
+
+def _area(contour: NDArray[np.float64]) -> float:
+    x, y = contour.T
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+
+
+def _run_lengths(contours: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> list[float]:
+    """CVAT's mask: lengths of runs of 0 and 1 in turn, row by row within the box, then left, top, right, bottom."""
+    points = np.concatenate(contours)
+    left, top = np.floor(points.min(0)).astype(int)
+    right, bottom = np.minimum(np.ceil(points.max(0)).astype(int), np.array(size) - 1)
+    if right < left or bottom < top:
+        return []
+    canvas = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(canvas, [np.round(contour - (left, top)).astype(np.int32) for contour in contours], 1)
+    flat = canvas.ravel()
+    if not flat.any():
+        return []
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    runs = np.diff(np.concatenate(([0], edges, [flat.size])))
+    lead = [0] if flat[0] else []
+    return [float(n) for n in (*lead, *runs.tolist(), int(left), int(top), int(right), int(bottom))]

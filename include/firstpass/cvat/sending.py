@@ -1,0 +1,265 @@
+"""Exactly once: drafts go into the ledger, are sent, held against what came back, and looked for when in doubt."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from firstpass.cvat.client import Cvat, CvatDown, Json, Unsure
+from firstpass.cvat.ledger import Draft, Ledger
+from firstpass.cvat.policy import unedited
+from firstpass.cvat.snapshot import Snapshot, fingerprint, take_snapshot
+from firstpass.errors import FirstpassError
+
+log = logging.getLogger("firstpass")
+
+TRIES = 10  # of one request whose fate is unknown, before we give up for now
+FIRST_WAIT = 0.5  # seconds before we look whether a lost request was applied; doubled each time
+LONGEST_WAIT = 20.0
+_DELETIONS = 2000  # shapes looked at and taken away at a time: the fewer, the shorter the moment between the two
+
+
+class Sender:
+    """Puts drafts of one task into CVAT and takes them away again. Made within the ledger's `turn`.
+
+    `drafts` is the ledger as it stands, `snapshot` what lay in the task when it was last read. A request is never
+    repeated before a look at the task has shown what it left undone; whatever else goes wrong, the ledger says what was
+    under way, and the next `recover` continues there.
+    """
+
+    def __init__(self, server: Cvat, ledger: Ledger, task: int, defaults: dict[int, str]) -> None:
+        self._server = server
+        self._ledger = ledger
+        self._task = task
+        self._defaults = defaults
+        self.drafts = {draft.key: draft for draft in ledger.drafts()}
+        self.snapshot = self.look()
+        self.shapes_sent = self.shapes_removed = self.shapes_dropped = 0
+        self._doubtful_frames: set[int] = set()
+
+    def recover(self) -> None:
+        """Settle what an earlier process left under way.
+
+        Drafts of which nothing arrived leave the ledger, as if they had never been meant; of those that arrived in part
+        the rest is sent. Doubles that a lost request left behind are taken away.
+        """
+        halfway = [draft for draft in self.drafts.values() if draft.state == "sending"]
+        if halfway:
+            log.info("task %d: %d frames were being sent when an earlier try ended", self._task, len(halfway))
+            self._doubtful_frames.update(draft.frame for draft in halfway)
+            self._claim(halfway)
+            self._forget([draft for draft in halfway if draft.nothing_arrived])
+            self._deliver([draft for draft in halfway if not draft.nothing_arrived])
+        if removing := [draft for draft in self.drafts.values() if draft.state == "removing"]:
+            self._finish_removing(removing)
+        self.sweep()
+
+    def create(self, drafts: Sequence[Draft]) -> None:
+        """Send these drafts in one request and see it through; the ledger has them before CVAT does.
+
+        Raises FirstpassError when CVAT refuses them, CvatDown when it cannot be reached for long.
+        """
+        for draft in drafts:
+            self.drafts[draft.key] = draft
+        self._ledger.save(drafts)
+        self._claim(drafts)  # a warehouse that was lost does not make them new
+        self._deliver(drafts)
+
+    def remove(self, drafts: Iterable[Draft]) -> int:
+        """Take away what nobody edited of these drafts; returns how many shapes stay because somebody did."""
+        doomed = list(drafts)
+        if not doomed:
+            return 0
+        self.look()
+        for draft in doomed:
+            pairs = zip(draft.ids, draft.fingerprints, strict=True)
+            draft.state = "removing"
+            draft.sent = [number for number, fp in pairs if unedited(number, fp, self.snapshot)]
+        self._ledger.save(doomed)
+        return self._finish_removing(doomed)
+
+    def sweep(self) -> None:
+        """Take away doubles: shapes equal to one of ours whose request got lost, was repeated, and then arrived too."""
+        doubled: list[Draft] = []
+        extra: dict[int, int] = {}
+        for draft in self.drafts.values():
+            if draft.unsure and draft.state == "drafted":
+                self._add_late_arrivals(draft)
+                if second := _second_ones(draft, self.snapshot):
+                    extra |= second
+                    doubled.append(draft)
+        if not doubled:
+            return
+        log.warning("task %d: %d shapes arrived twice; the second ones are taken away", self._task, len(extra))
+        self._ledger.save(doubled)  # nothing is taken away that the ledger does not have
+        self._delete(extra)
+        for draft in doubled:
+            draft.keep([i for i, number in enumerate(draft.ids) if number not in extra])
+        self._ledger.save(doubled)
+
+    def finish(self) -> None:
+        """A last look for late arrivals, where a request got lost."""
+        if self._doubtful_frames:
+            self.look()
+            self.sweep()
+
+    def look(self) -> Snapshot:
+        """Read the task anew."""
+        self.snapshot = take_snapshot(self._server, self._task, self._defaults)
+        claimed = {number for draft in self.drafts.values() for number in draft.ids if number is not None}
+        self._pool = self.snapshot.unclaimed(claimed)
+        return self.snapshot
+
+    def _deliver(self, drafts: Sequence[Draft]) -> None:
+        """Send what is missing of the drafts until nothing is, then write down their ids."""
+        for draft in drafts:
+            draft.unsure |= draft.frame in self._doubtful_frames
+        try:
+            self._until_known(lambda: self._send_missing(drafts), lambda: self._look_for(drafts))
+        except FirstpassError:  # refused: what is not there will not come
+            self._settle([draft for draft in drafts if not draft.missing])
+            self._forget([draft for draft in drafts if draft.nothing_arrived])
+            raise
+        self._settle(drafts)
+
+    def _settle(self, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            draft.state, draft.sent = "drafted", None
+        self._ledger.save(drafts)
+
+    def _send_missing(self, drafts: Sequence[Draft]) -> None:
+        missing = [(draft, i) for draft in drafts for i in draft.missing]
+        if not missing:
+            return
+        created = self._server.send(self._task, "create", [(d.sent or [])[i] for d, i in missing])
+        self.shapes_sent += len(created)
+        arrived = _by_fingerprint(created, self._defaults)
+        for draft, i in missing:
+            if numbers := arrived.get(draft.fingerprints[i]):
+                draft.ids[i] = numbers.pop(0)
+        if dropped := sum(draft.ids[i] is None for draft, i in missing):
+            self.shapes_dropped += dropped
+            log.warning("task %d: CVAT took %d shapes less than it was sent", self._task, dropped)
+
+    def _look_for(self, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            draft.unsure = True
+            self._doubtful_frames.add(draft.frame)
+        self.look()
+        self._claim(drafts)
+
+    def _claim(self, drafts: Iterable[Draft]) -> None:
+        """Recognise shapes that lie in CVAT already as the ones that these drafts are missing."""
+        for draft in drafts if self._pool else ():
+            for i in draft.missing:
+                if numbers := self._pool.get(draft.fingerprints[i]):
+                    draft.ids[i] = numbers.pop(0)
+
+    def _add_late_arrivals(self, draft: Draft) -> None:
+        """Shapes that equal one of the draft's and are nobody's join it, as further ids of the same detection."""
+        for number in dict.fromkeys(draft.fingerprints):
+            late = self._pool.pop(number, [])
+            first = draft.fingerprints.index(number)
+            draft.ids += late
+            draft.fingerprints += [number] * len(late)
+            draft.detections += [draft.detections[first]] * len(late)
+
+    def _forget(self, drafts: Sequence[Draft]) -> None:
+        if drafts:
+            self._ledger.forget(drafts)
+            for draft in drafts:
+                del self.drafts[draft.key]
+
+    def _finish_removing(self, drafts: Sequence[Draft]) -> int:
+        """Carry out what `sent` says is to go. Returns how many shapes stay."""
+        wanted = {n: fp for d in drafts for n, fp in _pairs(d) if n in set(d.sent or ())}
+        edited = self._delete(wanted)
+        kept = 0
+        for draft in drafts:
+            gone = set(draft.sent or ()) - edited
+            draft.keep([i for i, number in enumerate(draft.ids) if number is not None and number not in gone])
+            draft.state, draft.sent = "kept", None
+            kept += sum(number in self.snapshot.shapes for number in draft.ids)
+        self._ledger.save([draft for draft in drafts if draft.ids])
+        self._forget([draft for draft in drafts if not draft.ids])
+        return kept
+
+    def _delete(self, wanted: dict[int, int]) -> set[int]:
+        """Take these shapes (id → fingerprint) away; returns the ids of those that somebody edited meanwhile.
+
+        CVAT deletes whatever bears the id, so each batch is looked at directly before.
+        """
+        edited: set[int] = set()
+        left = dict(wanted)
+        while left:
+            batch = dict(list(left.items())[:_DELETIONS])
+            found: dict[int, Json] = {}
+
+            def look(batch: dict[int, int] = batch, found: dict[int, Json] = found) -> None:
+                found.clear()
+                found.update(self._read_shapes(batch))
+                edited.update(n for n, raw in found.items() if fingerprint(raw, self._defaults) != batch[n])
+
+            def delete(found: dict[int, Json] = found) -> None:
+                if doomed := [raw for number, raw in found.items() if number not in edited]:
+                    self._server.send(self._task, "delete", doomed)
+                    self.shapes_removed += len(doomed)
+
+            look()
+            self._until_known(delete, look)
+            for number in batch:
+                del left[number]
+        return edited
+
+    def _read_shapes(self, ids: Iterable[int]) -> dict[int, Json]:
+        """These shapes as CVAT has them now; those that are gone are left out."""
+        found: dict[int, Json] = {}
+        wanted = set(ids)
+
+        def keep(raw: Json) -> None:
+            if raw.get("id") in wanted:
+                found[raw["id"]] = raw
+
+        self._server.shapes(self._task, keep)
+        return found
+
+    def _until_known(self, act: Callable[[], Any], look: Callable[[], Any]) -> None:
+        """Act; where that leaves us in doubt, wait, look, and act on what is left."""
+        wait = FIRST_WAIT
+        for attempt in range(1, TRIES + 1):
+            try:
+                act()
+                return
+            except Unsure as doubt:
+                if attempt == TRIES:
+                    raise CvatDown(f"after {TRIES} tries it is still not done: {doubt}") from None
+                log.warning("%s (try %d); looking whether it was applied", doubt, attempt)
+                time.sleep(max(wait, doubt.wait))
+                wait = min(2 * wait, LONGEST_WAIT)
+            look()
+
+
+def _pairs(draft: Draft) -> list[tuple[int, int]]:
+    return [(n, fp) for n, fp in zip(draft.ids, draft.fingerprints, strict=True) if n is not None]
+
+
+def _second_ones(draft: Draft, snapshot: Snapshot) -> dict[int, int]:
+    """Of several ids that one shape of the draft has, all but the first that is there: id → fingerprint."""
+    shapes: dict[tuple[int, int], list[int]] = {}
+    for detection, number, fp in zip(draft.detections, draft.ids, draft.fingerprints, strict=True):
+        if number is not None:
+            shapes.setdefault((detection, fp), []).append(number)
+    extra: dict[int, int] = {}
+    for (_, fp), numbers in shapes.items():
+        first = next((n for n in numbers if n in snapshot.shapes), numbers[0])
+        extra |= {n: fp for n in numbers if n != first}
+    return extra
+
+
+def _by_fingerprint(created: Sequence[Json], defaults: dict[int, str]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for shape in created:
+        found.setdefault(fingerprint(shape, defaults), []).append(shape["id"])
+    return found

@@ -1,0 +1,81 @@
+"""What lies in a task just now, kept small: who drew what where, without the points themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from firstpass.cvat.client import Cvat
+from firstpass.cvat.mapping import Label
+
+
+class Seen(NamedTuple):
+    """One shape on the server. fingerprint: see `fingerprint`; any edit changes it."""
+
+    id: int
+    frame: int
+    source: str
+    fingerprint: int
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The shapes of one task by id, and the frames that tracks touch."""
+
+    shapes: Mapping[int, Seen]
+    tracked: frozenset[int]
+
+    def unclaimed(self, claimed: Iterable[int]) -> dict[int, list[int]]:
+        """Fingerprint → ids of the shapes from a machine (source auto) that are not among `claimed`, oldest first."""
+        ours = set(claimed)
+        found: dict[int, list[int]] = {}
+        for shape in sorted(self.shapes.values()):
+            if shape.source == "auto" and shape.id not in ours:
+                found.setdefault(shape.fingerprint, []).append(shape.id)
+        return found
+
+
+def take_snapshot(server: Cvat, task: int, defaults: Mapping[int, str]) -> Snapshot:
+    """Read the task's annotations, in one request; each shape is let go as soon as it was fingerprinted."""
+
+    def keep(raw: dict[str, Any]) -> Seen:
+        number = fingerprint(raw, defaults)
+        return Seen(raw.get("id", 0), raw["frame"], raw.get("source", "manual"), number, raw.get("group") or 0)
+
+    answer = server.shapes(task, keep)
+    tracked = {f for t in answer.get("tracks", ()) for f in (t["frame"], *(s["frame"] for s in t["shapes"]))}
+    return Snapshot({shape.id: shape for shape in answer["shapes"]}, frozenset(tracked))
+
+
+def fingerprint(shape: Mapping[str, Any], defaults: Mapping[int, str]) -> int:
+    """64 bits (signed, as a bigint) over all that a person can change about a shape, and over its score.
+
+    defaults: attribute id → default value; attributes that have theirs do not count, so that a shape is the same with
+    them spelt out and left out. Points count to a hundredth of a pixel, scores to a ten-thousandth.
+    """
+    attributes = [
+        (a["spec_id"], a["value"]) for a in shape.get("attributes", ()) if defaults.get(a["spec_id"]) != a["value"]
+    ]
+    about = (
+        shape["frame"],
+        shape["label_id"],
+        str(shape["type"]),
+        [round(float(value), 2) for value in shape.get("points", ())],
+        round(float(shape.get("score", 1.0)), 4),
+        shape.get("source", "manual"),
+        bool(shape.get("occluded")),
+        bool(shape.get("outside")),
+        shape.get("z_order") or 0,
+        round(float(shape.get("rotation") or 0.0), 2),
+        shape.get("group") or 0,
+        sorted(attributes),
+    )
+    return int.from_bytes(blake2b(repr(about).encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def attribute_defaults(labels: Iterable[Label]) -> dict[int, str]:
+    """Attribute id → default value, over all labels of a task."""
+    return {spec: value for label in labels for spec, value in label.attributes}
