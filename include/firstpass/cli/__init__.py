@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "down": ("stack", "down", "Stop the local stack; its data stays."),
     "status": ("stack", "status", "Show what runs, the UI's address and its login."),
     "sql": ("stack", "sql", "Open psql on the annotation warehouse, or run one statement."),
+    "models": ("models", "models", "List, show, sync, check and prune models."),
     "infer": ("infer", "infer", "Run one chunk: what a pod or a local task does."),
 }
 

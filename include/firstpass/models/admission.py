@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -67,20 +68,27 @@ def inspect(folder: Path, docs: Path | None = None) -> Verdict:
 
 
 def admit(
-    name: str, folder: Path, source: str, overrides: Mapping[str, Any] | None = None, again: bool = False
+    name: str,
+    folder: Path,
+    source: str,
+    overrides: Mapping[str, Any] | None = None,
+    again: bool = False,
+    hand_over: bool = False,
 ) -> ModelVersion:
-    """Judge the artifacts in `folder` and keep the outcome in the store, whole or not at all; `folder` stays as it is.
+    """Judge the artifacts in `folder` and keep the outcome in the store, whole or not at all.
 
     overrides: settings that win over model.yaml's; they become part of the version. A version that was decided on
-    before is returned as it is, unless `again` asks for another judgement of a refused one.
+    before is returned as it is, unless `again` asks for another judgement of a refused one. hand_over: the files may be
+    moved out of `folder`, where a copy would double gigabytes; else it stays as it is.
     Raises FirstpassError as `inspect` does, and for a name that cannot be one; then the store is unchanged. A model
     that fails any other check is stored as refused, with its reasons, and nothing is raised.
     """
     artifact = artifacts.find(folder)
+    own = options.check(dict(overrides or {}), artifact.kind, "the source's options")
     with store.lock(f"admit-{store.check_name(name)}"), store.staging() as scratch:
         staged = scratch / "model"
-        stage(folder, artifact, staged)
-        _override(staged, artifact.kind, overrides or {})
+        stage(folder, artifact, staged, shutil.move if hand_over else shutil.copyfile)
+        _override(staged, artifact.kind, own)
         known = {v.version: v for v in store.versions(name)}
         version = content_hash(store.fingerprint(staged))
         if version in known and (known[version].admitted or not again):
@@ -88,12 +96,12 @@ def admit(
         return _decide(name, source, staged, artifact.kind, list(known.values()))
 
 
-def stage(folder: Path, artifact: Artifact, staged: Path) -> None:
-    """Copy what inference needs of `folder` to `staged`, under the store's own names. Symbolic links become files."""
+def stage(folder: Path, artifact: Artifact, staged: Path, bring: Callable[[Path, Path], Any] = shutil.copyfile) -> None:
+    """Bring what inference needs of `folder` to `staged`, under the store's own names. Symbolic links become files."""
     for name, found in artifact.files.items():
         target = staged / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / found, target)
+        bring(folder / found, target)
 
 
 def content_hash(files: tuple[ModelFile, ...]) -> str:
@@ -201,10 +209,12 @@ def _label_maps(staged: Path) -> dict[str, dict[int, str]]:
     return {name: label_maps.parse((staged / name).read_bytes(), name) for name in present}
 
 
-def _override(staged: Path, kind: Kind, overrides: Mapping[str, Any]) -> None:
+def _override(staged: Path, kind: Kind, overrides: dict[str, Any]) -> None:
+    """Write model.yaml anew where a source has settings of its own; a damaged one stays, to be refused."""
     if overrides:
-        merged = _options(staged, kind) | options.check(dict(overrides), kind, "the source's options")
-        (staged / artifacts.OPTIONS).write_bytes(options.dump(merged))
+        with suppress(FirstpassError):
+            merged = _options(staged, kind) | overrides
+            (staged / artifacts.OPTIONS).write_bytes(options.dump(merged))
 
 
 def _drop_weights(staged: Path) -> None:

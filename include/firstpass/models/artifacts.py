@@ -67,6 +67,11 @@ def find(folder: Path) -> Artifact:
     return recognise(names, str(folder))
 
 
+def is_wanted(name: str) -> bool:
+    """Whether a file of this name, relative to its folder, may be part of a model."""
+    return _canonical(name) is not None
+
+
 def holds_weights(names: Iterable[str]) -> bool:
     """Whether any of the names would be weights: cheap, for telling a model's folder from any other."""
     return any(_canonical(name) in {FROZEN_GRAPH, SAVED_MODEL, WEIGHTS_H5} for name in names)

@@ -16,7 +16,7 @@ from firstpass.models.store import load_version, version_uri, versions
 from firstpass.models.version import ModelVersion
 from firstpass.settings import settings
 
-__all__ = ["drop_ins", "load_version", "local_folder", "resolve", "verify", "version_uri", "versions"]
+__all__ = ["drop_ins", "find", "load_version", "local_folder", "resolve", "verify", "version_uri", "versions"]
 
 log = logging.getLogger("firstpass")
 
@@ -29,12 +29,11 @@ def resolve(ref: str) -> ModelVersion:
     Artifacts that lie in the model's folder and were not looked at yet are admitted first: that takes seconds, once.
     Raises FirstpassError, listing what there is, for an unknown model or version; with the reasons for a refused one.
     """
-    name, _, wanted = ref.partition("@")
-    faults = _admit_drop_ins(store.check_name(name))
-    found = versions(name)
-    if not found:
-        raise _nothing(name, faults)
-    chosen = _pinned(found, wanted) if wanted else next((v for v in found if v.admitted), found[0])
+    name = store.check_name(ref.partition("@")[0])
+    faults = _admit_drop_ins(name)
+    if faults and not versions(name):
+        raise faults[0]
+    chosen = find(ref)
     if not chosen.admitted:
         raise FirstpassError(
             f"{chosen.ref} was refused: {'; '.join(chosen.reasons)}", "correct its files and sync it again"
@@ -42,6 +41,15 @@ def resolve(ref: str) -> ModelVersion:
     for fault in faults:
         log.warning("%s goes on with %s: %s", name, chosen.ref, fault)
     return chosen
+
+
+def find(ref: str) -> ModelVersion:
+    """The version that `ref` means as in `resolve`, but nothing is admitted on the way, and it may be a refused one."""
+    name, _, wanted = ref.partition("@")
+    found = versions(store.check_name(name))
+    if not found:
+        raise _nothing(name)
+    return _pinned(found, wanted) if wanted else next((v for v in found if v.admitted), found[0])
 
 
 def drop_ins(name: str) -> list[Path]:
@@ -52,7 +60,6 @@ def drop_ins(name: str) -> list[Path]:
     if storage.is_s3(settings().models):
         return []
     home = storage.local_path(store.model_uri(name))
-    known = store.remembered(name)
     found = [
         home,
         *(folder for pattern in ("*/", "output/model/", "*/output/model/") for folder in sorted(home.glob(pattern))),
@@ -64,7 +71,7 @@ def drop_ins(name: str) -> list[Path]:
         and not (folder / store.RECORD).exists()
         and not (folder != home and folder.name in {"saved_model", "variables", "assets"})
         and artifacts.holds_weights(artifacts.names_in(folder))
-        and known.get(str(folder), {}).get("etag") != _etag(folder)
+        and not store.remembered(name, str(folder), _etag(folder))
     ]
 
 
@@ -110,7 +117,7 @@ def _admit_drop_ins(name: str) -> list[FirstpassError]:
         except FirstpassError as error:
             faults.append(error)
             continue
-        store.remember(name, str(folder), etag, version.version)
+        store.remember(name, str(folder), etag, version)
     return faults
 
 
@@ -120,15 +127,14 @@ def _etag(folder: Path) -> str:
     return sha256(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]).encode()).hexdigest()
 
 
-def _nothing(name: str, faults: list[FirstpassError]) -> FirstpassError:
-    if faults:
-        return faults[0]
+def _nothing(name: str) -> FirstpassError:
     home = settings().models if storage.is_s3(settings().models) else storage.local_path(store.model_uri(name))
     if isinstance(home, Path) and home.is_dir():
         try:
             artifacts.find(home)
         except FirstpassError as error:
             return error
+        return FirstpassError(f"{home} was not checked yet", f"`firstpass models check {home}` does")
     there = ", ".join(store.names()) or "none at all"
     return FirstpassError(f"there is no model {name!r} in {settings().models}", f"use one of these: {there}")
 

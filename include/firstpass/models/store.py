@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
 from firstpass import storage
 from firstpass.errors import FirstpassError
@@ -164,19 +165,31 @@ def remove(version: ModelVersion) -> None:
     storage.delete(version_uri(version))
 
 
-def remembered(name: str) -> dict[str, dict[str, str]]:
-    """What was synced before: source → {"etag": of all its files together, "version"}. Empty when unreadable."""
+def remembered(name: str, source: str, etag: str) -> dict[str, Any] | None:
+    """What became of this content of a source: {"etag", "version", "admitted"}; None when it is new to the store.
+
+    Also None when the version was since removed by hand from a store that is a folder: then it is wanted again.
+    """
+    known = _remembered(name).get(source)
+    if not known or known.get("etag") != etag:
+        return None
+    record = storage.join(model_uri(name), str(known["version"]), RECORD)
+    return known if storage.is_s3(record) or storage.exists(record) else None
+
+
+def remember(name: str, source: str, etag: str, version: ModelVersion) -> None:
+    """Note what a source held and what became of it, so that it is not read again until it changes."""
+    note = {"etag": etag, "version": version.version, "admitted": version.admitted}
+    known = json.dumps(_remembered(name) | {source: note}, indent=1, ensure_ascii=False)
+    storage.write(storage.join(model_uri(name), _SOURCES), known.encode())
+
+
+def _remembered(name: str) -> dict[str, dict[str, Any]]:
     try:
-        known: dict[str, dict[str, str]] = json.loads(storage.read(storage.join(model_uri(name), _SOURCES)))
+        known: dict[str, dict[str, Any]] = json.loads(storage.read(storage.join(model_uri(name), _SOURCES)))
     except (FileNotFoundError, ValueError):
         return {}
     return known
-
-
-def remember(name: str, source: str, etag: str, version: str) -> None:
-    """Note what a source held, so that it is not read again until it changes."""
-    known = remembered(name) | {source: {"etag": etag, "version": version}}
-    storage.write(storage.join(model_uri(name), _SOURCES), json.dumps(known, indent=1, ensure_ascii=False).encode())
 
 
 _SOURCES = ".sources.json"

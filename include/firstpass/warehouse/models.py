@@ -9,7 +9,7 @@ from firstpass.models.version import ModelVersion
 
 
 def record_model(conn: connection, version: ModelVersion) -> None:
-    """Remember a model version and its class table. One that is there is left as it is: versions never change."""
+    """Remember a model version and its class table. Admitted ones never change; a refused one may be decided anew."""
     with conn, conn.cursor() as cur:
         insert_model(cur, version)
 
@@ -18,7 +18,10 @@ def insert_model(cur: cursor, version: ModelVersion) -> None:
     """`record_model` inside the caller's transaction."""
     cur.execute(
         "INSERT INTO models (model, name, version, kind, source, threshold, admitted, reasons, options, decided_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (model) DO UPDATE SET source = excluded.source, threshold = excluded.threshold,"
+        " admitted = excluded.admitted, reasons = excluded.reasons, options = excluded.options,"
+        " decided_at = excluded.decided_at WHERE NOT models.admitted",
         [
             version.ref,
             version.name,
@@ -37,3 +40,13 @@ def insert_model(cur: cursor, version: ModelVersion) -> None:
         "INSERT INTO classes (model, class_id, name) VALUES %s ON CONFLICT DO NOTHING",
         [(version.ref, c.id, c.name) for c in version.classes.classes],
     )
+
+
+def models_in_use(conn: connection) -> set[str]:
+    """`name@version` of every run in progress: open ones, and those that failed within a day and may be tried again."""
+    with conn, conn.cursor() as cur:
+        cur.execute(
+            "SELECT DISTINCT model FROM runs WHERE state = 'running'"
+            " OR (state = 'failed' AND finished_at > now() - interval '1 day')"
+        )
+        return {str(row[0]) for row in cur.fetchall()}

@@ -1,0 +1,42 @@
+"""Airflow's connections, for what runs where Airflow is installed: DAGs and the command line, never a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from firstpass import storage
+from firstpass.errors import FirstpassError
+from firstpass.settings import settings
+
+
+def s3_client(connection: str = "") -> Callable[[], Any]:
+    """Makes boto3's S3 client of an Airflow connection, by default FIRSTPASS_S3_CONN_ID, else of boto3's own chain.
+
+    The connection is looked up when the client is made. It may name its own endpoint (extra endpoint_url) and
+    addressing (extra config_kwargs). The maker raises FirstpassError for a connection that there is not.
+    """
+    name = connection or settings().s3_conn_id
+    return (lambda: _of_connection(name)) if name else storage.s3
+
+
+def _of_connection(name: str) -> Any:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+    from botocore.config import Config
+
+    try:
+        hook = S3Hook(aws_conn_id=name)
+        own = hook.conn_config.botocore_config
+        base = Config(
+            retries={"mode": "standard", "max_attempts": 8},
+            max_pool_connections=64,
+            connect_timeout=10,
+            read_timeout=60,
+        )
+        hook = S3Hook(aws_conn_id=name, config=base.merge(own) if own else base)
+        return hook.get_conn()
+    except AirflowNotFoundException as error:
+        raise FirstpassError(
+            f"there is no Airflow connection {name!r}", f"set AIRFLOW_CONN_{name.upper()}, or add it in the UI"
+        ) from error
