@@ -50,7 +50,7 @@ class Synced:
 def sync(source: Source, client: Callable[[], Any] = storage.s3, again: bool = False) -> Synced:
     """Bring the newest complete model at `source` into the store, admitted or refused.
 
-    client: makes boto3's S3 client, called for s3:// only. An unchanged source costs its listing, no more. again: a model
+    client: makes boto3's S3 client, called for s3:// only. An unchanged source costs its listing. again: a model
     that was refused is judged once more, its source unchanged or not. Two syncs of one model wait for each other; one
     that was killed goes on where it stopped.
     Raises FirstpassError, the store unchanged, when there is nothing complete, access is denied or the source does not

@@ -1,0 +1,121 @@
+"""
+## Bring in what the training workflows left
+
+Looks every hour at the sources listed in `models.yaml` (FIRSTPASS_MODEL_SOURCES), or at one source given by hand.
+Where the newest complete model under a source has changed, it is downloaded, checked and admitted into the model store.
+
+| a source's task | means |
+|---|---|
+| success | a new version was **admitted**; asset `firstpass_models` has an event with name, version and source |
+| skipped | the source is **unchanged** since the last look |
+| failed | a new version was **refused**, or the source cannot be read: the log says why |
+
+`firstpass models list` shows refused versions and their reasons too; the warehouse has them in the table `models`.
+A version appears in the store whole or not at all, and the previous one goes on serving until the next is admitted.
+`preannotate` takes the newest admitted version unless it is told another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    ExceptionRetryPolicy,
+    Metadata,
+    Param,
+    RetryAction,
+    RetryRule,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowSkipException
+
+MODELS = Asset(name="firstpass_models", uri="firstpass://models", group="firstpass")
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person")]
+)
+
+PARAMS = {
+    "name": Param(
+        "",
+        type="string",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$",
+        title="Model",
+        description_md="Only this model. Empty: every configured source. Needed when a source is given below.",
+        section="What to sync",
+    ),
+    "source": Param(
+        "",
+        type="string",
+        maxLength=1024,
+        pattern=r"^(s3://[^/]+.*|/.*)?$",
+        title="Source",
+        description_md="`s3://bucket/prefix` or a folder on the server, instead of what is configured for the model.",
+        section="What to sync",
+    ),
+    "connection": Param(
+        "",
+        type="string",
+        pattern=r"^[A-Za-z0-9_.-]{0,200}$",
+        title="Connection",
+        description_md="Airflow connection for S3. Empty: the configured one.",
+        section="What to sync",
+    ),
+}
+
+with DAG(
+    dag_id="sync_models",
+    doc_md=__doc__,
+    description="Download, check and admit what the training workflows left.",
+    schedule="@hourly",
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - the form that Airflow's docs use
+    catchup=False,
+    max_active_runs=1,
+    tags=["firstpass", "models"],
+    params=PARAMS,
+    default_args={
+        "owner": "firstpass",
+        "retries": 3,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "retry_policy": RETRY_POLICY,
+        "execution_timeout": timedelta(minutes=10),
+    },
+    dagrun_timeout=timedelta(hours=6),
+):
+
+    @task
+    def list_sources() -> list[dict[str, Any]]:
+        from dataclasses import asdict
+
+        from firstpass import syncing
+
+        params = get_current_context()["params"]
+        return [asdict(s) for s in syncing.wanted_sources(params["name"], params["source"], params["connection"])]
+
+    @task(
+        outlets=[MODELS],
+        execution_timeout=timedelta(hours=4),
+        max_active_tis_per_dagrun=4,
+        map_index_template="{{ task.op_kwargs['source']['name'] }}",
+    )
+    def sync(source: dict[str, Any]) -> Iterator[Metadata]:
+        from firstpass import syncing
+        from firstpass.errors import FirstpassError
+        from firstpass.models.sources import Source
+
+        synced = syncing.sync_source(Source(**source))
+        if synced.version is None:
+            raise AirflowSkipException(f"{synced.source} is unchanged since {synced.ref}")
+        if not synced.admitted:
+            raise FirstpassError(f"{synced.ref} was refused: {'; '.join(synced.version.reasons)}", "correct its files")
+        name, _, version = synced.ref.partition("@")
+        yield Metadata(MODELS, extra={"name": name, "version": version, "source": synced.source})
+
+    sync.expand(source=list_sources())
