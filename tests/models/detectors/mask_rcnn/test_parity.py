@@ -1,0 +1,81 @@
+"""The reference case: a public TF2 port of the training library ran these weights on this image."""
+
+import numpy as np
+import pytest
+
+from firstpass.models.detectors import mask_rcnn
+from firstpass.models.detectors.mask_rcnn.anchors import normalised
+
+
+@pytest.fixture(scope="module")
+def detector(reference_folder, reference, mask_rcnn_version):
+    return mask_rcnn.load(mask_rcnn_version(reference.options), reference_folder)
+
+
+@pytest.fixture(scope="module")
+def stages(detector, reference):
+    inputs = detector.inputs([detector.prepare(reference.image)])
+    return detector.network.stages(*inputs)
+
+
+def pairs(rois, class_ids, reference):
+    """Which of ours is each of the reference's: the nearest box of the same class; neighbours in score may swap."""
+    distance = np.abs(rois[None].astype(int) - reference.rois[:, None]).max(axis=2)
+    distance = np.where(class_ids[None] == reference.class_ids[:, None], distance, 10**6)
+    nearest = distance.argmin(axis=1)
+    assert len(set(nearest)) == len(rois) == len(reference.rois)
+    return nearest
+
+
+def full_masks(found, height, width):
+    masks = np.zeros((height, width, len(found.rois)), bool)
+    for i, ((y1, x1, y2, x2), mask) in enumerate(zip(found.rois, found.masks, strict=True)):
+        masks[y1:y2, x1:x2, i] = mask
+    return masks
+
+
+def assert_same(found, reference):
+    nearest = pairs(found.rois, found.class_ids, reference)
+    assert np.abs(found.scores[nearest] - reference.scores).max() <= 1e-3
+    assert np.abs(found.rois[nearest] - reference.rois).max() <= 1
+    ours = full_masks(found, *reference.image.shape[:2])[:, :, nearest]
+    both, either = (ours & reference.masks).sum(axis=(0, 1)), (ours | reference.masks).sum(axis=(0, 1))
+    assert ((both > 0.99 * either) | (either == 0)).all()
+
+
+def test_the_network_sees_the_very_pixels(detector, reference):
+    prepared = detector.prepare(reference.image)
+    assert prepared.context == tuple(reference.window)
+    padding = np.ones(prepared.pixels.shape[:2], bool)
+    top, left, bottom, right = reference.window
+    padding[top:bottom, left:right] = False
+    molded = prepared.pixels - np.array([123.7, 116.8, 103.9])
+    np.testing.assert_allclose(molded, reference.molded_image, atol=1e-5)
+
+
+def test_anchors_are_the_same(detector, reference):
+    _, windows, anchors = detector.inputs([detector.prepare(reference.image)])
+    np.testing.assert_array_equal(anchors, reference.anchors)
+    np.testing.assert_array_equal(windows[0], normalised(reference.window.astype(float), 256, 256))
+
+
+def test_every_stage_of_the_network_agrees(stages, reference):
+    for level, expected in zip(stages.pyramid, ("p2", "p3", "p4", "p5"), strict=True):
+        mean, deviation = vars(reference)[f"fpn_{expected}_mean_std"]
+        assert np.mean(level) == pytest.approx(mean, abs=1e-4)
+        assert np.std(level) == pytest.approx(deviation, abs=1e-4)
+    np.testing.assert_allclose(stages.rpn_scores, reference.rpn_class[:, :, 1], atol=1e-4)
+    np.testing.assert_allclose(stages.rpn_deltas, reference.rpn_bbox, atol=1e-3)
+    np.testing.assert_allclose(stages.rois, reference.rpn_rois, atol=1e-3)
+    np.testing.assert_allclose(stages.probabilities, reference.mrcnn_class, atol=1e-3)
+    np.testing.assert_allclose(stages.deltas, reference.mrcnn_bbox, atol=1e-3)
+    np.testing.assert_allclose(stages.detections, reference.detections, atol=1e-3)
+    count = len(stages.masks)
+    classes = reference.detections[0, :count, 4].astype(int)
+    expected = reference.mrcnn_mask[0, np.arange(count), :, :, classes]
+    np.testing.assert_allclose(stages.masks, expected, atol=1e-3)
+
+
+def test_one_image_alone(detector, reference):
+    (found,) = detector.instances([detector.prepare(reference.image)])
+    assert_same(found, reference)
