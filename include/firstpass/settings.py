@@ -80,7 +80,27 @@ class Settings(BaseSettings):
         0.9, gt=0, le=1, description="Warn about boxes of one class whose intersection over union exceeds this."
     )
     check_side: int = Field(32, ge=1, description="Warn about images less wide or high than this, in pixels.")
+    check_polygons: int = Field(
+        20_000, ge=0, description="Look for crossing edges in the polygons of at most this many detections a run."
+    )
+    check_speed: float = Field(
+        0.5, ge=0, le=1, description="Warn below this share of the images/s that earlier runs of the model had."
+    )
+    check_drift: float = Field(0.25, gt=0, description="Warn above this population stability index.")
+    check_drift_runs: int = Field(10, ge=1, description="Compare with at most this many earlier runs of the model.")
+    check_drift_samples: int = Field(
+        100, ge=10, description="Speak of drift only from this many detections (or images) on, then and now."
+    )
     report_pictures: int = Field(240, ge=0, le=2000, description="At most this many pictures in a report.")
+
+    # CVAT. Where it is and its token stand in the Airflow connection cvat_default.
+    cvat_labels: str = Field(
+        default_factory=lambda: str(home() / "include" / "labels.yaml"),
+        description="File with label aliases, what to ignore, and thresholds, for all projects or one.",
+    )
+    cvat_unmatched: Literal["fail", "drop", "ask"] = Field(
+        "drop", description="What to do with classes that no label of a task fits: fail, drop them, or ask a person."
+    )
 
 
 @lru_cache(maxsize=1)

@@ -52,6 +52,7 @@ class Sender:
             self._claim(halfway)
             self._forget([draft for draft in halfway if draft.nothing_arrived])
             self._deliver([draft for draft in halfway if not draft.nothing_arrived])
+            self.look()
         if removing := [draft for draft in self.drafts.values() if draft.state == "removing"]:
             self._finish_removing(removing)
         self.sweep()

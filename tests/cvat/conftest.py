@@ -1,0 +1,37 @@
+"""A CVAT of the test's own, and the connection to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cvat.nights import jpeg
+from doubles.cvat import CvatDouble, Task
+from firstpass.cvat import client, frames, sending
+
+
+@pytest.fixture
+def cvat(monkeypatch: pytest.MonkeyPatch) -> Iterator[CvatDouble]:
+    """The double; `firstpass.cvat.client.cvat()` finds it. What breaks CVAT's schema fails the test."""
+    with CvatDouble() as double:
+        monkeypatch.setenv("AIRFLOW_CONN_CVAT_DEFAULT", double.connection())
+        monkeypatch.setattr(sending, "FIRST_WAIT", 0.01)
+        client.cvat.cache_clear()
+        frames._reader.cache_clear()
+        yield double
+        client.cvat.cache_clear()
+        frames._reader.cache_clear()
+        assert double.problems == []
+
+
+@pytest.fixture
+def task(cvat: CvatDouble) -> Task:
+    """Eight frames in two jobs of four, with a label for each class of the made-up model."""
+    return cvat.state.add_task(
+        "night",
+        labels=[{"name": name, "type": "rectangle"} for name in ("person", "Car", "traffic_light")],
+        frames=[jpeg(n) for n in range(8)],
+        chunk_size=3,
+        segment_size=4,
+    )
