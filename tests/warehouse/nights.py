@@ -93,6 +93,7 @@ class Night:
             "detections": sum(len(r["scores"]) for r in rows),
             "sha256": sha256(data).hexdigest(),
             "seconds": 1.5,
+            "chunk": chunk.checksum,
         }
         storage.write(chunk.done_uri, json.dumps(marker).encode())
 

@@ -53,23 +53,35 @@ def timestamp(microseconds_since_2000: int) -> Field:
 
 def text(column: pa.Array, version: bytes = b"") -> Field:
     """A text column. PostgreSQL cannot hold NUL in a text: the replacement character stands for it."""
-    column = pc.replace_substring(column, "\0", "\N{REPLACEMENT CHARACTER}") if _has_nul(column) else column
-    lengths = pc.binary_length(column).to_numpy(zero_copy_only=False)
-    missing = column.is_null().to_numpy(zero_copy_only=False)
-    prefix = np.where(missing, -1, np.nan_to_num(lengths) + len(version)).astype(">i4")
-    parts = [_fixed(prefix), pc.fill_null(column.cast(pa.large_binary()), b"")]
-    if version:
-        parts.insert(1, _ragged(np.frombuffer(version, np.uint8).repeat((~missing).sum()), (~missing).astype(np.int64)))
-    return parts
+    if column.null_count == len(column):
+        return constant(None)
+    if _has_nul(column):
+        column = pc.replace_substring(column, "\0", "\N{REPLACEMENT CHARACTER}")
+    lengths = pc.fill_null(pc.binary_length(column), 0).to_numpy() + len(version)
+    if not column.null_count:
+        return [_fixed(lengths.astype(">i4")), pa.scalar(version, pa.large_binary()), column.cast(pa.large_binary())]
+    valid = column.is_valid()
+    prefix = _fixed(np.where(valid, lengths, -1).astype(">i4"))
+    return [
+        prefix,
+        pc.if_else(valid, version, b"").cast(pa.large_binary()),
+        pc.fill_null(column, "").cast(pa.large_binary()),
+    ]
 
 
 def number(column: pa.Array) -> Field:
     """An int4, int8 or float4 column, by its Arrow type."""
-    width = column.type.bit_width // 8
-    missing = column.is_null().to_numpy(zero_copy_only=False)
-    values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(_BIG_ENDIAN[column.type])
-    data = values.view(np.uint8).reshape(-1, width)[~missing].ravel()
-    return [_fixed(np.where(missing, -1, width).astype(">i4")), _ragged(data, np.where(missing, 0, width))]
+    if column.null_count == len(column):
+        return constant(None)
+    kind = _BIG_ENDIAN[column.type]
+    raw = np.empty(len(column), [("bytes", ">i4"), ("value", kind)])
+    raw["bytes"], raw["value"] = column.type.bit_width // 8, pc.fill_null(column, 0).to_numpy()
+    if not column.null_count:
+        return [_fixed(raw)]
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    raw["bytes"][~valid] = -1
+    used = np.where(valid, raw.itemsize, 4)  # a null is its length, -1, and nothing else
+    return [_ragged(raw.view(np.uint8).reshape(len(raw), -1)[np.arange(raw.itemsize) < used[:, None]], used)]
 
 
 def array(column: pa.Array) -> Field:
@@ -118,15 +130,20 @@ def _bracketed(lists: pa.Array, words: pa.Array) -> pa.Array:
 
 
 def _has_nul(column: pa.Array) -> bool:
-    return bool(pc.any(pc.match_substring(column, "\0")).as_py())
+    return not np.frombuffer(column.buffers()[2] or b"", np.uint8).all()
 
 
 def _fixed(values: NDArray[np.generic]) -> pa.Array:
-    return _ragged(values.view(np.uint8), np.full(len(values), values.itemsize))
+    offsets = np.arange(len(values) + 1, dtype=np.int64) * values.itemsize
+    return _binary(values.view(np.uint8), offsets)
 
 
 def _ragged(data: NDArray[np.uint8], lengths: NDArray[np.int64]) -> pa.Array:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
+    return _binary(data, offsets)
+
+
+def _binary(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> pa.Array:
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(data))]
-    return pa.Array.from_buffers(pa.large_binary(), len(lengths), buffers)
+    return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)

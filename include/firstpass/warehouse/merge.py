@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import connection, cursor
 from psycopg2.extras import Json
 
 from firstpass.chunks.manifest import Chunk
 from firstpass.chunks.run import RunSpec
 from firstpass.inference.schema import Outcome
-from firstpass.warehouse.binary import Field, array, array_literal, constant, number, polygons, text, timestamp
-from firstpass.warehouse.copy import Columns, copy
-from firstpass.warehouse.results import read_result
+from firstpass.warehouse import tables
+from firstpass.warehouse.binary import array_literal
+from firstpass.warehouse.copy import Copy
+from firstpass.warehouse.results import Result, one_batch, read_result
 
 _LOCK = 0x6D65726765  # merges take turns: two runs over the same images neither collide nor deadlock
 _SLICE = 50_000  # catalogue rows a COPY
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def merge_chunk(conn: connection, spec: RunSpec, chunk: Chunk) -> dict[str, int]:
@@ -33,20 +32,22 @@ def merge_chunk(conn: connection, spec: RunSpec, chunk: Chunk) -> dict[str, int]
     worth another try, when the connection is lost. Opens its own transaction: call it outside of any.
     """
     result = read_result(chunk)
-    rows = result.rows
-    found = pc.list_value_length(rows["scores"]).combine_chunks()
-    with _turn(conn) as cur:
-        _replace_outcomes(cur, spec, rows, constant(chunk.index), found)
-        _replace_images(cur, spec, rows)
-        _replace_detections(cur, spec, chunk.index, rows)
-        counts = {"images": len(rows), "detections": pc.sum(found).as_py() or 0}
-        cur.execute(
-            "INSERT INTO chunks (run_id, chunk, state, images, detections, seconds, marker, changed_at)"
-            " VALUES (%s, %s, 'merged', %s, %s, %s, %s, now()) ON CONFLICT (run_id, chunk) DO UPDATE"
-            " SET state = 'merged', images = excluded.images, detections = excluded.detections,"
-            " seconds = excluded.seconds, marker = excluded.marker, reason = NULL, changed_at = excluded.changed_at",
-            [spec.run_id, chunk.index, *counts.values(), result.marker.get("seconds"), Json(result.marker)],
-        )
+    rows, predictions = result.rows, tables.predictions(result.rows)
+    counts = {"images": len(rows), "detections": pc.sum(pc.list_value_length(rows["scores"])).as_py() or 0}
+    outcomes, images = tables.outcomes(spec, rows, chunk.index), tables.images(spec, rows)
+    detections = tables.detections(spec, predictions, chunk.index)
+    # Rows are nearly always new. The primary keys tell when they are not; asking first costs as much as writing.
+    try:
+        with _turn(conn) as cur:
+            for each in (outcomes, images, detections):
+                each.into(cur)
+            _mark_merged(cur, spec, chunk, result, counts)
+    except UniqueViolation:
+        with _turn(conn) as cur:
+            _replace_outcomes(cur, spec, rows, outcomes)
+            _replace_images(cur, tables.images(spec, rows, table="staged"))
+            _replace_detections(cur, spec, predictions, detections)
+            _mark_merged(cur, spec, chunk, result, counts)
     return counts | {v["values"]: v["counts"] for v in pc.value_counts(rows["outcome"]).to_pylist()}
 
 
@@ -55,31 +56,30 @@ def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> No
 
     Their earlier drafts stay current. The chunk may still be merged later, which replaces this.
     """
-    rows = pa.table(
+    count = len(chunk.images)
+    rows = pa.RecordBatch.from_pydict(
         {
-            "uri": pa.array([image.uri for image in chunk.images], pa.string()),
-            "sha256": pa.array([image.sha256 for image in chunk.images], pa.string()),
+            **{name: pa.array([getattr(i, name) for i in chunk.images], pa.string()) for name in ("uri", "sha256")},
             **{
-                name: pa.array([getattr(image, name) for image in chunk.images], pa.int32())
+                name: pa.array([getattr(i, name) for i in chunk.images], pa.int32())
                 for name in ("width", "height", "task", "frame")
             },
-            "outcome": pa.repeat(str(Outcome.FAILED), len(chunk.images)),
-            "reason": pa.repeat(reason, len(chunk.images)),
+            "outcome": pa.repeat(str(Outcome.FAILED), count),
+            "reason": pa.repeat(reason, count),
         }
     )
     with _turn(conn) as cur:
-        _replace_outcomes(cur, spec, rows, constant(chunk.index), pa.repeat(pa.scalar(0, pa.int32()), len(rows)))
+        _replace_outcomes(cur, spec, rows, tables.outcomes(spec, rows, chunk.index))
         cur.execute(
             "INSERT INTO chunks (run_id, chunk, state, images, reason) VALUES (%s, %s, 'failed', %s, %s)"
             " ON CONFLICT (run_id, chunk) DO UPDATE SET state = 'failed', images = excluded.images, detections = NULL,"
             " seconds = NULL, marker = NULL, reason = excluded.reason, changed_at = now()",
-            [spec.run_id, chunk.index, len(rows), reason.replace("\0", " ")],
+            [spec.run_id, chunk.index, count, reason.replace("\0", " ")],
         )
 
 
 def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
-    """Write the outcomes that the catalogue itself decided (known, duplicate, unreadable); rows without one wait for
-    their chunks.
+    """Write what the catalogue itself decided (known, duplicate, unreadable); rows without outcome await their chunk.
 
     The run starts afresh: what an earlier attempt at it had written goes, so this comes before any of its chunks.
     `table` has ImageRef's fields, `outcome` and `reason`; it is written in slices, in one transaction.
@@ -89,9 +89,9 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
         cur.execute("DELETE FROM outcomes WHERE run_id = %s", [spec.run_id])
         cur.execute("DELETE FROM chunks WHERE run_id = %s", [spec.run_id])
         for start in range(0, len(decided), _SLICE):
-            rows = decided.slice(start, _SLICE).combine_chunks()
-            _copy_outcomes(cur, spec, rows, constant(None), pa.repeat(pa.scalar(0, pa.int32()), len(rows)))
-            _replace_images(cur, spec, rows)
+            rows = one_batch(decided.slice(start, _SLICE))
+            tables.outcomes(spec, rows, None).into(cur)
+            _replace_images(cur, tables.images(spec, rows, table="staged"))
 
 
 @contextmanager
@@ -102,73 +102,56 @@ def _turn(conn: connection) -> Iterator[cursor]:
         yield cur
 
 
-def _replace_outcomes(cur: cursor, spec: RunSpec, rows: pa.Table, chunk: Field, found: pa.Array) -> None:
+def _mark_merged(cur: cursor, spec: RunSpec, chunk: Chunk, result: Result, counts: dict[str, int]) -> None:
+    if any(image.sha256 is None for image in chunk.images):
+        _complete_duplicates(cur, spec, chunk)
     cur.execute(
-        "DELETE FROM outcomes WHERE run_id = %s AND uri = ANY(%s::text[])",
-        [spec.run_id, array_literal(rows["uri"].to_pylist())],
+        "INSERT INTO chunks (run_id, chunk, state, images, detections, seconds, marker)"
+        " VALUES (%s, %s, 'merged', %s, %s, %s, %s) ON CONFLICT (run_id, chunk) DO UPDATE"
+        " SET state = 'merged', images = excluded.images, detections = excluded.detections,"
+        " seconds = excluded.seconds, marker = excluded.marker, reason = NULL, changed_at = now()",
+        [spec.run_id, chunk.index, *counts.values(), result.marker.get("seconds"), Json(result.marker)],
     )
-    _copy_outcomes(cur, spec, rows, chunk, found)
 
 
-def _copy_outcomes(cur: cursor, spec: RunSpec, rows: pa.Table, chunk: Field, found: pa.Array) -> None:
-    columns: Columns = {
-        "run_id": constant(spec.run_id),
-        "chunk": chunk,
-        "detections": number(found),
-        **{name: text(_column(rows, name)) for name in ("uri", "sha256", "outcome", "reason")},
-        **{name: number(_column(rows, name)) for name in ("width", "height", "task", "frame")},
-    }
-    copy(cur, "outcomes", columns)
-
-
-def _replace_images(cur: cursor, spec: RunSpec, rows: pa.Table) -> None:
-    """What is known of each image, and its current draft; left alone where a newer run was there already."""
-    started = datetime.fromisoformat(spec.started_at)
-    rows = rows.filter(pc.not_equal(rows["outcome"], str(Outcome.MISSING))).combine_chunks()
+def _complete_duplicates(cur: cursor, spec: RunSpec, chunk: Chunk) -> None:
+    """Object storage is catalogued by etag and size alone: only now is it known what content a duplicate has."""
     cur.execute(
-        "SELECT uri, seen_at > %s FROM images WHERE uri = ANY(%s::text[])",
-        [started, array_literal(rows["uri"].to_pylist())],
+        "WITH twins AS ("
+        " SELECT o.uri, twin.sha256, twin.width, twin.height FROM outcomes o JOIN images i ON i.uri = o.uri"
+        " JOIN images twin ON twin.etag = i.etag AND twin.size = i.size AND twin.uri = ANY(%(uris)s::text[])"
+        " WHERE o.run_id = %(run)s AND o.outcome = 'duplicate' AND o.sha256 IS NULL"
+        "), seen AS ("
+        " UPDATE images i SET sha256 = t.sha256, width = t.width, height = t.height FROM twins t WHERE i.uri = t.uri"
+        ") UPDATE outcomes o SET sha256 = t.sha256, width = t.width, height = t.height FROM twins t"
+        " WHERE o.run_id = %(run)s AND o.uri = t.uri",
+        {"run": spec.run_id, "uris": array_literal([image.uri for image in chunk.images])},
     )
-    there = dict(cur.fetchall())
-    if newer := [uri for uri, is_newer in there.items() if is_newer]:
-        rows = rows.filter(pc.invert(pc.is_in(rows["uri"], pa.array(newer, pa.string())))).combine_chunks()
-    if len(newer) < len(there):
-        older = [uri for uri, is_newer in there.items() if not is_newer]
-        cur.execute("DELETE FROM images WHERE uri = ANY(%s::text[])", [array_literal(older)])
-    drafted = pc.not_equal(_column(rows, "outcome"), str(Outcome.UNREADABLE))
-    columns: Columns = {
-        **{name: text(_column(rows, name)) for name in ("uri", "sha256", "etag")},
-        **{name: number(_column(rows, name)) for name in ("size", "width", "height", "task", "frame")},
-        "model": text(pc.if_else(drafted, spec.model, pa.scalar(None, pa.string()))),
-        "settings_hash": text(pc.if_else(drafted, spec.settings_hash, pa.scalar(None, pa.string()))),
-        "run_id": constant(spec.run_id),
-        "seen_at": timestamp((started - _EPOCH) // timedelta(microseconds=1)),
-    }
-    copy(cur, "images", columns)
 
 
-def _replace_detections(cur: cursor, spec: RunSpec, chunk: int, rows: pa.Table) -> None:
-    """One prediction for each content that was inferred, however many names it has in this chunk."""
-    inferred = pc.is_in(rows["outcome"], pa.array([str(Outcome.OK), str(Outcome.EMPTY)]))
-    rows = rows.filter(inferred)
-    _, first = np.unique(rows["sha256"].to_numpy().astype("U64"), return_index=True)
-    rows = rows.take(np.sort(first)).combine_chunks()
+def _replace_outcomes(cur: cursor, spec: RunSpec, rows: pa.RecordBatch, outcomes: Copy) -> None:
+    uris = array_literal(rows["uri"].to_pylist())
+    cur.execute("DELETE FROM outcomes WHERE run_id = %s AND uri = ANY(%s::text[])", [spec.run_id, uris])
+    outcomes.into(cur)
+
+
+def _replace_images(cur: cursor, staged: Copy) -> None:
+    """Rows that say nothing new stay as they are, and so do those of a run that started later than this one."""
+    cur.execute("CREATE TEMPORARY TABLE IF NOT EXISTS staged (LIKE images) ON COMMIT DROP")
+    cur.execute("TRUNCATE staged")
+    staged.into(cur)
+    cur.execute(
+        "DELETE FROM images i USING staged s WHERE i.uri = s.uri AND i.seen_at <= s.seen_at"
+        " AND (i.sha256, i.etag, i.size, i.model, i.settings_hash)"
+        " IS DISTINCT FROM (s.sha256, s.etag, s.size, s.model, s.settings_hash)"
+    )
+    cur.execute("INSERT INTO images SELECT * FROM staged ON CONFLICT DO NOTHING")
+
+
+def _replace_detections(cur: cursor, spec: RunSpec, predictions: pa.RecordBatch, detections: Copy) -> None:
+    contents = array_literal(predictions["sha256"].to_pylist())
     cur.execute(
         "DELETE FROM detections WHERE sha256 = ANY(%s::text[]) AND model = %s AND settings_hash = %s",
-        [array_literal(rows["sha256"].to_pylist()), spec.model, spec.settings_hash],
+        [contents, spec.model, spec.settings_hash],
     )
-    columns: Columns = {
-        "sha256": text(_column(rows, "sha256")),
-        "model": constant(spec.model),
-        "settings_hash": constant(spec.settings_hash),
-        "run_id": constant(spec.run_id),
-        "chunk": constant(chunk),
-        **{name: array(_column(rows, name)) for name in ("class_ids", "scores", "x1", "y1", "x2", "y2")},
-        "polygons": polygons(_column(rows, "polygons")),
-    }
-    copy(cur, "detections", columns)
-
-
-def _column(rows: pa.Table, name: str) -> pa.Array:
-    chunks: Sequence[pa.Array] = rows[name].chunks
-    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks) if chunks else pa.array([], rows[name].type)
+    detections.into(cur)

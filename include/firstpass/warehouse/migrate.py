@@ -28,14 +28,14 @@ def migrate(conn: connection) -> int:
                 "CREATE TABLE IF NOT EXISTS schema_migrations"
                 " (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
             )
-            cursor.execute("SELECT coalesce(max(version), 0) FROM schema_migrations")
-            current: int = cursor.fetchall()[0][0]
-        if current > max(known):
+            cursor.execute("SELECT version FROM schema_migrations")
+            applied = {int(version) for (version,) in cursor.fetchall()}
+        if newer := applied - known.keys():
             raise FirstpassError(
-                f"the warehouse has schema {current}, this release of Firstpass knows {max(known)}",
+                f"the warehouse has schema {max(newer)}, this release of Firstpass knows {max(known)}",
                 "run the newer release that migrated it, or point FIRSTPASS_WAREHOUSE_DSN at another database",
             )
-        for version in sorted(v for v in known if v > current):
+        for version in sorted(known.keys() - applied):
             name, sql = known[version]
             with conn, conn.cursor() as cursor:
                 cursor.execute(sql)

@@ -21,9 +21,9 @@ _LISTS = ("class_ids", "scores", "x1", "y1", "x2", "y2")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A verified result. rows: in `RESULT`'s schema, one chunk of memory. marker: the done-marker as it was written."""
+    """A verified result. rows: in `RESULT`'s schema. marker: the done-marker as it was written."""
 
-    rows: pa.Table
+    rows: pa.RecordBatch
     marker: dict[str, Any]
 
 
@@ -42,16 +42,26 @@ def read_result(chunk: Chunk) -> Result:
     if sha256(data).hexdigest() != marker["sha256"]:
         raise _refuse(chunk, f"{chunk.output_uri} is not the file that its done-marker describes: its checksum differs")
     try:
-        rows = pq.read_table(pa.BufferReader(data)).combine_chunks()
+        table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except pa.ArrowInvalid as error:
         raise _refuse(chunk, f"{chunk.output_uri} is not a Parquet file: {error}") from error
-    if not rows.schema.equals(RESULT):
+    if not table.schema.equals(RESULT):
         raise _refuse(chunk, f"{chunk.output_uri} was written with another schema, by another release")
-    if len(rows) != marker["rows"]:
-        raise _refuse(chunk, f"{chunk.output_uri} has {len(rows)} rows, its done-marker says {marker['rows']}")
+    if len(table) != marker["rows"]:
+        raise _refuse(chunk, f"{chunk.output_uri} has {len(table)} rows, its done-marker says {marker['rows']}")
+    rows = one_batch(table)
     _check_images(chunk, rows)
     _check_lists(chunk, rows)
     return Result(rows, marker)
+
+
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """A table as a single batch, also when it has no row."""
+    return pa.RecordBatch.from_arrays([_contiguous(column) for column in table.columns], schema=table.schema)
+
+
+def _contiguous(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _marker(chunk: Chunk) -> dict[str, Any]:
@@ -61,12 +71,14 @@ def _marker(chunk: Chunk) -> dict[str, Any]:
         raise _refuse(chunk, f"it did not finish: there is no {chunk.done_uri}") from None
     except ValueError as error:
         raise _refuse(chunk, f"{chunk.done_uri} is not JSON: {error}") from error
-    if not isinstance(marker, dict) or not {"rows", "sha256"} <= marker.keys():
-        raise _refuse(chunk, f"{chunk.done_uri} is not a done-marker: it needs rows and sha256")
+    if not isinstance(marker, dict) or not {"rows", "sha256", "chunk"} <= marker.keys():
+        raise _refuse(chunk, f"{chunk.done_uri} is not a done-marker: it needs rows, sha256 and chunk")
+    if marker["chunk"] != chunk.checksum:
+        raise _refuse(chunk, f"{chunk.done_uri} is of an earlier plan: it is for another manifest than this one")
     return marker
 
 
-def _check_images(chunk: Chunk, rows: pa.Table) -> None:
+def _check_images(chunk: Chunk, rows: pa.RecordBatch) -> None:
     planned = {image.uri for image in chunk.images}
     found = set(rows["uri"].to_pylist())
     if planned != found or len(rows) != len(planned):
@@ -76,7 +88,7 @@ def _check_images(chunk: Chunk, rows: pa.Table) -> None:
         )
 
 
-def _check_lists(chunk: Chunk, rows: pa.Table) -> None:
+def _check_lists(chunk: Chunk, rows: pa.RecordBatch) -> None:
     lengths = pc.list_value_length(rows["class_ids"])
     polygons = pc.coalesce(pc.list_value_length(rows["polygons"]), lengths)
     for other in (polygons, *(pc.list_value_length(rows[name]) for name in _LISTS[1:])):

