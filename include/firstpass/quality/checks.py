@@ -21,6 +21,7 @@ from psycopg2.extras import RealDictCursor
 from firstpass.chunks.run import run_folder
 from firstpass.images import catalogue as catalogues
 from firstpass.quality.data_docs import write_data_docs
+from firstpass.quality.drift import store_profile
 from firstpass.quality.results import Result, Verdict, store
 from firstpass.quality.suites import Expectation, Suite, suites
 from firstpass.settings import settings
@@ -38,6 +39,7 @@ def check_run(run_id: str) -> Verdict:
     """
     checked = suites(settings())
     with closing(connect()) as conn:
+        store_profile(conn, run_id)
         limits = _limits(run_id)
         batches = {suite.name: _batch(suite.name, limits) for suite in checked}
         numbers = {s.name: _one_row(conn, batches[s.name]) for s in checked if any(e.bounds for e in s.expectations)}
@@ -65,6 +67,9 @@ def _limits(run_id: str) -> dict[str, Any]:
         "min_side": limits.check_side,
         "max_boxes": limits.check_boxes,
         "max_overlap": limits.check_overlap,
+        "max_polygons": limits.check_polygons,
+        "drift_runs": limits.check_drift_runs,
+        "drift_samples": limits.check_drift_samples,
     }
 
 
@@ -160,7 +165,7 @@ def _observed(suite: Suite, expectation: Expectation, found: Any, numbers: dict[
     if expectation.bounds:
         value = numbers.get(expectation.column)
         if value is None:
-            return None, "nothing to measure in this run"
+            return None, suite.absent
         return float(value), f"{value:.1%}" if expectation.percent else f"{value:g}"
     wrong = found.result["unexpected_count"] or 0
     observed = f"{wrong} of {found.result['element_count']} {suite.rows}"

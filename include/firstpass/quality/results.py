@@ -8,6 +8,8 @@ from typing import Literal
 from psycopg2.extensions import connection
 from psycopg2.extras import execute_values
 
+from firstpass.errors import FirstpassError
+
 State = Literal["passed", "warnings", "failed"]
 
 
@@ -26,7 +28,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All results of a run. `failed`: something critical; `warnings`: something else; `passed`: nothing."""
+    """All results of a run."""
 
     run_id: str
     results: tuple[Result, ...]
@@ -38,11 +40,15 @@ class Verdict:
 
     @property
     def state(self) -> State:
-        """The worst that happened."""
-        severities = {r.severity for r in self.failures}
-        if "critical" in severities:
-            return "failed"
-        return "warnings" if "warning" in severities else "passed"
+        """`failed` when something critical does not hold, `warnings` when something else does not, else `passed`."""
+        if not self.failures:
+            return "passed"
+        return "failed" if self.failures[0].severity == "critical" else "warnings"
+
+    @property
+    def drift(self) -> float | None:
+        """The largest drift measured; None when there was nothing to compare with."""
+        return max((r.value for r in self.results if r.suite == "drift" and r.value is not None), default=None)
 
 
 def store(conn: connection, verdict: Verdict) -> None:
@@ -54,6 +60,13 @@ def store(conn: connection, verdict: Verdict) -> None:
             "INSERT INTO quality_results"
             " (run_id, suite, expectation, severity, success, observed, value, sentence) VALUES %s",
             [(verdict.run_id, *astuple(result)) for result in verdict.results],
+        )
+        cursor.execute("DELETE FROM quality_verdicts WHERE run_id = %s", [verdict.run_id])
+        cursor.execute(
+            "INSERT INTO quality_verdicts (run_id, verdict, images, detections, drift)"
+            " SELECT %(run_id)s, %(verdict)s, count(*), coalesce(sum(detections), 0), %(drift)s"
+            " FROM outcomes WHERE run_id = %(run_id)s",
+            {"run_id": verdict.run_id, "verdict": verdict.state, "drift": verdict.drift},
         )
 
 
@@ -67,3 +80,20 @@ def load(conn: connection, run_id: str) -> Verdict | None:
         )
         results = tuple(Result(*row) for row in cursor.fetchall())
     return Verdict(run_id, results) if results else None
+
+
+def require_publishable(conn: connection, run_id: str) -> None:
+    """Stand between the checks and publishing.
+
+    Raises FirstpassError when the run was not checked or something critical did not hold; warnings pass. The drafts
+    stay in the warehouse either way.
+    """
+    verdict = load(conn, run_id)
+    if verdict is None:
+        raise FirstpassError(f"run {run_id} was not checked", "clear its task `check`, then publish")
+    if verdict.state == "failed":
+        wrong = [f"{r.sentence} Found: {r.observed}." for r in verdict.failures if r.severity == "critical"]
+        raise FirstpassError(
+            f"run {run_id} is held back. {' '.join(wrong)}",
+            "put right what the report shows, clear the task `check`, then publish; the drafts are in the warehouse",
+        )

@@ -8,11 +8,10 @@ it and null otherwise, and the expectation is that it is null throughout.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from firstpass.settings import Settings
-
-Severity = Literal["critical", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,8 @@ class Expectation:
     percent: the value is a share and is shown as one.
     """
 
+    severity: Literal["critical", "warning"]
     column: str
-    severity: Severity
     sentence: str
     minimum: float | None = None
     maximum: float | None = None
@@ -38,90 +37,114 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Expectations about one batch. `rows` names what a row of it is."""
+    """Expectations about one batch. `rows` names what a row of it is; `absent` says why a number may be missing."""
 
     name: str
     title: str
     rows: str
     expectations: tuple[Expectation, ...]
+    absent: str = "nothing to measure in this run"
+
+
+_critical = partial(Expectation, "critical")
+_warning = partial(Expectation, "warning")
 
 
 def suites(limits: Settings) -> tuple[Suite, ...]:
     """All of them, the most telling first. A failed critical expectation keeps the drafts from being published."""
-    return (
-        Suite(
-            "run",
-            "The run",
-            "run",
-            (
-                Expectation(
-                    "images_without_outcome", "critical", "Every image that was listed has one outcome.", maximum=0
-                ),
-                Expectation(
-                    "chunks_not_merged",
-                    "critical",
-                    "Every planned chunk was merged or is known to have failed.",
-                    maximum=0,
-                ),
-                Expectation("chunks_failed", "warning", "No chunk failed.", maximum=0),
-                Expectation(
-                    "unreadable_rate",
-                    "warning",
-                    f"At most {limits.check_unreadable:.0%} of the images cannot be read.",
-                    maximum=limits.check_unreadable,
-                    percent=True,
-                ),
-                Expectation(
-                    "empty_rate",
-                    "warning",
-                    f"The model finds nothing in at most {limits.check_empty:.0%} of the images.",
-                    maximum=limits.check_empty,
-                    percent=True,
-                ),
-                Expectation(
-                    "duplicate_rate",
-                    "warning",
-                    f"At most {limits.check_duplicates:.0%} of the images are copies of another under a second name.",
-                    maximum=limits.check_duplicates,
-                    percent=True,
-                ),
+    return (_run(limits), _detections(limits), _polygons(), _drift(limits), _images(limits), _classes())
+
+
+def _run(limits: Settings) -> Suite:
+    share = partial(_warning, percent=True)
+    unreadable, empty, copies = limits.check_unreadable, limits.check_empty, limits.check_duplicates
+    return Suite(
+        "run",
+        "The run",
+        "run",
+        (
+            _critical("images_without_outcome", "Every image that was listed has one outcome.", maximum=0),
+            _critical("chunks_not_merged", "Every planned chunk was merged or is known to have failed.", maximum=0),
+            _warning("chunks_failed", "No chunk failed.", maximum=0),
+            share("unreadable_rate", f"At most {unreadable:.0%} of the images cannot be read.", maximum=unreadable),
+            share("empty_rate", f"The model finds nothing in at most {empty:.0%} of the images.", maximum=empty),
+            share("duplicate_rate", f"At most {copies:.0%} of the images are copies of another one.", maximum=copies),
+            share(
+                "speed",
+                f"Images go through at {limits.check_speed:.0%} or more of the usual speed.",
+                minimum=limits.check_speed,
             ),
         ),
-        Suite(
-            "detections",
-            "Detections",
-            "images",
-            (
-                Expectation("box_outside_image", "critical", "Every box lies inside its image."),
-                Expectation("box_without_area", "critical", "Every box has an area."),
-                Expectation("score_outside_range", "critical", "Every score lies between 0 and 1."),
-                Expectation("score_below_threshold", "critical", "Every detection reaches the threshold of its class."),
-                Expectation("class_not_in_table", "critical", "Every detection's class is in the model's class table."),
-                Expectation("too_many_boxes", "warning", f"No image has more than {limits.check_boxes} detections."),
-                Expectation(
-                    "boxes_overlap",
-                    "warning",
-                    f"No two boxes of one class cover the same object (overlap above {limits.check_overlap:.0%}).",
-                ),
+    )
+
+
+def _detections(limits: Settings) -> Suite:
+    return Suite(
+        "detections",
+        "Detections",
+        "images",
+        (
+            _critical("box_outside_image", "Every box lies inside its image."),
+            _critical("box_without_area", "Every box has an area."),
+            _critical("score_outside_range", "Every score lies between 0 and 1."),
+            _critical("score_below_threshold", "Every detection reaches the threshold of its class."),
+            _critical("class_not_in_table", "Every detection's class is in the model's class table."),
+            _warning("too_many_boxes", f"No image has more than {limits.check_boxes} detections."),
+            _warning(
+                "boxes_overlap",
+                f"No two boxes of one class lie on the same object (overlap above {limits.check_overlap:.0%}).",
             ),
         ),
-        Suite(
-            "images",
-            "Images",
-            "images",
-            (
-                Expectation(
-                    "image_too_small", "warning", f"Every image is at least {limits.check_side} pixels wide and high."
-                ),
-            ),
+    )
+
+
+def _polygons() -> Suite:
+    return Suite(
+        "polygons",
+        "Polygons",
+        "images",
+        (
+            _critical("polygon_broken", "Every polygon has three points or more."),
+            _critical("polygon_outside_image", "Every polygon lies inside its image."),
+            _warning("polygon_missing", "Every detection of a model with masks has a polygon."),
+            _warning("polygon_crosses_itself", "No polygon's outline crosses or touches itself."),
         ),
-        Suite(
-            "classes",
-            "Class table",
-            "classes",
-            (
-                Expectation("class_unnamed", "critical", "Every class has a name."),
-                Expectation("class_repeated", "critical", "No two classes have the same name."),
-            ),
+    )
+
+
+def _drift(limits: Settings) -> Suite:
+    like = partial(_warning, maximum=limits.check_drift)
+    return Suite(
+        "drift",
+        "Drift",
+        "run",
+        (
+            like("class_drift", "The mix of classes is like in the model's earlier runs."),
+            like("score_drift", "The scores are spread like in the model's earlier runs."),
+            like("boxes_drift", "There are as many detections an image as in the model's earlier runs."),
+            like("size_drift", "The boxes are as large as in the model's earlier runs."),
+        ),
+        absent=f"nothing to compare: {limits.check_drift_samples} samples are needed, now and in earlier runs",
+    )
+
+
+def _images(limits: Settings) -> Suite:
+    side = limits.check_side
+    return Suite(
+        "images",
+        "Images",
+        "images",
+        (_warning("image_too_small", f"Every image is at least {side} pixels wide and high."),),
+    )
+
+
+def _classes() -> Suite:
+    return Suite(
+        "classes",
+        "Class table",
+        "classes",
+        (
+            _critical("class_unnamed", "Every class has a name."),
+            _critical("class_repeated", "No two classes have the same name."),
         ),
     )

@@ -1,4 +1,13 @@
 -- One row: the run as a whole. Rates are null where there is nothing to divide by.
+WITH throughput AS (
+    SELECT c.run_id, sum(c.images) / nullif(sum(c.seconds), 0) AS images_per_second
+    FROM chunks c
+    WHERE c.state = 'merged'
+      AND (c.run_id = {run_id} OR c.run_id IN (
+          SELECT earlier_run FROM quality_bases WHERE run_id = {run_id} AND place <= {drift_runs}))
+    GROUP BY c.run_id
+    HAVING sum(c.images) >= {drift_samples}
+)
 SELECT {listed} - count(o.uri) AS images_without_outcome,
        (SELECT count(*) FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'planned') AS chunks_not_merged,
        (SELECT count(*) FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'failed') AS chunks_failed,
@@ -6,7 +15,10 @@ SELECT {listed} - count(o.uri) AS images_without_outcome,
            AS unreadable_rate,
        count(*) FILTER (WHERE o.outcome = 'duplicate')::float8 / nullif(count(o.uri), 0) AS duplicate_rate,
        count(*) FILTER (WHERE o.outcome = 'empty')::float8
-           / nullif(count(*) FILTER (WHERE o.outcome IN ('ok', 'empty')), 0) AS empty_rate
+           / nullif(count(*) FILTER (WHERE o.outcome IN ('ok', 'empty')), 0) AS empty_rate,
+       (SELECT max(images_per_second) FILTER (WHERE run_id = {run_id})
+             / percentile_cont(0.5) WITHIN GROUP (ORDER BY images_per_second) FILTER (WHERE run_id <> {run_id})
+        FROM throughput) AS speed
 FROM runs r
 LEFT JOIN outcomes o ON o.run_id = r.run_id
 WHERE r.run_id = {run_id}

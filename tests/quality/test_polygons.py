@@ -1,0 +1,55 @@
+"""Polygons are held against what CVAT and people can use."""
+
+from __future__ import annotations
+
+from firstpass.quality.checks import check_run
+from firstpass.settings import settings
+from warehouse.nights import row
+
+SQUARE = [10.0, 10.0, 100.0, 10.0, 100.0, 100.0, 10.0, 100.0]
+TRIANGLE = [0.0, 0.0, 640.0, 0.0, 320.0, 480.0]
+
+
+# Image → the parts of its one detection's polygon, and the expectation that they break.
+SHAPES = {
+    "square.jpg": ([SQUARE], None),
+    "two parts.jpg": ([SQUARE, TRIANGLE], None),
+    "bow tie.jpg": ([[10.0, 10.0, 100.0, 100.0, 100.0, 10.0, 10.0, 100.0]], "polygon_crosses_itself"),
+    "spike.jpg": ([SQUARE, [10.0, 10.0, 100.0, 10.0, 60.0, 90.0, 60.0, 0.0, 20.0, 90.0]], "polygon_crosses_itself"),
+    "touching.jpg": (
+        [[0.0, 0.0, 50.0, 50.0, 100.0, 0.0, 100.0, 100.0, 50.0, 50.0, 0.0, 90.0]],
+        "polygon_crosses_itself",
+    ),
+    "line.jpg": ([[10.0, 10.0, 20.0, 20.0]], "polygon_broken"),
+    "half a point.jpg": ([[10.0, 10.0, 20.0, 20.0, 30.0, 15.0, 9.0]], "polygon_broken"),
+    "right of it.jpg": ([[10.0, 10.0, 700.0, 10.0, 100.0, 100.0]], "polygon_outside_image"),
+    "below it.jpg": ([[10.0, 10.0, 100.0, 10.0, 100.0, 481.0]], "polygon_outside_image"),
+    "none.jpg": ([], "polygon_missing"),
+}
+
+
+def test_each_fault_is_found_and_nothing_else(finished_run):
+    rows = [row(f"file:///{name}", polygons=[parts]) for name, (parts, _) in SHAPES.items()]
+    verdict = check_run(finished_run(rows).run_id)
+    assert verdict.state == "failed"
+    found = {r.expectation: r.observed for r in verdict.results if r.suite == "polygons"}
+    for expectation, observed in found.items():
+        guilty = {name for name, (_, broken) in SHAPES.items() if broken == expectation}
+        count, _, names = observed.partition(": ")
+        assert count == f"{len(guilty)} of {len(SHAPES)} images"
+        assert set(names.split(", ")) == guilty
+
+
+def test_crossing_edges_are_a_warning_and_sought_in_a_bounded_number(finished_run, monkeypatch):
+    rows = [row(f"file:///{n}.jpg", polygons=[SHAPES["bow tie.jpg"][0]]) for n in range(4)]
+    monkeypatch.setenv("FIRSTPASS_CHECK_POLYGONS", "3")
+    spec = finished_run(rows)
+    settings.cache_clear()
+    verdict = check_run(spec.run_id)
+    assert verdict.state == "warnings"
+    assert [r.value for r in verdict.failures] == [3]
+
+
+def test_a_model_without_masks_is_not_asked(finished_run):
+    verdict = check_run(finished_run([row("file:///a.jpg")]).run_id)
+    assert {r.observed for r in verdict.results if r.suite == "polygons"} == {"0 of 0 images"}
