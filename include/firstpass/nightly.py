@@ -116,12 +116,11 @@ def plan_chunks(run_uri: str) -> list[str]:
     spec = RunSpec.load(run_uri)
     with _stage(spec.run_id, "plan_chunks"):
         version = registry.load_version(spec.model_uri)
-        chunks = plan(catalogues.load(run_uri), spec, version)
-        storage.delete(storage.join(run_uri, "chunks"))  # an earlier try may have planned more
-        uris = [chunk.save(run_uri) for chunk in chunks]
+        planned = plan(catalogues.load(run_uri), spec, version)
+        uris = planned.save()
         with closing(connect()) as connection:
-            runs.record_plan(connection, spec.run_id, len(chunks))
-        log.info("%d images in %d chunks", sum(len(chunk.images) for chunk in chunks), len(chunks))
+            runs.record_plan(connection, spec.run_id, len(uris))
+        log.info("%s", planned.estimate or "nothing to infer")
         return uris
 
 

@@ -61,6 +61,13 @@ class Settings(BaseSettings):
 
     # Inference.
     engine: Literal["local", "kubernetes"] = Field("local", description="Where chunks run: on this machine or as pods.")
+    machine: str = Field(
+        "cpu", description="What a chunk runs on: cpu, k80, t4, v100, a10g, a100, h100 or one of FIRSTPASS_MACHINES."
+    )
+    machines: str = Field(
+        "", description='More machine profiles, as JSON: {"l4": {"memory_gib": 24, "speed": 1.1}} (speed: K80 = 1).'
+    )
+    workers: int = Field(1, ge=1, le=1024, description="Chunks that run at a time: the GPUs of a cluster.")
     threads: int = Field(0, ge=0, le=256, description="Decoding threads of a chunk; 0 for one a core.")
     batch_size: int = Field(0, ge=0, le=1024, description="Images a network call; 0 for the model's own choice.")
     max_image_bytes: int = Field(256 * 2**20, ge=1, description="Larger files are quarantined without being read.")

@@ -94,7 +94,7 @@ def test_what_a_person_can_put_right_ends_with_2(chunk, paint, tmp_path):
     path = storage.local_path(uri)
     path.write_text(path.read_text().replace("0.4", "0.1"))
     process = command("import sys", "infer", uri)
-    output, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "was changed after it was planned" in errors
     assert "What to do: plan the run again" in errors

@@ -96,7 +96,7 @@ def test_equal_chunks_give_equal_bytes(network, paint, chunk, tmp_path):
 
 
 def test_a_chunk_that_is_done_is_left_alone(network, paint, chunk):
-    made, uri = chunk([paint("a.png", (200, 0, 0))])
+    _, uri = chunk([paint("a.png", (200, 0, 0))])
     marker = infer(uri)
     assert infer(uri) == marker
     assert len(network.batches) == 1
@@ -206,13 +206,14 @@ def test_progress_is_told_at_most_once_a_second(network, paint, chunk, monkeypat
     made, uri = chunk([paint(f"{i}.png", (i, 0, 0)) for i in range(9)])
     written = []
     write = storage.write
-    monkeypatch.setattr(
-        storage,
-        "write",
-        lambda uri, data: (written.append(uri) if uri.endswith(".progress.json") else None, write(uri, data)),
-    )
+
+    def watched(uri, data):
+        written.append(uri)
+        write(uri, data)
+
+    monkeypatch.setattr(storage, "write", watched)
     infer(uri)
-    assert written == [made.progress_uri]
+    assert written == [made.progress_uri, made.output_uri, made.done_uri]
     progress = json.loads(storage.read(made.progress_uri))
     assert (progress["done"], progress["total"]) == (9, 9)
 

@@ -6,8 +6,9 @@ with the others; images of one shape go together, so that they make full batches
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from heapq import heapify, heapreplace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from heapq import heapreplace
 
 import numpy as np
 import pyarrow as pa
@@ -15,48 +16,113 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from firstpass import storage
+from firstpass.chunks import costs, profiles
+from firstpass.chunks.estimate import Estimate, assemble
 from firstpass.chunks.manifest import Chunk, result_uri
 from firstpass.chunks.run import RunSpec
 from firstpass.images.catalogue import references
 from firstpass.models.version import ModelVersion
 from firstpass.settings import settings
 
-# Seconds on two CPU cores, for the balance between images; see benchmarks/inference.py.
-IMAGE_SECONDS, MEGAPIXEL_SECONDS, START_UP_SECONDS = 0.015, 0.005, 10.0
-BATCH_SIZE = 8
-
-AIMED_CHUNKS = 200  # what one mapped Airflow task schedules without noticeable cost
+Rows = NDArray[np.int64]
 
 
-def plan(catalogue: pa.Table, spec: RunSpec, version: ModelVersion) -> list[Chunk]:
-    """The chunks of every image without an outcome, the costliest first; none when nothing is left to infer."""
-    del version
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run's chunks, made one at a time: a million images need not be a million objects at once.
+
+    groups: row numbers in `images` of each chunk, in order. estimate: None when there is nothing to infer.
+    """
+
+    spec: RunSpec
+    images: pa.Table
+    groups: tuple[Rows, ...]
+    batch_size: int
+    estimate: Estimate | None
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for index, rows in enumerate(self.groups):
+            yield Chunk(
+                run_id=self.spec.run_id,
+                index=index,
+                model=self.spec.model,
+                model_uri=self.spec.model_uri,
+                threshold=self.spec.threshold,
+                class_thresholds=self.spec.class_thresholds,
+                batch_size=self.batch_size,
+                output_uri=result_uri(self.spec.uri, index),
+                images=tuple(references(self.images.take(rows))),
+            )
+
+    def save(self) -> list[str]:
+        """Write the manifests and the estimate into the run's folder; returns the manifests' URIs."""
+        storage.delete(storage.join(self.spec.uri, "chunks"))  # an earlier attempt may have planned more
+        if self.estimate:
+            self.estimate.save(self.spec.uri)
+        return [chunk.save(self.spec.uri) for chunk in self]
+
+
+def plan(
+    catalogue: pa.Table,
+    spec: RunSpec,
+    version: ModelVersion,
+    measured: costs.Measured | None = None,
+    urgent: Collection[str] = (),
+) -> Plan:
+    """The chunks of every image without an outcome, the costliest first; none when nothing is left to infer.
+
+    `measured` gives rates learned from earlier runs. Images whose URI is in `urgent` (their chunk failed last time)
+    come first, in chunks of their own: should one of them crash its chunk again, it takes no other down with it.
+    Raises FirstpassError for an unknown machine and for a model that does not fit it.
+    """
     new = catalogue.filter(pc.is_null(catalogue["outcome"]))
     if not len(new):
-        return []
+        return Plan(spec, new, (), 1, None)
+    machine, network = profiles.machine(settings().machine), profiles.network_of(version)
+    workers = settings().workers
     pixels = image_pixels(new)
-    costs = IMAGE_SECONDS + MEGAPIXEL_SECONDS * pixels / 1e6
-    batch_size = settings().batch_size or BATCH_SIZE
-    groups = split(costs, shapes(new), batch_size, chunk_count(float(costs.sum()), START_UP_SECONDS))
-    return [
-        Chunk(
-            run_id=spec.run_id,
-            index=index,
-            model=spec.model,
-            model_uri=spec.model_uri,
-            threshold=spec.threshold,
-            class_thresholds=spec.class_thresholds,
-            batch_size=batch_size,
-            output_uri=result_uri(spec.uri, index),
-            images=tuple(references(new.take(rows))),
-        )
-        for index, rows in enumerate(groups)
-    ]
+    batch = settings().batch_size or costs.batch_size(network, machine, float(pixels.mean()))
+    rate = costs.rate(network, machine, spec.model, measured)
+    seconds = costs.image_seconds(rate, network, pixels)
+    shape, first = shapes(new), pc.is_in(new["uri"], pa.array(list(urgent), pa.string())).to_numpy()
+    groups: list[Rows] = []
+    for rows in (np.flatnonzero(first), np.flatnonzero(~first)):
+        if len(rows):
+            count = costs.chunk_count(float(seconds[rows].sum()), machine.start_up, workers)
+            groups += [rows[group] for group in split(seconds[rows], shape[rows], batch, count)]
+    total = float(seconds.sum())
+    estimate = assemble(len(new), total, len(groups), batch, machine, workers, rate.source)
+    return Plan(spec, new, tuple(groups), batch, estimate)
 
 
-def chunk_count(seconds: float, start_up: float) -> int:
-    """How many chunks work of `seconds` makes: each 20 times its start-up or longer, and not more than AIMED_CHUNKS."""
-    return max(1, min(int(seconds / (20 * start_up)), AIMED_CHUNKS))
+def read_chunks(run_uri: str) -> Iterator[Chunk]:
+    """The run's planned chunks in order of their index, one in memory at a time. Raises as Chunk.load."""
+    for entry in storage.listing(storage.join(run_uri, "chunks")):
+        if entry.uri.endswith(".json"):
+            yield Chunk.load(entry.uri)
+
+
+def split(seconds: NDArray[np.float64], shape: NDArray[np.int64], batch_size: int, chunks: int) -> list[Rows]:
+    """Deal images to `chunks` groups of near-equal cost. Returns the row numbers of each, the costliest group first.
+
+    seconds: what each image costs [n]. shape: [n], equal numbers for images that can share a batch. Batches of one
+    shape are dealt whole, the costliest first, each to the group that has the least so far; so every group gets its
+    share of every shape, and stays balanced even where the costs are wrong. Within a group, images of a shape are
+    neighbours. Groups that would be empty are left out.
+    """
+    order = np.lexsort((np.arange(len(shape)), shape))
+    starts = _batch_starts(shape[order], batch_size)
+    cost = np.add.reduceat(seconds[order], starts)
+    owner, totals = _deal(cost, min(chunks, len(starts)))
+    rank = np.empty(len(totals), np.int64)
+    rank[np.lexsort((np.arange(len(totals)), -totals))] = np.arange(len(totals))
+    owner_of_image = np.repeat(rank[owner], np.diff(starts, append=len(order)))
+    by_group = np.argsort(owner_of_image, kind="stable")
+    ends = np.cumsum(np.bincount(owner_of_image, minlength=len(totals)))
+    return np.split(order[by_group], ends[:-1])
 
 
 def image_pixels(table: pa.Table) -> NDArray[np.float64]:
@@ -72,44 +138,23 @@ def shapes(table: pa.Table) -> NDArray[np.int64]:
     return np.asarray(width << 32 | height, np.int64)
 
 
-def read_chunks(run_uri: str) -> Iterator[Chunk]:
-    """The run's planned chunks in order of their index, one in memory at a time. Raises as Chunk.load."""
-    for entry in storage.listing(storage.join(run_uri, "chunks")):
-        if entry.uri.endswith(".json"):
-            yield Chunk.load(entry.uri)
-
-
-def split(
-    costs: NDArray[np.float64], shapes: NDArray[np.int64], batch_size: int, chunks: int
-) -> list[NDArray[np.int64]]:
-    """Deal images to `chunks` groups of near-equal cost. Returns the row numbers of each, the costliest group first.
-
-    costs: seconds [n]. shapes: [n], equal numbers for images that can share a batch. Batches of one shape are dealt
-    whole, the costliest first, each to the group that has the least so far; so every group gets its share of every
-    shape, and stays balanced even where the costs are wrong. Within a group, images of a shape are neighbours. Groups
-    that would be empty are left out.
-    """
-    order = np.lexsort((np.arange(len(costs)), shapes))
-    starts = _batch_starts(shapes[order], batch_size)
-    batches = np.split(order, starts[1:])
-    sums = np.add.reduceat(costs[order], starts)
-    # Equal costs fall back to the shape, so that neighbours in a chunk are of one shape.
-    heap = [(0.0, group) for group in range(min(chunks, len(batches)))]
-    heapify(heap)
-    members: list[list[int]] = [[] for _ in heap]
-    totals = [0.0] * len(heap)
-    for batch in np.lexsort((np.arange(len(sums)), -sums)).tolist():
+def _deal(cost: NDArray[np.float64], groups: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Longest first, to the group with the least so far. Returns each batch's group and each group's total."""
+    heap = [(0.0, group) for group in range(groups)]
+    owner = np.empty(len(cost), np.int64)
+    for batch in np.lexsort((np.arange(len(cost)), -cost)).tolist():
         total, group = heap[0]
-        totals[group] = total + float(sums[batch])
-        members[group].append(batch)
-        heapreplace(heap, (totals[group], group))
-    ranking = sorted(range(len(heap)), key=lambda group: (-totals[group], group))
-    return [np.concatenate([batches[batch] for batch in sorted(members[group])]) for group in ranking]
+        owner[batch] = group
+        heapreplace(heap, (total + float(cost[batch]), group))
+    totals = np.zeros(groups)
+    for total, group in heap:
+        totals[group] = total
+    return owner, totals
 
 
-def _batch_starts(shapes: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
+def _batch_starts(shape: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
     """Where a new batch begins in rows sorted by shape: at each new shape and every `batch_size` rows of one."""
-    rows = np.arange(len(shapes))
-    first = np.concatenate(([True], shapes[1:] != shapes[:-1]))
+    rows = np.arange(len(shape))
+    first = np.concatenate(([True], shape[1:] != shape[:-1]))
     run_start = np.maximum.accumulate(np.where(first, rows, 0))
     return np.flatnonzero((rows - run_start) % batch_size == 0)

@@ -19,7 +19,7 @@ from firstpass.images.fetch import MissingImage, fetch
 from firstpass.images.reference import ImageRef
 from firstpass.inference.results import Row
 from firstpass.inference.schema import Outcome
-from firstpass.models.detectors.base import Prepared
+from firstpass.models.detectors.base import Prepared, UnfitImage
 
 _FETCHERS = 16  # enough to keep a network of 50 ms a request busier than two cores can decode
 _PIXELS_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
@@ -94,7 +94,7 @@ class Pipeline:
             return Ready(ref, sha256, prepared)
         except MissingImage as error:
             return Row(ref, Outcome.MISSING, str(error))
-        except (UnreadableImage, MemoryError) as error:
+        except (UnreadableImage, UnfitImage, MemoryError) as error:
             return Row(ref, Outcome.UNREADABLE, str(error) or "needs more memory than there is", sha256)
 
 

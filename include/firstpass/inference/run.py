@@ -38,9 +38,10 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
 
     Writes the Parquet file to the manifest's output_uri (inference.schema.RESULT: one row an image, in the manifest's
     order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum, "rows",
-    "detections", "outcomes": {outcome: rows}, "sha256": of the Parquet file, "seconds", "load_seconds",
-    "fetch_seconds" and "decode_seconds": added up over threads, "infer_seconds", "images_per_second": of this attempt,
-    loading left out, null when it inferred nothing, "host", "device"}. A chunk that is done already is left alone.
+    "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
+    "seconds", "load_seconds", "fetch_seconds" and "decode_seconds": added up over threads, "infer_seconds",
+    "images_per_second": of this attempt, loading left out, null when it inferred nothing, "host", "device"}. A chunk
+    that is done already is left alone.
 
     When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
@@ -62,6 +63,7 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
         "rows": len(table),
         "detections": pc.sum(pc.list_value_length(table["scores"])).as_py(),
         "outcomes": dict(sorted(Counter(table["outcome"].to_pylist()).items())),
+        "pixels": pc.mean(pc.multiply(table["width"], table["height"])).as_py(),
         "sha256": sha256(data).hexdigest(),
         "seconds": round(time.monotonic() - started, 3),
         **figures,

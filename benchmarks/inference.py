@@ -1,0 +1,127 @@
+"""Images a second of one chunk, beside the loop that everyone writes: decode one, feed it to the graph, next.
+
+Both sides run in this process, warm, over the same photographs, in turns; the medians of all rounds are compared. What
+is loaded once (TensorFlow, the model) is kept out and shown apart.
+
+    .venv/bin/python benchmarks/inference.py [--images 500] [--rounds 3] [--photos FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import photos
+
+from firstpass import storage
+from firstpass.chunks.manifest import Chunk
+from firstpass.images.sources import open_source
+from firstpass.inference import run
+from firstpass.models import registry
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--images", type=int, default=500)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--model", default="nanodet-coco")
+    options.add_argument("--photos", type=Path)
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = photos.make(asked.photos or Path(scratch, "photos"), asked.images)
+        measure(folder, Path(scratch), asked.model, asked.rounds)
+
+
+def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
+    refs = tuple(open_source(str(folder)).list())
+    version = registry.resolve(model)
+    uri = registry.version_uri(version)
+    size = sum(ref.size for ref in refs) / len(refs)
+    print(f"{len(refs)} photographs of {size / 1000:.0f} KB, {version.ref}, {os.cpu_count()} cores")
+
+    def chunk(images: tuple, name: str) -> Chunk:
+        output = f"{scratch}/results/{name}.parquet"
+        return Chunk("bench", 0, version.ref, uri, version.threshold, {}, run_batch_size(), output, images)
+
+    start_up(chunk(refs[:1], "one"), scratch)
+
+    cold = time.monotonic()
+    network = run._load(chunk(refs, "all"))
+    print(f"import and load in this process: {time.monotonic() - cold:.1f} s")
+    run._load = lambda _: network  # type: ignore[assignment]
+    naive = naive_loop(
+        registry.local_folder(uri) / "frozen_inference_graph.pb", [storage.local_path(r.uri) for r in refs]
+    )
+
+    whole = chunk(refs, "all")
+    manifest = whole.save(str(scratch))
+
+    def ours() -> None:
+        storage.delete(whole.done_uri)
+        run.infer(manifest)
+
+    sides: dict[str, Callable[[], None]] = {"one at a time": naive, "firstpass infer": ours}
+    walls: dict[str, list[float]] = {name: [] for name in sides}
+    works: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        for name, side in sides.items():
+            wall, work = time.monotonic(), time.process_time()
+            side()
+            walls[name].append((time.monotonic() - wall) / len(refs))
+            works[name].append((time.process_time() - work) / len(refs))
+            print(f"  round {number + 1}, {name}: {1 / walls[name][-1]:.1f} images/s", flush=True)
+    for name in sides:
+        wall, work = statistics.median(walls[name]), statistics.median(works[name])
+        print(f"{name:>16}: {1 / wall:6.1f} images/s, {1e3 * wall:5.1f} ms an image, {1e3 * work:5.1f} ms of CPU")
+    ratio = statistics.median(walls["one at a time"]) / statistics.median(walls["firstpass infer"])
+    print(f"firstpass infer is {ratio:.2f} times as fast")
+
+
+def run_batch_size() -> int:
+    from firstpass.chunks.plan import BATCH_SIZE
+
+    return BATCH_SIZE
+
+
+def start_up(chunk: Chunk, scratch: Path) -> None:
+    """What a pod pays before its first image: the whole command on one photograph."""
+    manifest = chunk.save(str(scratch / "start"))
+    started = time.monotonic()
+    command = [Path(sys.executable).with_name("firstpass"), "infer", manifest]
+    subprocess.run(command, check=True, capture_output=True)
+    print(f"start-up of the command: {time.monotonic() - started:.1f} s")
+
+
+def naive_loop(graph_file: Path, paths: list[Path]) -> Callable[[], None]:
+    """Decode with OpenCV, feed the full image, read the four outputs: nothing shared with the project's own code."""
+    import tensorflow as tf
+
+    graph = tf.Graph()
+    with graph.as_default():
+        definition = tf.compat.v1.GraphDef()
+        definition.ParseFromString(graph_file.read_bytes())
+        tf.import_graph_def(definition, name="")
+    session = tf.compat.v1.Session(graph=graph)
+    outputs = [f"detection_{name}:0" for name in ("boxes", "scores", "classes")] + ["num_detections:0"]
+
+    def loop() -> None:
+        for path in paths:
+            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+            session.run(outputs, {"image_tensor:0": image[None]})
+
+    loop_once = paths[:1]
+    for path in loop_once:
+        session.run(outputs, {"image_tensor:0": cv2.imread(str(path))[None]})
+    return loop
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""`firstpass estimate`: how long a night would take, before anybody pays for it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, replace
+
+import click
+
+from firstpass.chunks import estimate as estimates
+from firstpass.chunks import profiles
+from firstpass.errors import FirstpassError
+
+
+@click.command()
+@click.option("--images", type=click.IntRange(1), required=True, help="How many images.")
+@click.option("--resolution", default="1280x960", show_default=True, help="Their size, WIDTHxHEIGHT in pixels.")
+@click.option("--model", required=True, help="A built-in model profile or a model of the store, name or name@version.")
+@click.option("--machine", default="cpu", show_default=True, help="cpu, k80, t4, v100, a10g, a100, h100 or your own.")
+@click.option("--gpus", type=click.IntRange(1, 1024), default=1, show_default=True, help="How many at a time.")
+@click.option("--uncompressed", is_flag=True, help="Frames are stored uncompressed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+def estimate(
+    images: int, resolution: str, model: str, machine: str, gpus: int, uncompressed: bool, as_json: bool
+) -> None:
+    """Time, chunks, batch size and GPU-hours for so many IMAGES, and where the numbers are from.
+
+    For a model and a machine of the published table that table is answered with; beside it stands what Firstpass
+    itself should take, from what was measured.
+    """
+    pixels = _pixels(resolution)
+    kind = profiles.machine(machine)
+    network = _network(model)
+    ours = estimates.expected(images, pixels, network, kind, gpus)
+    table = estimates.published(images, pixels, network, kind, gpus, uncompressed)
+    beside = [("firstpass", ours), ("firstpass on two CPU cores", _on_cpu(images, pixels, network))]
+    if as_json:
+        answer = asdict(table or ours) | {"beside": [{"what": what} | asdict(each) for what, each in beside]}
+        click.echo(json.dumps(answer, indent=1))
+        return
+    if table:
+        click.echo(f"published table: {_line(table)}")
+    for what, each in beside[: 1 if kind.speed is None else 2]:
+        click.echo(f"{what}: {_line(each)}")
+
+
+def _line(each: estimates.Estimate) -> str:
+    hours = f"{each.gpu_hours:.2f} GPU-hours, " if each.gpu_hours else ""
+    return f"{hours}{each}"
+
+
+def _on_cpu(images: int, pixels: int, network: profiles.Network) -> estimates.Estimate:
+    return estimates.expected(images, pixels, network, profiles.machine("cpu"))
+
+
+def _network(model: str) -> profiles.Network:
+    if model in profiles.NETWORKS:
+        return profiles.NETWORKS[model]
+    from firstpass.models import registry
+
+    try:
+        version = registry.resolve(model)
+    except FirstpassError as error:
+        raise FirstpassError(
+            error.problem, f"{error.fix}; or use a built-in profile: {', '.join(profiles.NETWORKS)}"
+        ) from error
+    return replace(profiles.network_of(version), name=version.ref)
+
+
+def _pixels(resolution: str) -> int:
+    match = re.fullmatch(r"([1-9]\d{0,5})[x×]([1-9]\d{0,5})", resolution.strip().lower())
+    if not match:
+        raise FirstpassError(
+            f"--resolution is {resolution[:50]!r}", "give WIDTHxHEIGHT in pixels, for example 1280x960"
+        )
+    return int(match[1]) * int(match[2])

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from firstpass.chunks.run import RunSpec
+from firstpass.images.catalogue import CATALOGUE
+from firstpass.models.classes import ClassTable
+from firstpass.models.version import Kind, ModelFile, ModelVersion
+from firstpass.settings import settings
+
+
+@pytest.fixture(autouse=True)
+def configure(monkeypatch, tmp_path):
+    """Settings of the test's own; call it to change some."""
+
+    def change(**values) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"FIRSTPASS_{name.upper()}", str(value))
+        settings.cache_clear()
+
+    change(storage=tmp_path / "storage")
+    yield change
+    settings.cache_clear()
+
+
+@pytest.fixture
+def spec() -> RunSpec:
+    return RunSpec(
+        "night-1", "/photos", "nanodet-coco@0123", "/m", 0.4, {1: 0.5}, False, "local", "2026-01-01T00:00:00Z"
+    )
+
+
+@pytest.fixture
+def version() -> ModelVersion:
+    files = (ModelFile("frozen_inference_graph.pb", "00", 8_000_000),)
+    kind = Kind.TFOD_FROZEN_GRAPH
+    return ModelVersion("nanodet-coco", "0123", kind, files, ClassTable(()), "s", "2026-01-01", True, 0.4)
+
+
+@pytest.fixture
+def catalogue():
+    """A catalogue of images of these sizes; None for one whose header was not read, a string for an outcome."""
+
+    def make(*sizes: tuple[int, int] | str | None) -> pa.Table:
+        rows = [
+            {
+                "uri": f"file:///photos/{i:06d}.jpg",
+                "etag": f"e{i}",
+                "size": 600_000,
+                "sha256": f"{i:064x}",
+                "width": size[0] if isinstance(size, tuple) else None,
+                "height": size[1] if isinstance(size, tuple) else None,
+                "outcome": size if isinstance(size, str) else None,
+            }
+            for i, size in enumerate(sizes)
+        ]
+        return pa.Table.from_pylist(rows, schema=CATALOGUE)
+
+    return make
