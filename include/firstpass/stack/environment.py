@@ -11,6 +11,7 @@ import os
 import re
 
 from dotenv import dotenv_values
+from pydantic import SecretStr
 
 from firstpass.settings import settings
 from firstpass.stack import postgres
@@ -31,6 +32,9 @@ _TUNING = {
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    # Tasks wait a minute for an API server that is starting (again), asking every two seconds.
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "30",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "2",
     # One bundle, a local folder, three files: a changed DAG file is seen within seconds.
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
@@ -85,6 +89,8 @@ def fingerprint(environment: dict[str, str], config: str) -> str:
     relevant = sorted(
         (key, value) for key, value in environment.items() if re.match(r"AIRFLOW|AWS_|KUBECONFIG|SSL_|REQUESTS_CA", key)
     )
-    secret = settings().warehouse_dsn.get_secret_value()
-    everything = repr((relevant, settings().model_dump(mode="json"), secret, config))
-    return hashlib.sha256(everything.encode(errors="surrogateescape")).hexdigest()
+    chosen = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in settings().model_dump().items()
+    }
+    return hashlib.sha256(repr((relevant, chosen, config)).encode(errors="surrogateescape")).hexdigest()

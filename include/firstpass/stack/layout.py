@@ -16,6 +16,7 @@ from firstpass.settings import home
 
 # sun_path holds 107 bytes; supervisord binds a longer, temporary name beside its socket's own first.
 _LONGEST_SOCKET_FOLDER = 107 - len("/supervisor.sock.4194304")
+_INSTANCE = re.compile(r"[0-9a-f]{8}")
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
 
@@ -86,26 +87,39 @@ class Layout:
             raise _unwritable(self.home, error) from error
 
 
+def started_before() -> bool:
+    """Whether this project's stack was ever started."""
+    return bool(_instance())
+
+
 def layout() -> Layout:
     """This project's layout. Raises FirstpassError when the stack was never started here."""
-    try:
-        instance = (home() / "var" / "instance").read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise FirstpassError("the local stack was never started here", "start it with `firstpass up`") from error
+    instance = _instance()
+    if not instance:
+        raise FirstpassError("the local stack was never started here", "start it with `firstpass up`")
     return Layout(home().resolve(), instance, as_root=os.geteuid() == 0)
 
 
 def make_layout() -> Layout:
     """This project's layout, its instance id drawn and its folders made if need be. Call it under `lock`."""
-    marker = home() / "var" / "instance"
-    if not marker.exists():
+    if not started_before():
         try:
-            marker.write_text(secrets.token_hex(4) + "\n", encoding="ascii")
+            draft = home() / "var" / "instance.new"
+            draft.write_text(secrets.token_hex(4) + "\n", encoding="ascii")
+            draft.replace(home() / "var" / "instance")
         except OSError as error:
             raise _unwritable(home(), error) from error
     made = layout()
     made.prepare()
     return made
+
+
+def _instance() -> str:
+    try:
+        text = (home() / "var" / "instance").read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+    return text if _INSTANCE.fullmatch(text) else ""
 
 
 @contextmanager

@@ -21,18 +21,14 @@ def find(instance: str, program: str | None = None) -> list[psutil.Process]:
 
     The calling process and those that it descends from are never among them.
     """
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error):  # it ended meanwhile, or it is somebody else's
             environment = process.environ()
-            if environment.get(MARKER) != instance or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if program in {None, environment.get("SUPERVISOR_PROCESS_NAME")}:
-                found |= {p.pid: p for p in (process, *process.children(recursive=True))}
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [process for pid, process in found.items() if pid not in spared]
+            if environment.get(MARKER) == instance and program in {None, environment.get("SUPERVISOR_PROCESS_NAME")}:
+                found |= {each.pid: each for each in (process, *process.children(recursive=True))}
+    return [process for pid, process in found.items() if pid not in spared and _lives(process)]
 
 
 def end(processes: Iterable[psutil.Process], patience: float = 5) -> int:
@@ -45,6 +41,13 @@ def end(processes: Iterable[psutil.Process], patience: float = 5) -> int:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(asked, timeout=5)
     return len(asked)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_postgres(process: psutil.Process) -> bool:

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from xmlrpc.client import Error, ServerProxy
+from xmlrpc.client import Error, Fault, ServerProxy
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
@@ -122,11 +122,13 @@ def processes(where: Layout) -> list[ProcessState] | None:
     ]
 
 
-def start_airflow(where: Layout, *names: str) -> None:
-    """Ask for these of Airflow's processes; those that run already are left alone. Does not wait."""
+def ensure(where: Layout, *names: str) -> None:
+    """Ask for these processes; those that run already are left alone. Does not wait."""
     for process in processes(where) or ():
         if process.name in names and not process.alive:
-            _remote(where).supervisor.startProcess(f"{_GROUP}:{process.name}", False)
+            group = _GROUP if process.name in AIRFLOW else process.name
+            with suppress(Fault):  # supervisord is about to do it anyway
+                _remote(where).supervisor.startProcess(f"{group}:{process.name}", False)
 
 
 def stop(where: Layout, seconds: float = 40) -> None:

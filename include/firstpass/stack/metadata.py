@@ -1,0 +1,39 @@
+"""Airflow's metadata database: brought to the installed version, and only when it is not there yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from importlib.metadata import version
+
+import psycopg2
+
+from firstpass.errors import FirstpassError
+from firstpass.stack import postgres
+from firstpass.stack.layout import Layout
+
+
+def is_current(where: Layout) -> bool:
+    """Whether the database has the tables of the installed Airflow. The database itself remembers: asking Airflow
+    takes seconds at every start."""
+    with closing(psycopg2.connect(postgres.dsn("airflow", where))) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'airflow'")
+        return cursor.fetchall() == [(_wanted(),)]
+
+
+def migrate(where: Layout, environment: dict[str, str]) -> None:
+    """Let Airflow make or change its tables. Raises FirstpassError, naming the log, when that fails."""
+    log = where.logs / "migrate.log"
+    with log.open("w") as output:
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
+    if done.returncode:
+        raise FirstpassError("Airflow's database could not be brought to the installed version", f"see {log}")
+    with closing(psycopg2.connect(postgres.dsn("airflow", where))) as connection, connection.cursor() as cursor:
+        cursor.execute("COMMENT ON DATABASE airflow IS %s", (_wanted(),))
+        connection.commit()
+
+
+def _wanted() -> str:
+    return f"apache-airflow-core {version('apache-airflow-core')}"
