@@ -1,11 +1,8 @@
-"""What is held back from publishing, and the trend over runs."""
+"""The verdict over a run, and the trend over runs."""
 
 from __future__ import annotations
 
-import pytest
-
-from firstpass.errors import FirstpassError
-from firstpass.quality.results import Result, Verdict, require_publishable, store
+from firstpass.quality.results import Result, Verdict, store
 from warehouse.nights import row
 
 
@@ -23,17 +20,6 @@ def test_the_worst_decides():
     assert Verdict("r", (fine, warned)).state == "warnings"
     assert Verdict("r", (warned, broken)).state == "failed"
     assert [r.expectation for r in Verdict("r", (warned, broken)).failures] == ["c", "b"]
-
-
-def test_publishing_waits_for_a_verdict_and_stops_at_a_critical_one(finished_run, warehouse):
-    spec = finished_run([row("file:///a.jpg")])
-    with pytest.raises(FirstpassError, match="was not checked"):
-        require_publishable(warehouse, spec.run_id)
-    store(warehouse, Verdict(spec.run_id, (result("b", "warning", False),)))
-    require_publishable(warehouse, spec.run_id)
-    store(warehouse, Verdict(spec.run_id, (result("c", "critical", False),)))
-    with pytest.raises(FirstpassError, match=r"c is expected\. Found: found"):
-        require_publishable(warehouse, spec.run_id)
 
 
 def test_the_trend_is_a_row_a_run(finished_run, warehouse):

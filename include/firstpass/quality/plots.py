@@ -57,21 +57,19 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    matplotlib.rcParams.update(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "firstpass",
-            "font.family": "sans-serif",
-            "font.size": 9,
-            "axes.edgecolor": LINE,
-            "axes.labelcolor": SOFT,
-            "xtick.color": LINE,
-            "ytick.color": LINE,
-            "xtick.labelcolor": SOFT,
-            "ytick.labelcolor": SOFT,
-            "text.color": INK,
-        }
-    )
+    matplotlib.rcParams.update({
+        "svg.fonttype": "none",
+        "svg.hashsalt": "firstpass",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "axes.edgecolor": LINE,
+        "axes.labelcolor": SOFT,
+        "xtick.color": LINE,
+        "ytick.color": LINE,
+        "xtick.labelcolor": SOFT,
+        "ytick.labelcolor": SOFT,
+        "text.color": INK,
+    })
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right", "left"]].set_visible(False)

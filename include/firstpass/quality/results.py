@@ -8,8 +8,6 @@ from typing import Literal
 from psycopg2.extensions import connection
 from psycopg2.extras import execute_values
 
-from firstpass.errors import FirstpassError
-
 State = Literal["passed", "warnings", "failed"]
 
 
@@ -80,20 +78,3 @@ def load(conn: connection, run_id: str) -> Verdict | None:
         )
         results = tuple(Result(*row) for row in cursor.fetchall())
     return Verdict(run_id, results) if results else None
-
-
-def require_publishable(conn: connection, run_id: str) -> None:
-    """Stand between the checks and publishing.
-
-    Raises FirstpassError when the run was not checked or something critical did not hold; warnings pass. The drafts
-    stay in the warehouse either way.
-    """
-    verdict = load(conn, run_id)
-    if verdict is None:
-        raise FirstpassError(f"run {run_id} was not checked", "clear its task `check`, then publish")
-    if verdict.state == "failed":
-        wrong = [f"{r.sentence} Found: {r.observed}." for r in verdict.failures if r.severity == "critical"]
-        raise FirstpassError(
-            f"run {run_id} is held back. {' '.join(wrong)}",
-            "put right what the report shows, clear the task `check`, then publish; the drafts are in the warehouse",
-        )
