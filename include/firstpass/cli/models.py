@@ -73,10 +73,10 @@ def list_(as_json: bool) -> None:
 @as_json
 def show(ref: str, as_json: bool) -> None:
     """Show one version: its files, classes, settings, and where its Data Docs are."""
-    from firstpass.models.admission import docs_uri
+    from firstpass.models.docs import docs_uri
 
     version = registry.find(ref)
-    docs = f"{docs_uri(version.name, version.version)}/index.html"
+    docs = docs_uri(version)
     docs = docs if storage.exists(docs) else ""
     if as_json:
         _print_json(json.loads(version.to_json()) | {"data_docs": docs, "uri": store.version_uri(version)})

@@ -16,13 +16,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.models import artifacts, classes_csv, detectors, label_maps, options, store
 from firstpass.models.artifacts import Artifact
+from firstpass.models.class_checks import ClassFindings, check_classes
 from firstpass.models.classes import ClassTable
+from firstpass.models.docs import write_docs
 from firstpass.models.version import Kind, ModelFile, ModelVersion
-from firstpass.settings import settings
 
 log = logging.getLogger("firstpass")
 
@@ -54,17 +54,16 @@ class Verdict:
         return content_hash(self.files)
 
 
-def inspect(folder: Path, docs: Path | None = None) -> Verdict:
+def inspect(folder: Path) -> Verdict:
     """Everything that admission checks, over a folder of artifacts; the store is not touched.
 
-    docs: where the Data Docs of the class table go; nowhere when None.
     Raises FirstpassError for a folder that holds no model, more than one, or half of one; any other fault is a reason.
     """
     artifact = artifacts.find(folder)
     with tempfile.TemporaryDirectory(prefix="firstpass-check-") as scratch:
         staged = Path(scratch, "model")
         stage(folder, artifact, staged)
-        return _judge(staged, artifact.kind, docs or Path(scratch, "docs"))
+        return _judge(staged, artifact.kind)[0]
 
 
 def admit(
@@ -110,15 +109,8 @@ def content_hash(files: tuple[ModelFile, ...]) -> str:
     return sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
-def docs_uri(name: str, version: str) -> str:
-    """Where the Data Docs of a version's class table are kept: index.html and what belongs to it."""
-    return storage.join(settings().storage, "models", name, version, "data_docs")
-
-
 def _decide(name: str, source: str, staged: Path, kind: Kind, known: list[ModelVersion]) -> ModelVersion:
-    with tempfile.TemporaryDirectory(prefix="firstpass-docs-") as scratch:
-        verdict = _judge(staged, kind, Path(scratch))
-        _keep_docs(Path(scratch), docs_uri(name, verdict.version))
+    verdict, findings = _judge(staged, kind)
     version = ModelVersion(
         name=name,
         version=verdict.version,
@@ -136,16 +128,15 @@ def _decide(name: str, source: str, staged: Path, kind: Kind, known: list[ModelV
         log.warning("%s: %s", version.ref, warning)
     if not version.admitted:
         _drop_weights(staged)
+    write_docs(version, findings)
     version = store.put(staged, version)
     outcome = "admitted" if version.admitted else f"REFUSED: {'; '.join(version.reasons)}"
     log.info("%s from %s: %s", version.ref, source, outcome)
     return version
 
 
-def _judge(staged: Path, kind: Kind, docs: Path) -> Verdict:
+def _judge(staged: Path, kind: Kind) -> tuple[Verdict, ClassFindings]:
     """Each check gives its reasons; the network runs only when everything before it is in order."""
-    from firstpass.models.class_checks import check_classes
-
     reasons: list[str] = []
     warnings: list[str] = []
     settings_ = _tried(reasons, lambda: _options(staged, kind))
@@ -153,9 +144,9 @@ def _judge(staged: Path, kind: Kind, docs: Path) -> Verdict:
     rows = _tried(reasons, lambda: classes_csv.parse((staged / artifacts.CLASSES).read_bytes(), kind))
     maps = _tried(reasons, lambda: _label_maps(staged))
     class_count = inspection.class_count if inspection else None
-    classes = ClassTable(())
+    classes, findings = ClassTable(()), ClassFindings()
     if rows is not None:
-        findings = check_classes(rows, class_count, maps or {}, docs)
+        findings = check_classes(rows, class_count, maps or {})
         reasons += findings.critical
         warnings += findings.warnings
         classes = classes_csv.class_table(rows)
@@ -169,7 +160,9 @@ def _judge(staged: Path, kind: Kind, docs: Path) -> Verdict:
         reasons=tuple(reasons),
         warnings=tuple(warnings),
     )
-    return replace(verdict, reasons=_probe(verdict, staged)) if verdict.admitted else verdict
+    if verdict.admitted:
+        verdict = replace(verdict, reasons=_probe(verdict, staged))
+    return verdict, findings
 
 
 def _probe(verdict: Verdict, staged: Path) -> tuple[str, ...]:
@@ -230,8 +223,3 @@ def _now_after(known: list[ModelVersion]) -> str:
         decided = datetime.fromisoformat(version.decided_at)
         now = max(now, decided + timedelta(milliseconds=1))
     return now.isoformat(timespec="milliseconds")
-
-
-def _keep_docs(folder: Path, uri: str) -> None:
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        storage.write(storage.join(uri, path.relative_to(folder).as_posix()), path.read_bytes())

@@ -8,6 +8,7 @@ from pathlib import Path
 from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.models import registry, store
+from firstpass.models.version import ModelVersion
 from firstpass.settings import settings
 
 
@@ -22,18 +23,18 @@ def fetch(uri: str) -> Path:
         try:
             registry.verify(version, folder)
         except FirstpassError:
-            _replace(uri, folder, [file.path for file in version.files])
-            registry.verify(version, folder)
+            _replace(uri, folder, version)
     return folder
 
 
-def _replace(uri: str, folder: Path, files: list[str]) -> None:
+def _replace(uri: str, folder: Path, version: ModelVersion) -> None:
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     with store.staging() as scratch:
-        for name in files:
+        for name in (file.path for file in version.files):
             target = scratch / name
             target.parent.mkdir(parents=True, exist_ok=True)
             storage.s3().download_file(bucket, f"{prefix}/{name}", str(target))
+        registry.verify(version, scratch)
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch.rename(folder)

@@ -123,7 +123,8 @@ def _admit_drop_ins(name: str) -> list[FirstpassError]:
 
 def _etag(folder: Path) -> str:
     """Changes when a file of the model may have changed."""
-    stats = [(name, (folder / name).stat()) for name in sorted(artifacts.names_in(folder)) if (folder / name).is_file()]
+    names = sorted(name for name in artifacts.names_in(folder) if artifacts.is_wanted(name))
+    stats = [(name, (folder / name).stat()) for name in names if (folder / name).is_file()]
     return sha256(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]).encode()).hexdigest()
 
 

@@ -1,0 +1,244 @@
+"""What a model must pass, and what each fault is called."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firstpass.errors import FirstpassError
+from firstpass.models import admission, registry
+from firstpass.models.admission import admit, inspect
+from firstpass.models.version import Kind
+
+from .conftest import make_model, tree, write_graph
+
+DEFAULT = Path(__file__).resolve().parents[2] / "include" / "models" / "nanodet-coco"
+
+
+@pytest.fixture
+def judged(model, store_folder):
+    """Change one file of a sound model, and see what admission says."""
+
+    def judge(**files: bytes) -> tuple[str, ...]:
+        for name, data in files.items():
+            (model / NAMES[name]).write_bytes(data)
+        return inspect(model).reasons
+
+    return judge
+
+
+NAMES = {
+    "classes": "classes.csv",
+    "json": "label_map.json",
+    "pbtxt": "label_map.pbtxt",
+    "options": "model.yaml",
+    "graph": "frozen_inference_graph.pb",
+}
+
+
+def test_a_sound_model_is_admitted(model, store_folder):
+    version = admit("pets", model, "s3://training/pets")
+    assert version.admitted
+    assert version.reasons == ()
+    assert (version.name, version.kind, version.threshold) == ("pets", Kind.TFOD_FROZEN_GRAPH, 0.5)
+    assert version.classes.names == {1: "cat", 2: "dog"}
+    assert registry.versions("pets") == [version]
+    registry.verify(version, store_folder / "pets" / version.version)
+
+
+def test_the_artifacts_stay_where_they_are_and_only_what_counts_is_stored(model, store_folder):
+    before = tree(model)
+    version = admit("pets", model, "somewhere")
+    assert tree(model) == before
+    stored = tree(store_folder)
+    assert set(stored) == {
+        f"pets/{version.version}/{name}"
+        for name in ("model.json", "frozen_inference_graph.pb", "classes.csv", "label_map.json")
+    }
+
+
+def test_the_same_bytes_are_the_same_version_wherever_they_come_from(model, store_folder, tmp_path):
+    first = admit("pets", model, "here")
+    copy = shutil.copytree(model, tmp_path / "copy")
+    (copy / "NOTICE.md").write_text("a notice says nothing of what the model does")
+    assert admit("pets", copy, "there") == first
+    assert [v.source for v in registry.versions("pets")] == ["here"]
+
+
+def test_settings_beside_the_weights_and_of_the_source(model, store_folder):
+    (model / "model.yaml").write_text("threshold: 0.3")
+    plain = admit("pets", model, "here")
+    other = admit("pets", model, "here", overrides={"threshold": 0.6})
+    assert (plain.threshold, other.threshold) == (0.3, 0.6)
+    assert plain.version != other.version
+    assert other.options == {"threshold": 0.6}
+
+
+def test_unknown_settings_of_a_source_change_nothing(model, store_folder):
+    with pytest.raises(FirstpassError, match="the source's options: unknown key 'treshold'"):
+        admit("pets", model, "here", overrides={"treshold": 0.6})
+    assert tree(store_folder) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", "a\\b", "a..b", ".hidden", "x" * 101, "né", "a\n", "a."]
+)
+def test_a_name_that_could_be_a_path_is_refused(model, store_folder, name):
+    with pytest.raises(FirstpassError, match="cannot name a model"):
+        admit(name, model, "here")
+    assert tree(store_folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"classes": b"labels\r\n"}, "classes.csv has 0 rows"),
+        ({"classes": b'labels\r\ncat\r\n""\r\n'}, "classes.csv row 3: the name '' is empty or too long"),
+        ({"classes": b"labels\r\ncat\r\ncat\r\n"}, "classes.csv row 3: the name 'cat' is there twice"),
+        ({"classes": "labels\r\ncafé\r\ncafe\u0301\r\n".encode()}, "classes.csv row 3: the name 'café' is there twice"),
+        ({"classes": b'labels\r\ncat\r\n"do\ng"\r\n'}, r"the name 'do\ng' holds a control character"),
+        ({"classes": b"labels,id\r\ncat,1\r\ndog,2\r\n"}, "classes.csv row 1: the header is labels,id"),
+        (
+            {"json": b'{"label_map": {"1": "dog", "2": "cat"}}'},
+            "classes.csv row 2: id 1 is 'cat' here, but 'dog' in label_map.json",
+        ),
+        ({"json": b'{"label_map": {"1": "cat"}}'}, "classes.csv row 3: id 2 is 'dog' here, but '' in label_map.json"),
+        (
+            {"json": b'{"label_map": {"1": "cat", "2": "dog", "7": "cow"}}'},
+            "classes.csv (no row): id 7 is '' here, but 'cow'",
+        ),
+        ({"json": b"?"}, "label_map.json: is not JSON"),
+        ({"pbtxt": b"item { id: 1 name: 'cat' } item { id: 2 name: 'cow' }"}, "but 'cow' in label_map.pbtxt"),
+        ({"options": b"treshold: 1"}, "model.yaml: unknown key 'treshold'"),
+        ({"graph": b"node { name: 'text' }"}, "frozen_inference_graph.pb"),
+        ({"graph": b""}, "frozen_inference_graph.pb"),
+    ],
+)
+def test_each_fault_is_a_reason_that_names_file_row_and_value(judged, files, reason):
+    assert any(reason in given for given in judged(**files)), judged(**files)
+
+
+def test_a_truncated_graph_is_refused(judged, tiny_graph):
+    assert "frozen_inference_graph.pb" in judged(graph=tiny_graph.read_bytes()[:-20])[0]
+
+
+def test_all_faults_are_told_at_once(judged):
+    reasons = judged(classes=b'labels\r\n""\r\ncat\r\ncat\r\n', options=b"x: 1", json=b"?")
+    assert len(reasons) >= 5
+
+
+def test_what_is_odd_but_sound_is_a_warning(model, store_folder):
+    (model / "classes.csv").write_bytes(b"labels\r\nhot dog\r\nHot_Dog\r\n")
+    (model / "label_map.json").unlink()
+    verdict = inspect(model)
+    assert verdict.admitted
+    assert any("'hot dog', but for case" in warning for warning in verdict.warnings)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"classes": (1, 3)}, "class id 3, which classes.csv does not have"),
+        ({"classes": (0, 1)}, "class id 0, which classes.csv does not have"),
+        ({"scores": (1.5, 0.2)}, "scores outside 0..1"),
+    ],
+)
+def test_a_network_that_answers_nonsense_is_refused(tmp_path, store_folder, answer, reason):
+    graph = write_graph(tmp_path / "frozen_inference_graph.pb", **answer)
+    version = admit("pets", make_model(tmp_path / "artifacts", graph), "here")
+    assert not version.admitted
+    assert reason in version.reasons[0]
+
+
+def test_a_refused_model_stays_visible_without_its_weights_and_the_previous_goes_on(model, store_folder, monkeypatch):
+    good = admit("pets", model, "here")
+    (model / "classes.csv").write_bytes(b"labels\r\ncat\r\ncat\r\n")
+    bad = admit("pets", model, "here")
+    assert not bad.admitted
+    assert registry.versions("pets") == [bad, good]
+    assert registry.resolve("pets") == good
+    with pytest.raises(FirstpassError, match="is there twice"):
+        registry.resolve(bad.ref)
+
+
+def test_weights_of_a_refused_model_are_not_kept(tmp_path, store_folder, tiny_graph):
+    heavy = make_model(tmp_path / "artifacts", tiny_graph)
+    (heavy / "frozen_inference_graph.pb").write_bytes(b"text" * 2**19)
+    version = admit("pets", heavy, "here")
+    kept = {path.name for path in (store_folder / "pets" / version.version).iterdir()}
+    assert kept == {"model.json", "classes.csv", "label_map.json"}
+
+
+def test_a_refused_model_is_judged_again_only_when_asked(model, store_folder, monkeypatch):
+    sound = admission._judge
+    monkeypatch.setattr(admission, "_judge", lambda *args: _doubted(*sound(*args)))
+    refused = admit("pets", model, "here")
+    assert not refused.admitted
+    monkeypatch.setattr(admission, "_judge", sound)
+    assert admit("pets", model, "here") == refused
+    admitted = admit("pets", model, "here", again=True)
+    assert admitted.admitted
+    assert registry.versions("pets") == [admitted]
+
+
+def _doubted(verdict, findings):
+    return replace(verdict, reasons=("an older Firstpass could not read it",)), findings
+
+
+def test_a_clock_that_was_set_back_does_not_keep_an_old_version_serving(model, store_folder, monkeypatch):
+    first = admit("pets", model, "here")
+    record = store_folder / "pets" / first.version / "model.json"
+    record.write_text(record.read_text().replace(first.decided_at, "2999-01-01T00:00:00.000+00:00"))
+    second = admit("pets", model, "here", overrides={"threshold": 0.1})
+    assert registry.resolve("pets") == second
+
+
+def test_folders_that_hold_no_model_raise_and_change_nothing(model, store_folder):
+    (model / "classes.csv").unlink()
+    with pytest.raises(FirstpassError, match=r"classes\.csv is not"):
+        admit("pets", model, "here")
+    (model / "frozen_inference_graph.pb").unlink()
+    with pytest.raises(FirstpassError, match="no weights"):
+        admit("pets", model, "here")
+    assert tree(store_folder) == {}
+
+
+def test_data_docs_are_written_for_each_version(model, store_folder, tmp_path):
+    version = admit("pets", model, "here")
+    page = (tmp_path / "storage" / "models" / "pets" / version.version / "data_docs" / "index.html").read_text()
+    assert "Admitted" in page
+    assert "a name is there once" in page
+    assert "label_map.json give an id the same name" in page
+
+
+def test_data_docs_run_nothing_that_a_class_name_smuggles_in(model, store_folder, tmp_path):
+    (model / "classes.csv").write_bytes(b"labels\r\n<script>1</script>\r\n<script>1</script>\r\n")
+    version = admit("pets", model, "here")
+    page = (tmp_path / "storage" / "models" / "pets" / version.version / "data_docs" / "index.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;1&lt;/script&gt;" in page
+
+
+def test_the_store_may_be_full(model, store_folder, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(FirstpassError, match="No space left on device"):
+        admit("pets", model, "here")
+    assert tree(store_folder) == {}
+
+
+def test_the_default_model_is_what_admission_makes_of_its_files(store_folder, tmp_path):
+    (committed,) = (folder for folder in DEFAULT.iterdir() if (folder / "model.json").exists())
+    record = registry.load_version(str(committed))
+    registry.verify(record, committed)
+    raw = shutil.copytree(committed, tmp_path / "raw", ignore=shutil.ignore_patterns("model.json"))
+    again = admit("nanodet-coco", raw, record.source)
+    assert again.decided_at > record.decided_at
+    assert replace(again, decided_at="") == replace(record, decided_at="")
+    assert record.admitted
+    assert record.threshold == 0.4
