@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime
 from hashlib import sha256
 from threading import Event
 from typing import Any
@@ -40,8 +41,8 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum, "rows",
     "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
     "seconds", "load_seconds", "fetch_seconds" and "decode_seconds": added up over threads, "infer_seconds",
-    "images_per_second": of this attempt, loading left out, null when it inferred nothing, "host", "device"}. A chunk
-    that is done already is left alone.
+    "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed": images that an
+    earlier attempt had finished, "ended_at", "host", "device"}. A chunk that is done already is left alone.
 
     When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
@@ -67,6 +68,7 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
         "sha256": sha256(data).hexdigest(),
         "seconds": round(time.monotonic() - started, 3),
         **figures,
+        "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "host": platform.node(),
         "device": _device(),
     }
@@ -113,6 +115,7 @@ def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, stop: Event) -> dict[str
         "decode_seconds": round(pipeline.decode_seconds, 3) if pipeline else 0.0,
         "infer_seconds": round(network.seconds, 3) if network else 0.0,
         "images_per_second": round((total - first) / seconds, 3) if network else None,
+        "resumed": first,
     }
 
 
