@@ -17,6 +17,7 @@ def cvat(monkeypatch: pytest.MonkeyPatch) -> Iterator[CvatDouble]:
     with CvatDouble() as double:
         monkeypatch.setenv("AIRFLOW_CONN_CVAT_DEFAULT", double.connection())
         monkeypatch.setattr(sending, "FIRST_WAIT", 0.01)
+        monkeypatch.setattr(client, "READ_BACKOFF", 0.01)
         client.cvat.cache_clear()
         frames._reader.cache_clear()
         yield double

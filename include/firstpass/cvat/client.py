@@ -12,6 +12,7 @@ from firstpass.errors import FirstpassError
 
 Json = dict[str, Any]
 
+READ_BACKOFF = 0.3  # seconds before a read is tried again; doubled each time
 _TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two packets
 _PAGE = 500  # the most rows that CVAT gives at a time
 _LONGEST_WAIT = 60  # seconds that a server may make us wait by Retry-After
@@ -63,7 +64,7 @@ class Cvat:
             total=5,
             status_forcelist=(429, 502, 503, 504),
             allowed_methods={"GET"},
-            backoff_factor=0.3,
+            backoff_factor=READ_BACKOFF,
             backoff_max=10,
             raise_on_status=False,
             retry_after_max=_LONGEST_WAIT,

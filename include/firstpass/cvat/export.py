@@ -16,6 +16,7 @@ from psycopg2.extensions import connection
 from firstpass.cvat.drafts import Draft, Head, read_drafts, read_head
 from firstpass.cvat.formats import FORMATS
 from firstpass.errors import FirstpassError
+from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.runs import find_run
 
 
@@ -38,7 +39,7 @@ def export(conn: connection, run_id: str, format: str, out: Path) -> dict[str, A
     target = out / FORMATS[format].PATH
     counts: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")  # both passes see the same rows
         head = read_head(conn, run_id)
 

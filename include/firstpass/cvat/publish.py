@@ -133,7 +133,7 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, desk: Desk) -> None
     result = desk.result
     sender = Sender(server, ledger, desk.task.id, desk.defaults)
     try:
-        sender.recover()
+        sender.recover(lambda draft: draft.key[1:] == desk.run.version)
         known = list(sender.drafts.values())
         newer = drafted_by_newer(conn, desk.run, known)
         for piece in pieces(desk.drafts(known, sender.snapshot, newer)):
@@ -151,6 +151,6 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, desk: Desk) -> None
 def _withdraw(server: Cvat, ledger: Ledger, number: int, run_id: str) -> tuple[int, int]:
     labels = [Label.from_api(raw) for raw in server.pages("/api/labels", task_id=number)]
     sender = Sender(server, ledger, number, attribute_defaults(labels))
-    sender.recover()
+    sender.recover(lambda draft: draft.run_id == run_id)
     kept = sender.remove([d for d in sender.drafts.values() if d.run_id == run_id and d.state == "drafted"])
     return sender.shapes_removed, kept

@@ -39,20 +39,21 @@ class Sender:
         self.shapes_sent = self.shapes_removed = self.shapes_dropped = 0
         self._doubtful_frames: set[int] = set()
 
-    def recover(self) -> None:
-        """Settle what an earlier process left under way.
+    def recover(self, ours: Callable[[Draft], bool]) -> None:
+        """Settle what an earlier process left under way, and take away doubles that lost requests left behind.
 
-        Drafts of which nothing arrived leave the ledger, as if they had never been meant; of those that arrived in part
-        the rest is sent. Doubles that a lost request left behind are taken away.
+        Of drafts that arrived in part the rest is sent. Those of which nothing arrived leave the ledger if they are
+        `ours`, to be planned anew or given up; others stay as they are, for they may arrive yet.
         """
         halfway = [draft for draft in self.drafts.values() if draft.state == "sending"]
         if halfway:
             log.info("task %d: %d frames were being sent when an earlier try ended", self._task, len(halfway))
             self._doubtful_frames.update(draft.frame for draft in halfway)
             self._claim(halfway)
-            self._forget([draft for draft in halfway if draft.nothing_arrived])
-            self._deliver([draft for draft in halfway if not draft.nothing_arrived])
-            self.look()
+            self._forget([draft for draft in halfway if draft.nothing_arrived and ours(draft)])
+            if there := [draft for draft in halfway if not draft.nothing_arrived]:
+                self._deliver(there)
+                self.look()
         if removing := [draft for draft in self.drafts.values() if draft.state == "removing"]:
             self._finish_removing(removing)
         self.sweep()
