@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from importlib import import_module
 
 from firstpass import storage
@@ -10,8 +11,8 @@ from firstpass.images.decode import UnreadableImage
 from firstpass.images.reference import ImageRef
 from firstpass.settings import settings
 
-# URI scheme → module with `open_source(uri) -> ImageSource` and `fetch(ref) -> bytes`, imported when such a URI is met:
-# that is how a later room brings images in without this one knowing it.
+# URI scheme → module with `open_source(uri) -> ImageSource`, `fetch(ref) -> bytes` and `expect(refs)`, imported when
+# such a URI is met: that is how a later room brings images in without this one knowing it.
 SCHEMES: dict[str, str] = {"cvat": "firstpass.cvat.source"}
 
 _TRIES = 4
@@ -19,6 +20,15 @@ _TRIES = 4
 
 class MissingImage(Exception):
     """The image was listed but cannot be had; the message is one sentence that says why."""
+
+
+def expect(refs: Iterable[ImageRef]) -> None:
+    """Say what will be fetched soon, so that a room that can read several images at once may do so."""
+    by_scheme: dict[str, list[ImageRef]] = {}
+    for ref in refs:
+        by_scheme.setdefault(ref.uri.partition(":")[0], []).append(ref)
+    for scheme in by_scheme.keys() & SCHEMES.keys():
+        import_module(SCHEMES[scheme]).expect(by_scheme[scheme])
 
 
 def fetch(ref: ImageRef) -> bytes:

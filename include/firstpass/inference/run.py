@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from firstpass import storage
 from firstpass.chunks.manifest import Chunk
+from firstpass.images.fetch import expect
 from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.network import Network, batches
 from firstpass.inference.pipeline import Pipeline
@@ -101,6 +102,7 @@ def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, stop: Event) -> dict[str
         threads = settings().threads or len(os.sched_getaffinity(0))
         pipeline = Pipeline(network.prepare, threads, ahead=max(64, 4 * chunk.batch_size))
         progress = _Progress(chunk)
+        expect(chunk.images[first:])
         with closing(pipeline.run(chunk.images[first:])) as items:
             for batch in batches(items, chunk.batch_size):
                 checkpoints.add(network.rows(batch))
