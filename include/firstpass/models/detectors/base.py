@@ -64,6 +64,10 @@ class Inspection:
     has_masks: bool
 
 
+class UnfitImage(Exception):
+    """The network cannot take this image, of this shape; the message is one sentence. It never stops a run."""
+
+
 class Detector(Protocol):
     """One loaded network. Made by `firstpass.models.detectors.load(version, folder)`.
 
@@ -72,7 +76,10 @@ class Detector(Protocol):
     """
 
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
-        """RGB uint8 [height, width, 3] → the network's input. Called from decoding threads, many at once."""
+        """RGB uint8 [height, width, 3] → the network's input. Called from decoding threads, many at once.
+
+        Raises UnfitImage for a shape that the network does not take (one pixel by thousands, say).
+        """
 
     def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
         """One Detections an image, in order. All `pixels` in a batch have one shape. Called from one thread."""

@@ -9,43 +9,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firstpass.errors import FirstpassError
 from firstpass.models.detectors import graph_file, tfod_outputs
-from firstpass.models.detectors.base import Detections, Inspection, Prepared
-from firstpass.models.detectors.tf_session import new_session, tf
+from firstpass.models.detectors.base import Detections, Inspection, Prepared, UnfitImage
+from firstpass.models.detectors.graph_cut import find_cut
+from firstpass.models.detectors.graph_layout import streamline
+from firstpass.models.detectors.graph_view import node_of
+from firstpass.models.detectors.tf_session import GraphSession, tf
 from firstpass.models.version import ModelVersion
 
 INPUT = "image_tensor"
 
 
 class TfodFrozenGraph:
-    """The whole graph as exported: it resizes, normalises and suppresses by itself; images of one size go together."""
+    """The graph as exported, or divided behind its resizing where its pattern is known; the detections are the same.
+
+    Images of one resized size go together: the whole graph takes images of one size, a divided one any that it resizes
+    to the same size.
+    """
 
     def __init__(self, graph_def: Any, path: Path) -> None:
         nodes = {node.name for node in graph_def.node}
         self._names = [*tfod_outputs.REQUIRED, *([tfod_outputs.MASKS] if tfod_outputs.MASKS in nodes else [])]
-        graph = tf.Graph()
-        try:
-            with graph.as_default():
-                tf.import_graph_def(graph_def, name="")
-        except ValueError as error:
-            raise FirstpassError(f"{path}: {error}", "export the graph again: TensorFlow refuses this one") from error
-        tensors = [graph.get_tensor_by_name(f"{name}:0") for name in self._names]
-        self._run = new_session(graph).make_callable(tensors, [graph.get_tensor_by_name(f"{INPUT}:0")])
+        self._cut = find_cut(graph_def, INPUT, self._names)
+        graph_def = graph_def if self._cut is None else self._cut.graph_def
+        ends = [*self._cut.front, *self._cut.back] if self._cut is not None else []
+        session = GraphSession(streamline(graph_def, {INPUT, *self._names, *map(node_of, ends)}), path)
+        if self._cut is None:
+            self._back = session.callable([INPUT], self._names)
+        else:
+            self._front = session.callable([INPUT], self._cut.front)
+            self._back = session.callable(self._cut.back, self._names)
 
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
-        """The image as it is: [height, width, 3], RGB."""
+        """The image as it is, uint8 [height, width, 3]; or as the graph resizes it, float32 [h, w, 3]."""
         height, width = image.shape[:2]
-        return Prepared(image, width, height)
+        if self._cut is None:
+            return Prepared(image, width, height)
+        try:
+            pixels, *others = self._front(image[np.newaxis])
+        except tf.errors.InvalidArgumentError as error:
+            reason = str(error.message).splitlines()[0]
+            raise UnfitImage(f"the model's graph does not take {width}×{height}: {reason}") from error
+        return Prepared(pixels[0], width, height, others)
 
     def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
         """See `Detector.predict`."""
-        outputs = dict(zip(self._names, self._run(np.stack([item.pixels for item in batch])), strict=True))
+        feeds = [np.stack([item.pixels for item in batch])]
+        if self._cut is not None:
+            for i, batched in enumerate(self._cut.a_batch[1:]):
+                feeds.append(np.concatenate([item.context[i] for item in batch]) if batched else batch[0].context[i])
+        outputs = dict(zip(self._names, self._back(*feeds), strict=True))
         return [tfod_outputs.detections(outputs, i, item.width, item.height) for i, item in enumerate(batch)]
 
     def warm_up(self, batch_size: int) -> None:
         """See `Detector.warm_up`."""
-        self.predict([self.prepare(np.zeros((64, 64, 3), np.uint8))] * batch_size)
+        self.predict([self.prepare(np.zeros((480, 640, 3), np.uint8))] * batch_size)
 
 
 def load(version: ModelVersion, folder: Path) -> TfodFrozenGraph:
