@@ -22,6 +22,7 @@ import cv2
 import photos
 
 from firstpass import storage
+from firstpass.chunks import costs, profiles
 from firstpass.chunks.manifest import Chunk
 from firstpass.images.sources import open_source
 from firstpass.inference import run
@@ -44,12 +45,13 @@ def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
     refs = tuple(open_source(str(folder)).list())
     version = registry.resolve(model)
     uri = registry.version_uri(version)
+    batch = costs.batch_size(profiles.network_of(version), profiles.machine("cpu"))
     size = sum(ref.size for ref in refs) / len(refs)
     print(f"{len(refs)} photographs of {size / 1000:.0f} KB, {version.ref}, {os.cpu_count()} cores")
 
     def chunk(images: tuple, name: str) -> Chunk:
         output = f"{scratch}/results/{name}.parquet"
-        return Chunk("bench", 0, version.ref, uri, version.threshold, {}, run_batch_size(), output, images)
+        return Chunk("bench", 0, version.ref, uri, version.threshold, {}, batch, output, images)
 
     start_up(chunk(refs[:1], "one"), scratch)
 
@@ -85,12 +87,6 @@ def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
     print(f"firstpass infer is {ratio:.2f} times as fast")
 
 
-def run_batch_size() -> int:
-    from firstpass.chunks.plan import BATCH_SIZE
-
-    return BATCH_SIZE
-
-
 def start_up(chunk: Chunk, scratch: Path) -> None:
     """What a pod pays before its first image: the whole command on one photograph."""
     manifest = chunk.save(str(scratch / "start"))
@@ -117,9 +113,7 @@ def naive_loop(graph_file: Path, paths: list[Path]) -> Callable[[], None]:
             image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
             session.run(outputs, {"image_tensor:0": image[None]})
 
-    loop_once = paths[:1]
-    for path in loop_once:
-        session.run(outputs, {"image_tensor:0": cv2.imread(str(path))[None]})
+    session.run(outputs, {"image_tensor:0": cv2.imread(str(paths[0]))[None]})
     return loop
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from itertools import islice
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,7 @@ Known = Callable[[list[str]], set[str]]
 Remembered = Callable[[list[str]], dict[str, tuple[str, str, int | None, int | None]]]
 """URIs → (etag, sha256, width, height) as they were when last read."""
 
+_Row = tuple[ImageRef, str | None]  # with why it is unreadable, if it is
 _BATCH = 4096  # references in flight at a time: what bounds memory, and one question each to `known` and `remembered`
 _THREADS = 8
 
@@ -57,7 +59,7 @@ def catalogue(source: ImageSource, known: Known, remembered: Remembered, reproce
     batches = []
     with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
         for refs in _batched(source.list(), _BATCH):
-            rows = list(pool.map(_look, _recall(refs, remembered)))
+            rows = _look(pool, _recall(refs, remembered))
             done = set() if reprocess else known([ref.sha256 for ref, _ in rows if ref.sha256])
             batches.append(_to_batch(rows, done))
     return _mark_duplicates(pa.Table.from_batches(batches, CATALOGUE).combine_chunks())
@@ -97,13 +99,21 @@ def _recall(refs: list[ImageRef], remembered: Remembered) -> Iterator[ImageRef]:
         yield replace(ref, sha256=sha256, width=width, height=height) if etag == ref.etag and sha256 else ref
 
 
-def _look(ref: ImageRef) -> tuple[ImageRef, str | None]:
-    """The reference completed from the file, and why it is unreadable, if it is."""
+def _look(pool: ThreadPoolExecutor, refs: Iterable[ImageRef]) -> list[_Row]:
+    """The references completed from their files, in order; only files never read in this state are opened."""
     limit = settings().max_image_bytes
-    if ref.size > limit:
-        return ref, f"is too large: {ref.size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}"
-    if ref.sha256 or not ref.uri.startswith("file://"):
-        return ref, None
+    rows: list[_Row | Future[_Row]] = []
+    for ref in refs:
+        if ref.size > limit:
+            rows.append((ref, f"is too large: {ref.size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}"))
+        elif ref.sha256 is None and ref.uri.startswith("file://"):
+            rows.append(pool.submit(_open, ref))
+        else:
+            rows.append((ref, None))
+    return [row.result() if isinstance(row, Future) else row for row in rows]
+
+
+def _open(ref: ImageRef) -> _Row:
     try:
         with storage.local_path(ref.uri).open("rb") as file:
             ref = replace(ref, sha256=hashlib.file_digest(file, "sha256").hexdigest())
@@ -118,16 +128,14 @@ def _look(ref: ImageRef) -> tuple[ImageRef, str | None]:
         return ref, str(error)
 
 
-def _to_batch(rows: list[tuple[ImageRef, str | None]], known: set[str]) -> pa.RecordBatch:
+def _to_batch(rows: list[_Row], known: set[str]) -> pa.RecordBatch:
     def outcome(ref: ImageRef, reason: str | None) -> str | None:
         return "unreadable" if reason else "known" if ref.sha256 in known else None
 
-    columns: dict[str, Iterable[object]] = {
-        name: [getattr(ref, name) for ref, _ in rows] for name in CATALOGUE.names if name not in {"outcome", "reason"}
-    }
-    columns["outcome"] = [outcome(*row) for row in rows]
-    columns["reason"] = [reason for _, reason in rows]
-    return pa.RecordBatch.from_pydict(columns, CATALOGUE)
+    columns = [[value(ref) for ref, _ in rows] for value in map(attrgetter, CATALOGUE.names[:-2])]
+    columns += [[outcome(*row) for row in rows], [reason for _, reason in rows]]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, CATALOGUE, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=CATALOGUE)
 
 
 def _mark_duplicates(table: pa.Table) -> pa.Table:
