@@ -252,3 +252,13 @@ def test_runs_that_cannot_be_published(warehouse: connection, cvat: CvatDouble, 
     for run_id, problem in (("folder", "not about CVAT"), ("early", "is running"), ("none", "there is no run")):
         with pytest.raises(FirstpassError, match=problem):
             publish_run(run_id)
+
+
+def test_an_old_server_without_scores(
+    warehouse: connection, monkeypatch: pytest.MonkeyPatch, cvat: CvatDouble, task: Task, run: str
+) -> None:
+    cvat.version = "2.50.0"
+    assert publish_run(run)["shapes"] == 24
+    assert {s["score"] for s in task.shapes.values()} == {1.0}
+    assert publish_run(run)["shapes"] == 0
+    assert withdraw_run(run)["removed"] == 24

@@ -28,8 +28,9 @@ _PIECE_FRAMES = 250
 class Desk:
     """Everything about one run in one task that does not change while it is published.
 
-    closed: frame → why nothing may be drafted there, whatever lies on it. review: what a person was asked or said about
-    the mapping. result: where it is counted what becomes of frames and detections.
+    closed: frame → why nothing may be drafted there, whatever lies on it. scores: whether the server keeps them.
+    review: what a person was asked or said about the mapping. result: where it is counted what becomes of frames and
+    detections.
     """
 
     run: Run
@@ -37,6 +38,7 @@ class Desk:
     meta: Meta
     labels: list[Label]
     closed: dict[int, str]
+    scores: bool
     review: Review | None
     result: Publication
 
@@ -65,6 +67,9 @@ class Desk:
         decisions = {decision.class_id: decision for decision in self.result.decisions}
         width, height = self.meta.sizes[prediction.frame].tolist()
         shapes = draft(prediction, decisions, (width, height), first_group, self.result.dropped)
+        if not self.scores:
+            for _, shape in shapes:
+                del shape["score"]
         return Draft(
             frame=prediction.frame,
             model=self.run.model,
@@ -93,7 +98,8 @@ def open_desk(conn: connection, server: Cvat, run: Run, number: int, result: Pub
     result.decisions = map_labels(run.classes, labels, rules, outlines=run.outlines)
     closed = {} if run.policy == "all" else closed_frames(server, task)
     meta = read_meta(server, task)
-    return Desk(run, task, meta, labels, closed | dict.fromkeys(meta.deleted, "deleted"), review, result)
+    closed |= dict.fromkeys(meta.deleted, "deleted")
+    return Desk(run, task, meta, labels, closed, server.keeps_scores, review, result)
 
 
 def pieces(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:

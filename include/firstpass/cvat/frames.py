@@ -46,12 +46,17 @@ class Frames:
         self._held = 0
 
     def expect(self, refs: Iterable[ImageRef]) -> None:
-        """Announce what will be fetched. What is fetched without having been announced is read by itself."""
-        for ref in refs:
-            task, quality, frame = _address(ref)
-            key = (task, quality, frame // self._chunk_size(task))
-            with self._lock:
-                self._wanted[key].add(frame)
+        """Announce what will be fetched; what was not announced is read by itself. Whatever is wrong shows then."""
+        unknown: set[int] = set()
+        for task, quality, frame in map(_address, refs):
+            try:
+                size = 0 if task in unknown else self._chunk_size(task)
+            except (CvatDown, FirstpassError):
+                unknown.add(task)
+                continue
+            if size:
+                with self._lock:
+                    self._wanted[task, quality, frame // size].add(frame)
 
     def fetch(self, ref: ImageRef) -> bytes:
         """The encoded picture as CVAT shows it: turned upright where its EXIF data say so.

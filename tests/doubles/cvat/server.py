@@ -215,7 +215,8 @@ class CvatDouble:
             rows = [t for t in rows if t.project and t.project.id == int(query["project_id"])]
         if "status" in query:
             rows = [t for t in rows if t.status == query["status"]]
-        return self._page(request, [render.task(self.url, t) for t in sorted(rows, key=lambda t: -t.id)])
+        rows.sort(key=lambda t: t.id, reverse=query.get("sort") != "id")
+        return self._page(request, [render.task(self.url, t) for t in rows])
 
     async def _create_task(self, request: web.Request) -> web.Response:
         body = await request.json()
