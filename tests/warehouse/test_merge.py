@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from firstpass.warehouse.merge import merge_chunk
-from firstpass.warehouse.summary import run_summary
-from warehouse.nights import row, unreadable
+import json
+import math
+import multiprocessing
+import random
+import threading
+import time
+
+import psycopg2
+import pytest
+
+from firstpass import storage
+from firstpass.errors import FirstpassError
+from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.runs import record_plan
+from warehouse.nights import catalogue, dump, merge_all, row, unreadable
 
 
 def query(conn, text, *parameters):
@@ -13,19 +25,406 @@ def query(conn, text, *parameters):
         return cur.fetchall()
 
 
+def clear(conn):
+    with conn, conn.cursor() as cur:
+        cur.execute("TRUNCATE images, outcomes, detections, chunks")
+
+
+def photos(start: int, stop: int, **other) -> list[dict]:
+    """As many detections as the number's last digit."""
+    return [row(f"file:///{n:04d}.jpg", "ok" if n % 10 else "empty", n % 10) | other for n in range(start, stop)]
+
+
 def test_a_merged_chunk_can_be_read_back(warehouse, night):
     run = night()
-    chunk = run.chunk(
-        0, [row("file:///a.jpg", detections=2), row("file:///b.jpg", "empty", 0), unreadable("file:///c")]
-    )
-    counts = merge_chunk(warehouse, run.spec, chunk)
-    assert counts == {"images": 3, "detections": 2, "ok": 1, "empty": 1, "unreadable": 1}
+    rows = [row("file:///a.jpg", detections=2), row("file:///b.jpg", "empty", 0), unreadable("file:///c")]
+    assert merge_chunk(warehouse, run.spec, run.chunk(0, rows)) == {
+        "images": 3,
+        "detections": 2,
+        "ok": 1,
+        "empty": 1,
+        "unreadable": 1,
+    }
     assert query(
         warehouse, "SELECT number, class_id, class, score, x1, y1, x2, y2, polygons FROM run_detections ORDER BY number"
     ) == [
         (1, 1, "cat", 0.875, 10.5, 20.25, 110.5, 220.25, None),
         (2, 2, "größe <b>", 0.859375, 11.5, 21.25, 111.5, 221.25, None),
     ]
-    summary = run_summary(warehouse, "latest")
-    assert summary["detections_per_class"] == {"cat": 1, "größe <b>": 1}
-    assert summary["quarantined"] == [{"uri": "file:///c", "reason": "the file is empty"}]
+    assert query(warehouse, "SELECT uri, outcome, detections, reason, chunk FROM outcomes ORDER BY uri") == [
+        ("file:///a.jpg", "ok", 2, None, 0),
+        ("file:///b.jpg", "empty", 0, None, 0),
+        ("file:///c", "unreadable", 0, "the file is empty", 0),
+    ]
+    assert query(warehouse, "SELECT state, images, detections, seconds, marker ->> 'rows' FROM chunks") == [
+        ("merged", 3, 2, 1.5, "3")
+    ]
+
+
+def test_merging_again_changes_nothing(warehouse, night):
+    run = night()
+    chunk = run.chunk(0, [*photos(0, 30), unreadable("file:///broken")])
+    merge_chunk(warehouse, run.spec, chunk)
+    once = dump(warehouse)
+    merge_chunk(warehouse, run.spec, chunk)
+    assert dump(warehouse) == once
+
+
+def test_a_chunk_that_was_done_again_leaves_nothing_stale(warehouse, night):
+    run = night()
+    chunk = run.chunk(0, [row("file:///a.jpg", detections=5), row("file:///b.jpg", detections=5)])
+    merge_chunk(warehouse, run.spec, chunk)
+    run.write(chunk, [row("file:///a.jpg", detections=2), unreadable("file:///b.jpg", "truncated")])
+    merge_chunk(warehouse, run.spec, chunk)
+    assert query(warehouse, "SELECT uri, detections FROM current_drafts") == [("file:///a.jpg", 2)]
+    assert query(warehouse, "SELECT sum(detections) FROM outcomes") == [(2,)]
+
+
+def test_one_content_under_two_names_is_one_prediction(warehouse, night):
+    run = night()
+    same = {"sha256": "a" * 64}
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", **same), row("file:///b", **same)]))
+    merge_chunk(warehouse, run.spec, run.chunk(1, [row("file:///c", **same)]))
+    assert query(warehouse, "SELECT count(*) FROM detections") == [(1,)]
+    assert query(warehouse, "SELECT uri FROM run_drafts ORDER BY uri") == [
+        ("file:///a",),
+        ("file:///b",),
+        ("file:///c",),
+    ]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///%FFnot%20utf-8.jpg",
+        "s3://bucket/größe/图像 100%.jpg",
+        "s3://bucket/{a,\"b\"}\\c\n\t'd'.jpg",
+        "s3://bucket/NULL",
+        "s3://bucket/" + "long" * 200,
+    ],
+)
+def test_any_name_survives_twice(warehouse, night, uri):
+    run = night()
+    chunk = run.chunk(0, [row(uri), row("file:///other.jpg")])
+    merge_chunk(warehouse, run.spec, chunk)
+    merge_chunk(warehouse, run.spec, chunk)
+    assert query(warehouse, "SELECT count(*) FROM run_drafts WHERE uri = %s", uri) == [(1,)]
+
+
+def test_what_postgresql_cannot_hold_is_shown_as_such(warehouse, night):
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [unreadable("file:///a", "bad marker \0 at byte 3")]))
+    assert query(warehouse, "SELECT reason FROM outcomes") == [("bad marker \N{REPLACEMENT CHARACTER} at byte 3",)]
+
+
+def test_scores_that_are_no_numbers_are_kept_for_the_checks_to_see(warehouse, night):
+    run = night()
+    rows = [row("file:///a", detections=3, scores=[math.nan, math.inf, 0.1], x1=[math.nan, 0.0, -0.0])]
+    merge_chunk(warehouse, run.spec, run.chunk(0, rows))
+    assert query(warehouse, "SELECT score::text, x1::text FROM draft_detections ORDER BY number") == [
+        ("NaN", "NaN"),
+        ("Infinity", "0"),
+        ("0.1", "-0"),
+    ]
+
+
+def test_polygons_keep_their_parts_and_digits(warehouse, night):
+    parts = [[[0.1, 2.0, 33.333332, 4.0, 5.5, 6.0], [1, 1, 2, 1, 2, 2, 1, 2]], [], [[math.nan, 1, 2, 3, 4, 5]]]
+    rows = [
+        row("file:///masks", detections=3, polygons=parts),
+        row("file:///none", "empty", 0, polygons=[]),
+        row("file:///boxes", detections=2),
+    ]
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, rows))
+    found = dict(query(warehouse, "SELECT uri, polygons FROM run_drafts"))
+    assert found["file:///masks"] == [parts[0], [], [[None, 1, 2, 3, 4, 5]]]
+    assert found["file:///none"] == []
+    assert found["file:///boxes"] is None
+    assert query(warehouse, "SELECT polygons FROM run_detections WHERE uri = 'file:///masks' AND number = 2") == [([],)]
+
+
+def test_a_huge_image_of_detections_survives(warehouse, night):
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///crowd", detections=50_000, scores=[0.5] * 50_000)]))
+    assert query(warehouse, "SELECT count(*), min(score), max(x2) FROM draft_detections") == [(50_000, 0.5, 50109.5)]
+
+
+class TestLeftovers:
+    """What is not this chunk's own finished result is refused, and the chunk is named."""
+
+    @pytest.fixture
+    def run(self, night):
+        return night("the run")
+
+    def refused(self, warehouse, run, chunk, words):
+        with pytest.raises(FirstpassError, match=words) as caught:
+            merge_chunk(warehouse, run.spec, chunk)
+        assert "chunk 3 of run the run" in caught.value.problem
+        assert "map index 3" in caught.value.fix
+        assert all(not rows for rows in dump(warehouse).values()), "nothing was written"
+
+    def test_it_never_finished(self, warehouse, run):
+        self.refused(warehouse, run, run.chunk(3, photos(0, 3), write=False), "did not finish")
+
+    def test_the_file_is_gone(self, warehouse, run):
+        chunk = run.chunk(3, photos(0, 3))
+        storage.delete(chunk.output_uri)
+        self.refused(warehouse, run, chunk, "is missing")
+
+    def test_the_file_is_of_another_attempt(self, warehouse, run):
+        chunk = run.chunk(3, photos(0, 3))
+        marker = storage.read(chunk.done_uri)
+        run.write(chunk, photos(0, 3, width=1))
+        storage.write(chunk.done_uri, marker)
+        self.refused(warehouse, run, chunk, "checksum differs")
+
+    def test_the_marker_is_of_an_earlier_plan(self, warehouse, run):
+        earlier = run.chunk(3, photos(0, 3))
+        chunk = run.chunk(3, photos(0, 4), write=False)
+        assert earlier.output_uri == chunk.output_uri
+        self.refused(warehouse, run, chunk, "earlier plan")
+
+    def test_the_rows_are_about_other_images(self, warehouse, run):
+        chunk = run.chunk(3, photos(0, 3), write=False)
+        run.write(chunk, photos(1, 4))
+        self.refused(warehouse, run, chunk, "not about the 3 images")
+
+    def test_an_image_is_there_twice(self, warehouse, run):
+        chunk = run.chunk(3, photos(0, 3), write=False)
+        run.write(chunk, [*photos(0, 3), *photos(2, 3)])
+        self.refused(warehouse, run, chunk, "not about the 3 images")
+
+    def test_the_lists_do_not_fit_each_other(self, warehouse, run):
+        chunk = run.chunk(3, [row("file:///a"), row("file:///b", detections=2, x2=[1.0])])
+        self.refused(warehouse, run, chunk, "row 1: its lists differ in length")
+
+    def test_there_are_fewer_polygons_than_boxes(self, warehouse, run):
+        chunk = run.chunk(3, [row("file:///a", detections=2, polygons=[[]])])
+        self.refused(warehouse, run, chunk, "row 0: its lists differ in length")
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"rows": 3}', "null"])
+    def test_the_marker_is_damaged(self, warehouse, run, text):
+        chunk = run.chunk(3, photos(0, 3))
+        storage.write(chunk.done_uri, text.encode())
+        self.refused(warehouse, run, chunk, "not a done-marker|not JSON")
+
+    def test_the_row_count_differs(self, warehouse, run):
+        chunk = run.chunk(3, photos(0, 3))
+        marker = json.loads(storage.read(chunk.done_uri))
+        storage.write(chunk.done_uri, json.dumps(marker | {"rows": 4}).encode())
+        self.refused(warehouse, run, chunk, "has 3 rows, its done-marker says 4")
+
+    def test_the_file_is_no_parquet(self, warehouse, run):
+        from hashlib import sha256
+
+        chunk = run.chunk(3, photos(0, 3))
+        marker = json.loads(storage.read(chunk.done_uri)) | {"sha256": sha256(b"text").hexdigest()}
+        storage.write(chunk.output_uri, b"text")
+        storage.write(chunk.done_uri, json.dumps(marker).encode())
+        self.refused(warehouse, run, chunk, "not a Parquet file")
+
+
+class TestCatalogue:
+    """What needs no network gets its outcome, and its drafts, at once."""
+
+    def test_known_images_bring_their_drafts_into_the_run(self, warehouse, night):
+        first, second = night("first"), night("second")
+        rows = photos(0, 5)
+        merge_chunk(warehouse, first.spec, first.chunk(0, rows))
+        renamed = row("file:///copy.jpg", "duplicate", sha256=rows[3]["sha256"])
+        merge_catalogue(warehouse, second.spec, catalogue([*(r | {"outcome": "known"} for r in rows), renamed]))
+        found = query(warehouse, "SELECT uri, detections, inferred_by FROM run_drafts WHERE run_id = 'second'")
+        assert sorted(found) == [
+            *((f"file:///000{n}.jpg", n, "first") for n in range(5)),
+            ("file:///copy.jpg", 3, "first"),
+        ]
+        assert query(warehouse, "SELECT detections FROM current_drafts WHERE uri = 'file:///copy.jpg'") == [(3,)]
+
+    def test_only_decided_images_are_written(self, warehouse, night):
+        run = night()
+        rows = [row("file:///new", None), unreadable("file:///bad"), row("file:///old", "known")]
+        merge_catalogue(warehouse, run.spec, catalogue(rows))
+        assert query(warehouse, "SELECT uri, outcome, reason FROM outcomes ORDER BY uri") == [
+            ("file:///bad", "unreadable", "the file is empty"),
+            ("file:///old", "known", None),
+        ]
+
+    def test_cataloguing_again_starts_the_run_afresh(self, warehouse, night):
+        run = night()
+        merge_catalogue(warehouse, run.spec, catalogue([unreadable("file:///gone")]))
+        merge_chunk(warehouse, run.spec, run.chunk(0, photos(0, 4)))
+        merge_catalogue(warehouse, run.spec, catalogue([unreadable("file:///bad"), *photos(0, 4, outcome=None)]))
+        assert query(warehouse, "SELECT uri FROM outcomes") == [("file:///bad",)]
+        assert query(warehouse, "SELECT count(*) FROM chunks") == [(0,)]
+
+    def test_a_catalogue_without_decisions_writes_nothing(self, warehouse, night):
+        run = night()
+        merge_catalogue(warehouse, run.spec, catalogue(photos(0, 4, outcome=None)))
+        merge_catalogue(warehouse, run.spec, catalogue([]))
+        assert query(warehouse, "SELECT count(*) FROM outcomes") == [(0,)]
+
+    def test_a_night_without_news_leaves_the_images_as_they_are(self, warehouse, night):
+        first = night("first")
+        merge_chunk(warehouse, first.spec, first.chunk(0, photos(0, 5)))
+        before = dump(warehouse)["images"]
+        second = night("second")
+        merge_catalogue(warehouse, second.spec, catalogue(photos(0, 5, outcome="known")))
+        assert dump(warehouse)["images"] == before
+
+    def test_duplicates_in_object_storage_get_their_content_when_it_is_read(self, warehouse, night):
+        """There, the catalogue knows equal files by etag and size alone."""
+        run = night()
+        twin = {"etag": "e1", "size": 7}
+        duplicate = row("s3://b/2.jpg", "duplicate", sha256=None, width=None, height=None, **twin)
+        merge_catalogue(warehouse, run.spec, catalogue([row("s3://b/1.jpg", None, sha256=None, **twin), duplicate]))
+        chunk = run.chunk(0, [row("s3://b/1.jpg", detections=4, **twin), row("s3://b/3.jpg", etag="e3")])
+        for _ in range(2):
+            merge_chunk(warehouse, run.spec, chunk)
+            assert query(warehouse, "SELECT uri, detections, width FROM run_drafts ORDER BY uri") == [
+                ("s3://b/1.jpg", 4, 640),
+                ("s3://b/2.jpg", 4, 640),
+                ("s3://b/3.jpg", 1, 640),
+            ]
+        assert query(warehouse, "SELECT count(*) FROM current_drafts") == [(3,)]
+
+    def test_a_new_plan_forgets_the_chunks_beyond_it(self, warehouse, night):
+        run = night()
+        for index in range(4):
+            merge_chunk(warehouse, run.spec, run.chunk(index, photos(index * 10, index * 10 + 10)))
+        record_plan(warehouse, run.spec.run_id, 3)
+        merge_chunk(warehouse, run.spec, run.chunk(0, photos(0, 40)))
+        assert query(warehouse, "SELECT chunk, state FROM chunks ORDER BY chunk") == [
+            (0, "merged"),
+            (1, "merged"),
+            (2, "merged"),
+        ]
+        assert query(warehouse, "SELECT chunk, count(*) FROM outcomes GROUP BY chunk") == [(0, 40)]
+
+
+class TestTheCurrentDraft:
+    """Of each image: what the newest run that saw it predicts."""
+
+    def test_is_the_newest_runs(self, warehouse, night):
+        first, second = night("first"), night("second", threshold=0.5)
+        merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a", detections=9)]))
+        merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", detections=2)]))
+        assert query(warehouse, "SELECT run_id, detections FROM current_drafts") == [("second", 2)]
+        assert query(warehouse, "SELECT count(*) FROM current_detections WHERE uri = 'file:///a'") == [(2,)]
+        assert query(warehouse, "SELECT run_id, detections FROM run_drafts ORDER BY 1") == [("first", 9), ("second", 2)]
+
+    def test_is_not_taken_back_by_an_older_run_that_is_merged_late(self, warehouse, night):
+        first, second = night("first"), night("second", threshold=0.5)
+        merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", detections=2)]))
+        merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a", detections=9), row("file:///b")]))
+        assert query(warehouse, "SELECT uri, run_id FROM current_drafts ORDER BY uri") == [
+            ("file:///a", "second"),
+            ("file:///b", "first"),
+        ]
+
+    def test_is_gone_with_content_that_cannot_be_read(self, warehouse, night):
+        first, second = night("first"), night("second")
+        merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a"), row("file:///b")]))
+        merge_chunk(warehouse, second.spec, second.chunk(0, [unreadable("file:///a") | {"sha256": "b" * 64}]))
+        assert query(warehouse, "SELECT uri FROM current_drafts") == [("file:///b",)]
+
+    def test_stays_when_the_image_is_missing_or_its_chunk_fails(self, warehouse, night):
+        first, second = night("first"), night("second")
+        merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a"), row("file:///b")]))
+        gone = row("file:///a", "missing", 0, sha256=None, width=None, height=None, reason="was deleted")
+        merge_chunk(warehouse, second.spec, second.chunk(0, [gone]))
+        fail_chunk(warehouse, second.spec, second.chunk(1, [row("file:///b")], write=False), "out of memory")
+        assert query(warehouse, "SELECT uri, run_id FROM current_drafts ORDER BY uri") == [
+            ("file:///a", "first"),
+            ("file:///b", "first"),
+        ]
+
+
+def test_a_failed_chunk_is_accounted_for_and_may_still_come(warehouse, night):
+    run = night()
+    chunk = run.chunk(0, photos(0, 3), write=False)
+    for _ in range(2):
+        fail_chunk(warehouse, run.spec, chunk, "killed\0by the node")
+    assert query(warehouse, "SELECT outcome, count(*) FROM outcomes GROUP BY 1") == [("failed", 3)]
+    assert query(warehouse, "SELECT state, reason FROM chunks") == [("failed", "killed by the node")]
+    run.write(chunk, photos(0, 3))
+    merge_chunk(warehouse, run.spec, chunk)
+    assert query(warehouse, "SELECT outcome, count(*) FROM outcomes GROUP BY 1 ORDER BY 1") == [("empty", 1), ("ok", 2)]
+    assert query(warehouse, "SELECT state, reason FROM chunks") == [("merged", None)]
+
+
+def test_a_lost_connection_is_worth_another_try(warehouse, warehouse_dsn, night):
+    run = night()
+    chunk = run.chunk(0, photos(0, 10))
+    other = psycopg2.connect(warehouse_dsn)
+    query(warehouse, "SELECT pg_terminate_backend(%s)", other.info.backend_pid)
+    with pytest.raises(psycopg2.OperationalError):
+        merge_chunk(other, run.spec, chunk)
+    assert query(warehouse, "SELECT count(*) FROM outcomes") == [(0,)]
+    merge_chunk(warehouse, run.spec, chunk)
+    assert query(warehouse, "SELECT count(*) FROM outcomes") == [(10,)]
+
+
+def test_killed_anywhere_the_rows_are_the_same_in_the_end(warehouse, warehouse_dsn, night):
+    """A merging process is killed at random moments, again and again; the last one is left to finish."""
+    first, run = night("first"), night()
+    rows = [[*photos(n * 50, n * 50 + 50), unreadable(f"file:///broken{n}")] for n in range(6)]
+    chunks = [run.chunk(n, each) for n, each in enumerate(rows)]
+    known = catalogue([row("file:///known", "known"), unreadable("file:///bad")])
+
+    def from_the_start():
+        clear(warehouse)
+        merge_chunk(warehouse, first.spec, first.chunk(9, photos(40, 60)))  # so that some rows are there before
+
+    from_the_start()
+    started = time.monotonic()
+    merge_all(warehouse_dsn, run.spec, known, chunks)
+    whole = time.monotonic() - started
+    expected = dump(warehouse)
+    from_the_start()
+
+    context = multiprocessing.get_context("fork")
+    chance = random.Random(7)
+    kills = 0
+    for _ in range(12):
+        begun = context.Event()
+        process = context.Process(target=merge_all, args=(warehouse_dsn, run.spec, known, chunks, begun))
+        process.start()
+        assert begun.wait(30)
+        time.sleep(chance.uniform(0, whole))
+        process.kill()
+        process.join()
+        kills += process.exitcode == -9
+        for chunk, count in query(warehouse, "SELECT chunk, count(*) FROM outcomes WHERE chunk < 6 GROUP BY chunk"):
+            assert count == len(rows[chunk]), "a chunk is in whole or not at all"
+    assert kills >= 3
+    merge_all(warehouse_dsn, run.spec, known, chunks)
+    assert dump(warehouse) == expected
+
+
+def test_two_runs_over_the_same_images_at_once(warehouse, warehouse_dsn, night):
+    """They go through them in opposite order, over and over, and neither waits for ever nor writes anything twice."""
+    one, two = night("one"), night("two")
+    sizes = [one.chunk(n, photos(n * 20, n * 20 + 20)) for n in range(8)]
+    others = [two.chunk(n, photos(n * 20, n * 20 + 20)) for n in range(8)]
+    failures = []
+
+    def work(run, chunks):
+        try:
+            for _ in range(3):
+                merge_all(warehouse_dsn, run.spec, catalogue([]), chunks)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=args) for args in ((one, sizes), (two, others[::-1]))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not failures
+    assert query(warehouse, "SELECT count(*) FROM images") == [(160,)]
+    assert query(warehouse, "SELECT count(*) FROM detections") == [(160,)]
+    assert query(warehouse, "SELECT run_id, count(*), sum(detections) FROM outcomes GROUP BY 1 ORDER BY 1") == [
+        ("one", 160, 720),
+        ("two", 160, 720),
+    ]

@@ -29,9 +29,9 @@ def encode(fields: Sequence[Field]) -> pa.Buffer:
     count = pa.scalar(struct.pack("!h", len(fields)), pa.large_binary())
     parts = [count, *(part for field in fields for part in field)]
     rows = pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.large_binary()))
-    start, end = (rows.offset, rows.offset + len(rows))
-    offsets = np.frombuffer(rows.buffers()[1], np.int64)[[start, end]]
-    return rows.buffers()[2].slice(offsets[0], offsets[1] - offsets[0])
+    _, offsets, data = rows.buffers()
+    start, end = np.frombuffer(offsets, np.int64)[[rows.offset, rows.offset + len(rows)]]
+    return data.slice(start, end - start)
 
 
 def constant(value: str | int | None) -> Field:
@@ -53,7 +53,7 @@ def timestamp(microseconds_since_2000: int) -> Field:
 
 def text(column: pa.Array, version: bytes = b"") -> Field:
     """A text column. PostgreSQL cannot hold NUL in a text: the replacement character stands for it."""
-    if column.null_count == len(column):
+    if _all_null(column):
         return constant(None)
     if _has_nul(column):
         column = pc.replace_substring(column, "\0", "\N{REPLACEMENT CHARACTER}")
@@ -71,7 +71,7 @@ def text(column: pa.Array, version: bytes = b"") -> Field:
 
 def number(column: pa.Array) -> Field:
     """An int4, int8 or float4 column, by its Arrow type."""
-    if column.null_count == len(column):
+    if _all_null(column):
         return constant(None)
     kind = _BIG_ENDIAN[column.type]
     raw = np.empty(len(column), [("bytes", ">i4"), ("value", kind)])
@@ -106,7 +106,7 @@ def polygons(column: pa.Array) -> Field:
 
     Coordinates are written with as many digits as float32 holds. A coordinate that is not finite becomes a JSON null.
     """
-    if column.null_count == len(column):
+    if _all_null(column):
         return constant(None)
     flat = column.flatten().flatten().flatten()
     words = pc.if_else(pc.is_finite(flat), flat.cast(pa.string()), "null")
@@ -127,6 +127,10 @@ def _bracketed(lists: pa.Array, words: pa.Array) -> pa.Array:
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), ",")
     bracketed = pc.binary_join_element_wise("[", joined, "]", "")
     return pc.if_else(lists.is_valid(), bracketed, None)
+
+
+def _all_null(column: pa.Array) -> bool:
+    return bool(0 < len(column) == column.null_count)
 
 
 def _has_nul(column: pa.Array) -> bool:

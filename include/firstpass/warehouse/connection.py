@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg2
-from psycopg2.extensions import connection, parse_dsn
+from psycopg2.extensions import connection, cursor, parse_dsn
 
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.settings import settings
@@ -39,6 +41,23 @@ def connect(patience: float = 30.0) -> connection:
                 raise Unavailable(f"the warehouse at {address(dsn)} cannot be used: {reason}", _FIX) from None
             log.warning("The warehouse at %s does not answer yet; waiting for it", address(dsn))
             time.sleep(min(1.0, patience / 4))
+
+
+@contextmanager
+def transaction(conn: connection) -> Iterator[cursor]:
+    """A cursor in a transaction that is committed when the block ends and rolled back when it raises.
+
+    Unlike psycopg2's own `with connection`, it lets the error through with which a connection was lost. Not for
+    nesting: the inner block would commit the outer one's work.
+    """
+    try:
+        with conn.cursor() as cur:
+            yield cur
+        conn.commit()
+    except BaseException:
+        if not conn.closed:
+            conn.rollback()
+        raise
 
 
 def address(dsn: str) -> str:

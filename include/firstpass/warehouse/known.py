@@ -8,6 +8,7 @@ from itertools import islice
 from psycopg2.extensions import connection
 
 from firstpass.warehouse.binary import array_literal
+from firstpass.warehouse.connection import transaction
 
 _BATCH = 10_000  # keys a query: memory and statement size stay bounded however many there are
 
@@ -15,7 +16,7 @@ _BATCH = 10_000  # keys a query: memory and statement size stay bounded however 
 def known(conn: connection, model: str, settings_hash: str, sha256s: Iterable[str]) -> set[str]:
     """Those of the contents that this model version already did with these inference settings."""
     found: set[str] = set()
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         keys = iter(sha256s)
         while batch := list(islice(keys, _BATCH)):
             cur.execute(
@@ -32,7 +33,7 @@ def remembered(conn: connection, uris: Iterable[str]) -> dict[str, tuple[str, st
     Images that could not be read at all are not among them. Width and height are None for what could not be decoded.
     """
     found: dict[str, tuple[str, str, int | None, int | None]] = {}
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         keys = iter(uris)
         while batch := list(islice(keys, _BATCH)):
             cur.execute(

@@ -16,6 +16,7 @@ from firstpass.chunks.run import RunSpec
 from firstpass.inference.schema import Outcome
 from firstpass.warehouse import tables
 from firstpass.warehouse.binary import array_literal
+from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.copy import Copy
 from firstpass.warehouse.results import Result, one_batch, read_result
 
@@ -97,7 +98,7 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
 @contextmanager
 def _turn(conn: connection) -> Iterator[cursor]:
     """A transaction that has the merging to itself; it ends with the block."""
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         yield cur
 

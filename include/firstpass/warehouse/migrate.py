@@ -7,6 +7,7 @@ from importlib.resources import files
 from psycopg2.extensions import connection
 
 from firstpass.errors import FirstpassError
+from firstpass.warehouse.connection import transaction
 
 _LOCK = 0x46697273745061  # any number that nobody else locks
 
@@ -19,10 +20,10 @@ def migrate(conn: connection) -> int:
     migrated by a newer release.
     """
     known = _migrations()
-    with conn, conn.cursor() as cursor:
+    with transaction(conn) as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     try:
-        with conn, conn.cursor() as cursor:
+        with transaction(conn) as cursor:
             cursor.execute("SET LOCAL client_min_messages = warning")
             cursor.execute(
                 "CREATE TABLE IF NOT EXISTS schema_migrations"
@@ -37,12 +38,12 @@ def migrate(conn: connection) -> int:
             )
         for version in sorted(known.keys() - applied):
             name, sql = known[version]
-            with conn, conn.cursor() as cursor:
+            with transaction(conn) as cursor:
                 cursor.execute(sql)
                 cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", [version, name])
     finally:
         if not conn.closed:
-            with conn, conn.cursor() as cursor:
+            with transaction(conn) as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     return max(known)
 

@@ -6,11 +6,12 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.extras import Json, execute_values
 
 from firstpass.models.version import ModelVersion
+from firstpass.warehouse.connection import transaction
 
 
 def record_model(conn: connection, version: ModelVersion) -> None:
     """Remember a model version and its class table. Admitted ones never change; a refused one may be decided anew."""
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         insert_model(cur, version)
 
 
@@ -44,7 +45,7 @@ def insert_model(cur: cursor, version: ModelVersion) -> None:
 
 def models_in_use(conn: connection) -> set[str]:
     """`name@version` of every run in progress: open ones, and those that failed within a day and may be tried again."""
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute(
             "SELECT DISTINCT model FROM runs WHERE state = 'running'"
             " OR (state = 'failed' AND finished_at > now() - interval '1 day')"

@@ -10,12 +10,13 @@ from psycopg2.extras import Json
 from firstpass.chunks.run import RunSpec
 from firstpass.errors import FirstpassError
 from firstpass.models.version import ModelVersion
+from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.models import insert_model
 
 
 def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
     """Open the run, state `running`. A run that was open or ended already is opened again with what `spec` now says."""
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         insert_model(cur, version)
         cur.execute(
             "INSERT INTO runs (run_id, model, settings_hash, images_uri, spec, state, stages, started_at)"
@@ -29,10 +30,10 @@ def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
 
 def record_stage(conn: connection, run_id: str, stage: str, seconds: float) -> None:
     """Note how long a stage took. A run that had failed in this stage before is running again."""
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute(
-            "UPDATE runs SET stages = stages || %s, state = CASE state WHEN 'failed' THEN 'running' ELSE state END"
-            " WHERE run_id = %s",
+            "UPDATE runs SET stages = stages || %s, state = CASE state WHEN 'failed' THEN 'running' ELSE state END,"
+            " finished_at = CASE state WHEN 'failed' THEN NULL ELSE finished_at END WHERE run_id = %s",
             [Json({stage: seconds}), run_id],
         )
 
@@ -42,7 +43,7 @@ def record_plan(conn: connection, run_id: str, chunks: int) -> None:
 
     What an earlier plan of the same run left behind beyond that is taken away.
     """
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute("DELETE FROM outcomes WHERE run_id = %s AND chunk >= %s", [run_id, chunks])
         cur.execute("DELETE FROM chunks WHERE run_id = %s AND chunk >= %s", [run_id, chunks])
         cur.execute(
@@ -54,13 +55,13 @@ def record_plan(conn: connection, run_id: str, chunks: int) -> None:
 
 def finish_run(conn: connection, run_id: str, state: str) -> None:
     """Close the run: `success`, `partial` (a chunk failed, its images come first next time) or `failed`."""
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute("UPDATE runs SET state = %s, finished_at = now() WHERE run_id = %s", [state, run_id])
 
 
 def latest_run(conn: connection) -> str | None:
     """The id of the run that started last, whatever became of it; None before the first."""
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
         row = cur.fetchone()
     return str(row[0]) if row else None
@@ -73,7 +74,7 @@ def find_run(conn: connection, run_id: str) -> str:
         if latest is None:
             raise FirstpassError("there is no run yet", "start one with `make run` or `firstpass run`")
         return latest
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute("SELECT run_id FROM runs ORDER BY run_id = %s DESC, started_at DESC LIMIT 5", [run_id])
         ids = [str(row[0]) for row in cur.fetchall()]
     if run_id not in ids:

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg2.extensions import connection, cursor
 
+from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.runs import find_run
 
 
@@ -18,7 +19,7 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
     the stage `infer`; 0 when nothing was. Raises FirstpassError for an unknown run; `latest` is understood.
     """
     run_id = find_run(conn, run_id)
-    with conn, conn.cursor() as cur:
+    with transaction(conn) as cur:
         cur.execute(
             "SELECT state, model, images_uri, spec, stages, started_at, finished_at FROM runs WHERE run_id = %s",
             [run_id],
