@@ -22,21 +22,18 @@ def s3_client(connection: str = "") -> Callable[[], Any]:
 
 def _of_connection(name: str) -> Any:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
     from botocore.config import Config
 
     try:
-        hook = S3Hook(aws_conn_id=name)
-        own = hook.conn_config.botocore_config
-        base = Config(
-            retries={"mode": "standard", "max_attempts": 8},
-            max_pool_connections=64,
-            connect_timeout=10,
-            read_timeout=60,
-        )
-        hook = S3Hook(aws_conn_id=name, config=base.merge(own) if own else base)
-        return hook.get_conn()
+        BaseHook.get_connection(name)  # S3Hook itself would go on with whatever credentials the machine has
     except AirflowNotFoundException as error:
         raise FirstpassError(
             f"there is no Airflow connection {name!r}", f"set AIRFLOW_CONN_{name.upper()}, or add it in the UI"
         ) from error
+    own = S3Hook(aws_conn_id=name).conn_config.botocore_config
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 8}, max_pool_connections=64, connect_timeout=10, read_timeout=60
+    )
+    return S3Hook(aws_conn_id=name, config=config.merge(own) if own else config).get_conn()

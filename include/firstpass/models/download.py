@@ -119,7 +119,9 @@ def _fetch(client: Any, bucket: str, part: _Range) -> int:
 
 def _blocks(client: Any, bucket: str, wanted: Wanted, start: int, stop: int) -> Iterator[memoryview]:
     """The bytes from `start` to `stop`, in blocks of one buffer. Raises SourceChanged for another object's."""
-    answer = client.get_object(Bucket=bucket, Key=wanted.key, IfMatch=wanted.etag, Range=f"bytes={start}-{stop - 1}")
+    answer = client.get_object(
+        Bucket=bucket, Key=wanted.key, IfMatch=f'"{wanted.etag}"', Range=f"bytes={start}-{stop - 1}"
+    )
     if answer["ETag"].strip('"') != wanted.etag or answer["ContentLength"] != stop - start:
         raise SourceChanged(wanted.key)
     body, buffer = answer["Body"], memoryview(bytearray(min(_BLOCK, stop - start)))
@@ -160,9 +162,7 @@ def _fits(client: Any, bucket: str, wanted: Wanted) -> bool:
         return True
     if not count and _md5(wanted, wanted.size) == plain:
         return True
-    first = client.head_object(
-        Bucket=bucket, Key=wanted.key, IfMatch=wanted.etag, **({"PartNumber": 1} if count else {})
-    )
+    first = client.head_object(Bucket=bucket, Key=wanted.key, **({"PartNumber": 1} if count else {}))
     if str(first.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in first:
         return True
     if not count:

@@ -1,0 +1,274 @@
+"""Source to store, on good days and bad ones. What admission says of a model is tested elsewhere: here it says yes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from doubles.s3 import s3_client
+from doubles.s3_faults import Cut, Hang, Refuse, faulty_s3
+from firstpass import storage
+from firstpass.errors import FirstpassError
+from firstpass.models import admission, download, registry
+from firstpass.models.class_checks import ClassFindings
+from firstpass.models.sources import make_source
+from firstpass.models.sync import sync
+from firstpass.settings import settings
+
+from .conftest import tree, upload
+
+
+@pytest.fixture(autouse=True)
+def admitted(monkeypatch):
+    monkeypatch.setattr(admission, "check_classes", lambda *args: ClassFindings())
+    monkeypatch.setattr(admission, "_probe", lambda *args: ())
+    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic))
+
+
+@pytest.fixture
+def proxy(s3_endpoint, bucket):
+    with faulty_s3(s3_endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def client(proxy):
+    client = s3_client(proxy.endpoint)
+    yield lambda: client
+    client.close()
+
+
+@pytest.fixture
+def source(store_folder, model, bucket):
+    """A prefix of runs on S3 with one complete model, as training leaves it."""
+    upload(model, f"{bucket}/runs/2026-11-20/output/model")
+    return make_source("pets", f"{bucket}/runs")
+
+
+def weights(model: Path) -> bytes:
+    return (model / "frozen_inference_graph.pb").read_bytes()
+
+
+def test_a_model_comes_into_the_store_with_what_inference_needs(source, client, model, store_folder, bucket):
+    synced = sync(source, client)
+    assert (synced.state, synced.source) == ("admitted", f"{bucket}/runs/2026-11-20/output/model")
+    version = registry.resolve("pets")
+    assert version.ref == synced.ref
+    assert version.source == synced.source
+    folder = store_folder / "pets" / version.version
+    assert set(tree(folder)) == {"model.json", "classes.csv", "label_map.json", "frozen_inference_graph.pb"}
+    assert (folder / "frozen_inference_graph.pb").read_bytes() == weights(model)
+    assert not any((store_folder / ".incoming").iterdir())
+    assert not any((store_folder / ".staging").iterdir())
+
+
+def test_an_unchanged_source_costs_one_listing(source, client, proxy):
+    first = sync(source, client)
+    proxy.requests.clear()
+    second = sync(source, client)
+    assert (second.state, second.ref, second.size) == ("unchanged", first.ref, 0)
+    assert len(proxy.requests) == 1
+
+
+def test_with_a_store_on_s3_an_unchanged_source_costs_two_requests(source, client, proxy, bucket, monkeypatch):
+    monkeypatch.setenv("FIRSTPASS_MODELS", f"{bucket}/store")
+    settings.cache_clear()
+    storage.use_s3(client)
+    first = sync(source, client)
+    assert registry.resolve("pets").ref == first.ref
+    proxy.requests.clear()
+    assert sync(source, client).state == "unchanged"
+    assert len(proxy.requests) == 2
+
+
+def test_a_newer_run_is_a_new_version_and_the_old_one_stays(source, client, model, bucket):
+    old = sync(source, client)
+    (model / "model.yaml").write_text("threshold: 0.3")
+    time.sleep(1.1)  # S3 tells whole seconds
+    upload(model, f"{bucket}/runs/2026-11-21/output/model")
+    new = sync(source, client)
+    assert new.state == "admitted"
+    assert {v.ref for v in registry.versions("pets")} == {old.ref, new.ref}
+    assert registry.resolve("pets").ref == new.ref
+
+
+def test_a_source_may_be_a_folder_and_stays_as_it_is(store_folder, model, tmp_path):
+    before = tree(model)
+    shutil.copytree(model, tmp_path / "runs" / "7" / "output" / "model")
+    for uri in (model, tmp_path / "runs"):
+        assert sync(make_source("pets", str(uri))).ref.startswith("pets@")
+        assert sync(make_source("pets", str(uri))).state == "unchanged"
+    assert tree(model) == before
+    assert len(registry.versions("pets")) == 1
+
+
+def test_options_of_a_source_are_part_of_the_version(source, client, bucket):
+    plain = sync(source, client)
+    strict = sync(make_source("pets", source.uri, options={"threshold": 0.8}), client)
+    assert plain.ref != strict.ref
+    assert registry.resolve("pets").threshold == 0.8
+
+
+def test_a_refused_version_is_remembered_and_judged_again_when_asked(source, client, monkeypatch):
+    monkeypatch.setattr(admission, "_probe", lambda *args: ("it sees ghosts",))
+    assert sync(source, client).state == "refused"
+    assert sync(source, client).state == "unchanged"
+    assert not sync(source, client).admitted
+    monkeypatch.setattr(admission, "_probe", lambda *args: ())
+    assert sync(source, client, again=True).state == "admitted"
+
+
+def test_bodies_cut_and_servers_busy(source, client, proxy):
+    faults = iter([Refuse(503, "SlowDown"), None, Cut(100), Refuse(503, "SlowDown"), Cut(10), Cut(0)])
+    proxy.fault = lambda request: next(faults, None)
+    assert sync(source, client).state == "admitted"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "part"),
+    [
+        ("AccessDenied", 403, "list-type"),
+        ("AccessDenied", 403, "frozen_inference_graph"),
+        ("NoSuchBucket", 404, "list-type"),
+        ("InvalidAccessKeyId", 403, "list-type"),
+    ],
+)
+def test_what_needs_a_person_is_told_and_changes_nothing(source, client, proxy, store_folder, code, status, part):
+    proxy.fault = lambda request: Refuse(status, code) if part in request.path else None
+    with pytest.raises(FirstpassError, match=rf"{code} \({status}\)") as caught:
+        sync(source, client)
+    assert source.uri in caught.value.problem
+    assert "s3:ListBucket and s3:GetObject" in caught.value.fix
+    assert tree(store_folder) == {}
+
+
+def test_clocks_that_differ_are_told(source, client, proxy):
+    proxy.fault = lambda request: Refuse(403, "RequestTimeTooSkewed")
+    with pytest.raises(FirstpassError, match="the clocks differ") as caught:
+        sync(source, client)
+    assert "clock" in caught.value.fix
+
+
+def test_a_file_that_is_replaced_before_it_is_fetched(source, client, proxy, model, bucket):
+    (model / "model.yaml").write_text("threshold: 0.3")
+
+    def replace(request):
+        if "frozen" in request.path and len(proxy.requests) < 20:
+            proxy.fault = lambda request: None
+            upload(model, f"{bucket}/runs/2026-11-20/output/model")
+            storage.s3().put_object(
+                Bucket=bucket[5:], Key="runs/2026-11-20/output/model/classes.csv", Body=b"labels\r\ncat\r\ncow\r\n"
+            )
+
+    proxy.fault = replace
+    assert sync(source, client).state == "admitted"
+    version = registry.resolve("pets")
+    assert version.classes.names == {1: "cat", 2: "cow"}
+    assert version.threshold == 0.3
+
+
+def test_a_file_that_is_replaced_after_it_was_fetched(source, client, proxy, model, bucket):
+    """The weights are still coming when classes.csv, long there, is replaced: the two would not belong together."""
+    key = "runs/2026-11-20/output/model/classes.csv"
+
+    def replace(request):
+        if "frozen" in request.path:
+            proxy.fault = lambda request: None
+            while not any("classes.csv" in seen.path for seen in proxy.requests):
+                os.sched_yield()
+            storage.s3().put_object(Bucket=bucket[5:], Key=key, Body=b"labels\r\ncat\r\ncow\r\n")
+
+    proxy.fault = replace
+    assert sync(source, client).state == "admitted"
+    assert registry.resolve("pets").classes.names == {1: "cat", 2: "cow"}
+
+
+def test_a_source_that_never_stops_changing_is_given_up(source, client, proxy, bucket, store_folder):
+    count = iter(range(1000))
+
+    def churn(request):
+        if "frozen" in request.path:
+            body = f"labels\r\ncat\r\ncow {next(count)}\r\n".encode()
+            storage.s3().put_object(Bucket=bucket[5:], Key="runs/2026-11-20/output/model/classes.csv", Body=body)
+
+    proxy.fault = churn
+    with pytest.raises(FirstpassError, match="changed 3 times while it was read"):
+        sync(source, client)
+    assert tree(store_folder) == {}
+
+
+def test_two_syncs_at_once_make_one_version_and_fetch_it_once(source, client, proxy):
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda _: sync(source, client), range(2)))
+    assert sorted(outcome.state for outcome in outcomes) == ["admitted", "unchanged"]
+    assert len(registry.versions("pets")) == 1
+    fetched = [request.path for request in proxy.requests if "frozen_inference_graph" in request.path]
+    assert len(fetched) == 1
+
+
+KILLED = """
+import sys
+from doubles.s3 import s3_client
+from firstpass.models.sources import make_source
+from firstpass.models.sync import sync
+endpoint, uri = sys.argv[1:]
+sync(make_source("pets", uri), lambda: s3_client(endpoint))
+"""
+
+
+def test_a_sync_that_is_killed_leaves_nothing_half_visible_and_the_next_succeeds(source, client, proxy, store_folder):
+    proxy.fault = lambda request: Hang(100) if "frozen" in request.path else None
+    command = [sys.executable, "-c", KILLED, proxy.endpoint, source.uri]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
+    deadline = time.monotonic() + 60
+    while not any("frozen" in request.path for request in proxy.requests) and time.monotonic() < deadline:
+        os.sched_yield()
+    process.kill()
+    process.wait()
+    assert registry.versions() == []
+    assert tree(store_folder) == {}
+    with pytest.raises(FirstpassError, match="there is no model 'pets'"):
+        registry.resolve("pets")
+    proxy.fault = lambda request: None
+    assert sync(source, client).state == "admitted"
+
+
+def test_keys_with_odd_characters_never_become_paths(store_folder, model, bucket, client):
+    upload(model, f"{bucket}/runs/#1 ?a=b&c%2e%2e/output/model")
+    synced = sync(make_source("pets", f"{bucket}/runs"), client)
+    assert synced.state == "admitted"
+    assert {path.name for path in store_folder.iterdir() if not path.name.startswith(".")} == {"pets"}
+
+
+def test_hostile_names_of_weights_never_become_paths(store_folder, model, bucket, client, monkeypatch):
+    (model / "frozen_inference_graph.pb").unlink()
+    (model / "label_map.json").unlink()
+    (model / "classes.csv").write_bytes(b"labels,id\r\ncat,1\r\n")
+    (model / "..\\..\\evil\r.h5").write_bytes(b"weights")
+    upload(model, f"{bucket}/runs/1/output/model")
+    sync(make_source("pets", f"{bucket}/runs"), client)
+    (version,) = registry.versions("pets")
+    assert {file.path for file in version.files} == {"weights.h5", "classes.csv"}
+
+
+def test_nothing_complete_is_told(store_folder, bucket, client):
+    storage.s3().put_object(Bucket=bucket[5:], Key="runs/1/output/model/classes.csv", Body=b"labels\n")
+    with pytest.raises(FirstpassError, match=r"runs/1/output/model: no weights; found classes\.csv"):
+        sync(make_source("pets", f"{bucket}/runs"), client)
+    with pytest.raises(FirstpassError, match="there is no model"):
+        sync(make_source("pets", f"{bucket}/elsewhere"), client)
+    assert tree(store_folder) == {}
+
+
+def test_a_version_taken_out_by_hand_is_fetched_again(source, client, store_folder):
+    first = sync(source, client)
+    shutil.rmtree(store_folder / "pets" / first.ref.partition("@")[2])
+    assert sync(source, client).state == "admitted"

@@ -1,0 +1,60 @@
+"""S3 through Airflow's connections: the way of the DAGs and of the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from firstpass import storage
+from firstpass.connections import s3_client
+from firstpass.errors import FirstpassError
+from firstpass.settings import settings
+
+
+@pytest.fixture
+def connection(monkeypatch):
+    """An Airflow connection by environment, with its own endpoint and addressing."""
+
+    def define(name: str, endpoint: str) -> None:
+        extra = {
+            "endpoint_url": endpoint,
+            "region_name": "eu-central-1",
+            "config_kwargs": {"s3": {"addressing_style": "path"}},
+        }
+        described = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(described))
+
+    return define
+
+
+def test_a_connection_with_its_own_endpoint(connection):
+    from doubles.s3 import s3_client as direct
+    from doubles.s3 import s3_server
+
+    with s3_server() as endpoint:
+        direct(endpoint).create_bucket(Bucket="training")
+        connection("aws_training", endpoint)
+        client = s3_client("aws_training")()
+        assert "training" in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        assert client.meta.config.s3 == {"addressing_style": "path"}
+        assert client.meta.config.retries["mode"] == "standard"
+        assert client.meta.config.max_pool_connections == 64
+
+
+def test_the_default_connection_is_a_setting(connection, monkeypatch):
+    connection("aws_default_here", "http://127.0.0.1:9")
+    monkeypatch.setenv("FIRSTPASS_S3_CONN_ID", "aws_default_here")
+    settings.cache_clear()
+    assert s3_client()().meta.endpoint_url == "http://127.0.0.1:9"
+    settings.cache_clear()
+
+
+def test_without_a_connection_it_is_the_projects_own_client():
+    assert s3_client() is storage.s3
+
+
+def test_a_connection_that_there_is_not():
+    with pytest.raises(FirstpassError, match="there is no Airflow connection 'nowhere'") as caught:
+        s3_client("nowhere")()
+    assert "AIRFLOW_CONN_NOWHERE" in caught.value.fix
