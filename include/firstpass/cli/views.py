@@ -25,7 +25,7 @@ class LiveView:
         columns = TextColumn("{task.description}"), BarColumn(bar_width=32), TextColumn("{task.fields[note]}")
         self._progress = Progress(*columns, console=console)
         self._bars: dict[str, TaskID] = {
-            name: self._progress.add_task(_title(name).ljust(16), total=1, start=False, note="") for name in STAGES
+            name: self._progress.add_task(_title(name).ljust(16), total=1, note="") for name in STAGES
         }
 
     def __enter__(self) -> Self:
@@ -45,7 +45,6 @@ class LiveView:
                 note = _rate(stage, images)
                 self._progress.update(bar, total=images.total, completed=images.done, note=note)
             elif stage.state == "running":
-                self._progress.start_task(bar)
                 self._progress.update(bar, total=None, note=f"{stage.seconds:.0f} s")
             elif stage.state != "waiting":
                 whole = 1 if stage.state == "done" else 0

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from firstpass.settings import Settings, settings
+from firstpass.stack.environment import fingerprint, stack_environment
+from firstpass.stack.secrets import Secrets
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRETS = Secrets("fernet", "jwt", "api", "password")
+
+
+def test_everything_listens_on_this_machine_only(where):
+    environment = stack_environment(where, SECRETS)
+    assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert environment["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8080"
+    assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8080/execution/"
+
+
+def test_the_port_is_a_setting(where, monkeypatch):
+    monkeypatch.setenv("FIRSTPASS_PORT", "9090")
+    settings.cache_clear()
+    environment = stack_environment(where, SECRETS)
+    assert environment["AIRFLOW__API__PORT"] == "9090"
+    assert environment["AIRFLOW__API__BASE_URL"].endswith(":9090")
+
+
+def test_dotenv_reaches_airflow_and_the_environment_wins(where, monkeypatch):
+    (where.home / ".env").write_text(
+        'AIRFLOW_CONN_AWS={"conn_type": "aws"}\nFIRSTPASS_MODEL=other\nAWS_REGION=from-file\n', encoding="utf-8"
+    )
+    monkeypatch.setenv("AWS_REGION", "from-environment")
+    environment = stack_environment(where, SECRETS)
+    assert environment["AIRFLOW_CONN_AWS"] == '{"conn_type": "aws"}'
+    assert environment["FIRSTPASS_MODEL"] == "other"
+    assert environment["AWS_REGION"] == "from-environment"
+
+
+def test_tuning_can_be_overridden_but_not_what_the_stack_depends_on(where, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "2")
+    monkeypatch.setenv("AIRFLOW_HOME", "/somewhere/else")
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://another.installation/airflow")
+    environment = stack_environment(where, SECRETS)
+    assert environment["AIRFLOW__CORE__PARALLELISM"] == "2"
+    assert environment["AIRFLOW_HOME"] == str(where.home)
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith(
+        "postgresql+psycopg2://postgres@/airflow?host="
+    )
+
+
+def test_a_proxy_never_sees_what_tasks_say_to_the_api_server(where, monkeypatch):
+    monkeypatch.setenv("no_proxy", "intranet")
+    environment = stack_environment(where, SECRETS)
+    assert environment["no_proxy"] == "intranet,127.0.0.1,localhost"
+    assert "127.0.0.1" in environment["NO_PROXY"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "same"),
+    [
+        ("FIRSTPASS_MODEL", "other", False),
+        ("FIRSTPASS_WAREHOUSE_DSN", "postgresql://u:p@h/d", False),
+        ("FIRSTPASS_PORT", "8080", True),  # the default, said aloud
+        ("AIRFLOW_CONN_CVAT", "{}", False),
+        ("AWS_ACCESS_KEY_ID", "x", False),
+        ("PAGER", "less", True),
+    ],
+)
+def test_a_running_stack_is_kept_unless_something_that_matters_has_changed(where, monkeypatch, name, value, same):
+    before = fingerprint(stack_environment(where, SECRETS), "config")
+    monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    assert (fingerprint(stack_environment(where, SECRETS), "config") == before) is same
+
+
+def test_the_example_names_only_settings_that_exist():
+    named = set(
+        re.findall(r"^#?\s?FIRSTPASS_(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert named
+    assert named <= {name.upper() for name in Settings.model_fields}
+
+
+def test_airflow_cfg_has_nothing_that_is_true_of_one_machine_only():
+    text = (ROOT / "airflow.cfg").read_text(encoding="utf-8")
+    assert "$AIRFLOW_HOME/dags" in text
+    for word in ("sql_alchemy_conn", "127.0.0.1", "fernet_key", "jwt_secret", "secret_key"):
+        assert word not in text
