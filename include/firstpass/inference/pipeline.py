@@ -21,7 +21,7 @@ from firstpass.inference.results import Row
 from firstpass.inference.schema import Outcome
 from firstpass.models.detectors.base import Prepared, UnfitImage
 
-_FETCHERS = 16  # enough to keep a network of 50 ms a request busier than two cores can decode
+FETCHERS = 16  # enough to keep a network of 50 ms a request busier than two cores can decode
 _PIXELS_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
 _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header was not read
 
@@ -59,7 +59,7 @@ class Pipeline:
         waiting: deque[tuple[int, Future[Ready | Row]]] = deque()
         weight = 0
         with ExitStack() as stack:
-            fetchers = ThreadPoolExecutor(_FETCHERS, "fetch")
+            fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
             decoders = ThreadPoolExecutor(self._threads, "decode")
             for pool in (fetchers, decoders):
                 stack.callback(pool.shutdown, wait=True, cancel_futures=True)
