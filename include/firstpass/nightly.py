@@ -29,9 +29,9 @@ from firstpass.images.sources import open_source
 from firstpass.models import registry
 from firstpass.models.version import ModelVersion
 from firstpass.settings import settings
+from firstpass.warehouse import experience, runs
 from firstpass.warehouse import known as knowledge
 from firstpass.warehouse import merge as merging
-from firstpass.warehouse import runs
 from firstpass.warehouse.connection import connect
 from firstpass.warehouse.migrate import migrate
 from firstpass.warehouse.summary import run_summary
@@ -116,9 +116,11 @@ def plan_chunks(run_uri: str) -> list[str]:
     spec = RunSpec.load(run_uri)
     with _stage(spec.run_id, "plan_chunks"):
         version = registry.load_version(spec.model_uri)
-        planned = plan(catalogues.load(run_uri), spec, version)
-        uris = planned.save()
         with closing(connect()) as connection:
+            rates = experience.measured(connection, spec.model)
+            urgent = experience.failed_last_time(connection, spec)
+            planned = plan(catalogues.load(run_uri), spec, version, rates, urgent)
+            uris = planned.save()
             runs.record_plan(connection, spec.run_id, len(uris))
         log.info("%s", planned.estimate or "nothing to infer")
         return uris
