@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -22,6 +25,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"number": number, "duration": duration}
+    made.globals |= {"script": script, "script_hash": script_hash}
     return made
 
 
@@ -47,3 +51,13 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def script(name: str) -> Markup:
+    """A script of the templates folder, for the inside of a script element."""
+    return Markup((TEMPLATES / name).read_text("utf-8"))  # noqa: S704 - our own file
+
+
+def script_hash(name: str) -> str:
+    """What a Content-Security-Policy calls that script, so that no other runs."""
+    return "sha256-" + b64encode(sha256(script(name).encode()).digest()).decode()
