@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -116,13 +117,25 @@ def test_drivers_names_for_devices(device, name):
 
 
 def test_a_model_of_the_store_is_like_its_kind(version):
-    from dataclasses import replace
-
     own = profiles.network_of(replace(version, name="ours"))
     assert own.cpu_seconds == profiles.network("ssd-mobilenet-v2").cpu_seconds
     assert own.weights == 8_000_000
     assert "taken to be like ssd-mobilenet-v2" in own.source
     assert profiles.network_of(version).cpu_seconds == profiles.network("nanodet-coco").cpu_seconds
+
+
+def test_the_command_knows_what_chunks_of_a_model_reached(monkeypatch):
+    from firstpass.warehouse import connection, experience
+
+    class Nothing:
+        def close(self):
+            pass
+
+    monkeypatch.setattr(connection, "connect", lambda patience: Nothing())
+    monkeypatch.setattr(experience, "measured", lambda conn, model: lambda model, machine: (2.0, float(PIXELS)))
+    answer = json.loads(ask("--model", "nanodet-coco", "--json").output)
+    assert answer["minutes"] == pytest.approx(3550 / 2 / 60, rel=0.1)
+    assert "measured in earlier runs of nanodet-coco@" in answer["source"]
 
 
 def ask(*arguments: str):
@@ -141,7 +154,7 @@ def test_the_command_answers_machines():
 def test_the_command_answers_people():
     output = ask("--machine", "k80").output
     assert "published table: 2.67 GPU-hours, about 160.0 min for 3550 images" in output
-    assert "firstpass on two CPU cores: about" in output
+    assert "firstpass on one CPU machine: about" in output
     assert "published" not in ask("--machine", "cpu").output
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, replace
+from contextlib import closing
+from dataclasses import asdict
 
 import click
+import psycopg2
 
 from firstpass.chunks import estimate as estimates
 from firstpass.chunks import profiles
+from firstpass.chunks.costs import Measured
 from firstpass.errors import FirstpassError
 
 
@@ -31,10 +34,11 @@ def estimate(
     """
     pixels = _pixels(resolution)
     kind = profiles.machine(machine)
-    network = _network(model)
-    ours = estimates.expected(images, pixels, network, kind, gpus)
+    network, ref, measured = _profile(model)
+    ours = estimates.expected(images, pixels, network, kind, gpus, ref, measured)
     table = estimates.published(images, pixels, network, kind, gpus, uncompressed)
-    beside = [("firstpass", ours), ("firstpass on two CPU cores", _on_cpu(images, pixels, network))]
+    on_cpu = estimates.expected(images, pixels, network, profiles.machine("cpu"), 1, ref, measured)
+    beside = [("firstpass", ours), ("firstpass on one CPU machine", on_cpu)]
     if as_json:
         answer = asdict(table or ours) | {"beside": [{"what": what} | asdict(each) for what, each in beside]}
         click.echo(json.dumps(answer, indent=1))
@@ -50,22 +54,25 @@ def _line(each: estimates.Estimate) -> str:
     return f"{hours}{each}"
 
 
-def _on_cpu(images: int, pixels: int, network: profiles.Network) -> estimates.Estimate:
-    return estimates.expected(images, pixels, network, profiles.machine("cpu"))
-
-
-def _network(model: str) -> profiles.Network:
-    if model in profiles.NETWORKS:
-        return profiles.NETWORKS[model]
+def _profile(model: str) -> tuple[profiles.Network, str, Measured | None]:
+    """The network's profile, and for a model of the store its name@version and what its chunks reached so far."""
     from firstpass.models import registry
+    from firstpass.warehouse.connection import connect
+    from firstpass.warehouse.experience import measured
 
+    if model in profiles.NETWORKS and not registry.versions(model):
+        return profiles.NETWORKS[model], "", None
     try:
         version = registry.resolve(model)
     except FirstpassError as error:
-        raise FirstpassError(
-            error.problem, f"{error.fix}; or use a built-in profile: {', '.join(profiles.NETWORKS)}"
-        ) from error
-    return replace(profiles.network_of(version), name=version.ref)
+        fix = f"{error.fix}; or use a built-in profile: {', '.join(profiles.NETWORKS)}"
+        raise FirstpassError(error.problem, fix) from error
+    try:
+        with closing(connect(patience=0)) as connection:
+            learned = measured(connection, version.ref)
+    except (FirstpassError, psycopg2.Error):  # no warehouse, no experience: an estimate is there to be had before both
+        return profiles.network_of(version), version.ref, None
+    return profiles.network_of(version), version.ref, learned
 
 
 def _pixels(resolution: str) -> int:
