@@ -52,7 +52,7 @@ class AirflowDouble:
         if path == "/api/v2/dags/preannotate":
             return (200, self.dag) if self.dag else (404, {"detail": "not found"})
         if method == "POST" and path.endswith("/dagRuns"):
-            return self._trigger(body)
+            return self.trigger(body)
         if path.endswith("/taskInstances"):
             offset, limit = int(query["offset"][0]), int(query["limit"][0])
             page = self.task_instances[offset : offset + limit]
@@ -61,7 +61,7 @@ class AirflowDouble:
             return 200, {"state": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
         return 404, {"detail": "no such run"}
 
-    def _trigger(self, body: Any) -> tuple[int, Any]:
+    def trigger(self, body: Any) -> tuple[int, Any]:
         if self.refuse:
             return 400, {"detail": self.refuse}
         run_id = body["dag_run_id"]

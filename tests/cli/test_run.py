@@ -1,0 +1,152 @@
+"""`firstpass run` against an Airflow on a socket and a real warehouse; the whole stack is tested in tests/e2e."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from doubles.airflow import task_instance
+from firstpass import storage
+from firstpass.chunks.run import RunSpec, run_folder
+from firstpass.cli import run as command
+from firstpass.errors import FirstpassError
+from firstpass.stack.control import Status
+from firstpass.warehouse.runs import begin_run, finish_run
+from warehouse.nights import VERSION
+
+
+def conf_of(images=None, model=None, threshold=None, per_class=(), reprocess=False):
+    return command.conf_of(images, model, threshold, per_class, reprocess)
+
+
+def test_only_what_was_given_is_passed_on():
+    assert conf_of() == {}
+    assert conf_of(model="m@1", threshold=0.0, reprocess=True) == {"model": "m@1", "threshold": 0.0, "reprocess": True}
+
+
+def test_class_thresholds_may_have_any_name():
+    assert conf_of(per_class=("person=0.6", "a=b, c=0")) == {"class_thresholds": {"person": 0.6, "a=b, c": 0.0}}
+
+
+def test_relative_folders_are_made_absolute_and_addresses_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert conf_of(images="photos")["images"] == str(tmp_path / "photos")
+    assert conf_of(images="~/photos")["images"] == str(Path.home() / "photos")
+    for address in ("s3://bucket/prefix", "cvat:task/12", "file:///photos"):
+        assert conf_of(images=address)["images"] == address
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--threshold", "1.5"], "--threshold is 1.5"),
+        (["--threshold", "nan"], "--threshold is nan"),
+        (["--threshold", "-0.1"], "--threshold is -0.1"),
+        (["--class-threshold", "person=2"], "--class-threshold person is 2"),
+        (["--class-threshold", "person"], "'person' is not NAME=X"),
+        (["--class-threshold", "=0.5"], "'=0.5' is not NAME=X"),
+        (["--class-threshold", "person=much"], "'person=much' is not NAME=X"),
+        (["--images", ""], "--images is empty"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatch, arguments, words):
+    monkeypatch.setattr(command.control, "up", lambda _: pytest.fail("the stack was started"))
+    result = call("run", *arguments)
+    assert isinstance(result.exception, FirstpassError)
+    assert words in result.exception.problem
+    assert result.exception.fix
+
+
+@pytest.fixture
+def leaves(airflow, monkeypatch, warehouse):
+    """Run against the double; say what the run leaves: images by outcome in the warehouse, files in its folder."""
+    monkeypatch.setattr(command.control, "up", lambda _: Status("up", airflow.url, "admin", "right", (), 0))
+    monkeypatch.setattr("firstpass.cli.watch.time.sleep", lambda _: None)
+    trigger = airflow.trigger
+
+    def leaves(outcomes: dict[str, int] | None = None, **files: str) -> None:
+        def triggered(body):
+            run_id = body["dag_run_id"]
+            if outcomes is not None:
+                _record(warehouse, run_id, outcomes)
+            for name, text in files.items():
+                storage.write(storage.join(run_folder(run_id), name.replace("_", ".")), text.encode())
+            return trigger(body)
+
+        monkeypatch.setattr(airflow, "trigger", triggered)
+
+    return leaves
+
+
+def test_a_good_run_ends_with_tables_paths_and_zero(call, airflow, leaves):
+    leaves({"known": 8}, report_html="<html>")
+    result = call("run", "--threshold", "0.4")
+    assert result.exit_code == 0, result.output
+    [(run_id, conf)] = airflow.confs.items()
+    assert conf == {"threshold": 0.4}
+    assert f"Report   {run_folder(run_id)}/report.html" in result.stdout
+    assert f"Airflow  {airflow.url}/dags/preannotate/runs/" in result.stdout
+    assert "Nothing new: 8 of 8" in result.stdout
+
+
+def test_json_is_all_that_stdout_has(call, airflow, leaves):
+    leaves({"known": 8}, report_html="<html>")
+    airflow.task_instances = [task_instance("resolve_model", "success", (1, 2))]
+    result = call("run", "--json")
+    summary = json.loads(result.stdout)
+    assert summary["outcomes"] == {"known": 8}
+    assert Path(summary["report"]).name == "report.html"
+    assert summary["ui"].startswith(airflow.url)
+    assert "resolve model" in result.stderr
+
+
+def test_images_without_an_outcome_are_not_success(call, leaves):
+    leaves({"known": 7, "failed": 1})
+    assert call("run").exit_code == 1
+
+
+def test_a_wrong_request_is_told_in_two_lines_and_exits_with_2(call, airflow, leaves):
+    error = {"stage": "resolve_model", "problem": "there is no model 'x'", "fix": "use one of: y"}
+    leaves(None, error_json=json.dumps(error))
+    airflow.states = ["failed"]
+    airflow.task_instances = [task_instance("resolve_model", "failed", (1, 2))]
+    result = call("run", "--model", "x")
+    assert result.exit_code == 2
+    assert "firstpass: there is no model 'x'\n  What to do: use one of: y\n" in result.stderr
+    assert "resolve_model failed; the log is at" in result.stderr
+
+
+def test_a_failure_on_the_way_exits_with_1_and_names_the_task(call, airflow, leaves):
+    error = {"stage": "merge", "problem": "the warehouse cannot be used", "fix": "start it"}
+    leaves({"known": 1}, error_json=json.dumps(error))
+    airflow.states = ["failed"]
+    airflow.task_instances = [task_instance("merge", "failed", (1, 2)), task_instance("check", "upstream_failed")]
+    result = call("run", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"] == error
+    assert "firstpass: merge" in result.stderr
+
+
+def test_a_run_that_failed_before_it_was_recorded_still_gives_json(call, airflow, leaves):
+    leaves(None)
+    airflow.states = ["failed"]
+    result = call("run", "--json")
+    assert result.exit_code == 1
+    body = json.loads(result.stdout)
+    assert body["state"] == "failed"
+    assert body["report"] is None
+
+
+def _record(warehouse, run_id: str, outcomes: dict[str, int]) -> None:
+    spec = RunSpec(run_id, "/photos", VERSION.ref, "/m", 0.3, {}, False, "local", "2026-01-01T00:00:00+00:00")
+    begin_run(warehouse, spec, VERSION)
+    with warehouse, warehouse.cursor() as cursor:
+        for outcome, count in outcomes.items():
+            for number in range(count):
+                cursor.execute(
+                    "INSERT INTO outcomes (run_id, uri, outcome) VALUES (%s, %s, %s)",
+                    [run_id, f"file:///{outcome}/{number}.jpg", outcome],
+                )
+    finish_run(warehouse, run_id, "success")

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view
+from firstpass.cli.watch import STAGES, Images, Stage
+
+SUMMARY = {
+    "run_id": "manual__1",
+    "state": "success",
+    "model": "nanodet-coco@0a1b2c",
+    "images_uri": "/photos",
+    "images": 1012,
+    "outcomes": {"ok": 900, "empty": 100, "unreadable": 2, "known": 10},
+    "detections": 4321,
+    "detections_per_class": {"person": 4000, "[bold]dining table": 321},
+    "empty": 100,
+    "unreadable": 2,
+    "missing": 0,
+    "skipped_known": 10,
+    "duplicates": 0,
+    "failed": 0,
+    "seconds_per_stage": {"report": 1.26, "infer": 60.0, "plan_chunks": 0.04},
+    "seconds": 70.3,
+    "images_per_second": 16.7,
+    "quarantined": [{"uri": "/photos/a [red].jpg", "reason": "the file is empty"}],
+}
+
+
+def text(renderable, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def lines(renderable, width: int = 100) -> list[str]:
+    return [" ".join(line.split()) for line in text(renderable, width).splitlines()]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "images 1,012",
+        "detections 4,321",
+        "skipped as known 10",
+        "images/s 16.7",
+        "[bold]dining table 321",
+        "infer 60.0",
+    ],
+)
+def test_the_tables_show_everything_that_counts(words):
+    assert any(words in line for line in lines(summary_view(SUMMARY)))
+
+
+def test_names_and_paths_are_shown_as_they_are():
+    shown = text(summary_view(SUMMARY))
+    assert "/photos/a [red].jpg: the file is empty" in shown
+    assert "nanodet-coco@0a1b2c on /photos" in shown
+
+
+def test_stages_are_shown_in_their_order():
+    shown = text(summary_view(SUMMARY))
+    places = [shown.index(name) for name in ("plan chunks", "infer", "report", "in all")]
+    assert places == sorted(places)
+
+
+def test_tables_fit_a_log_that_is_80_wide():
+    assert max(map(len, text(summary_view(SUMMARY), 80).splitlines())) <= 80
+    assert "skipped as known" in text(summary_view(SUMMARY), 80)
+
+
+def test_long_lists_are_cut_and_say_so():
+    many = SUMMARY | {
+        "detections_per_class": {f"class {n}": 100 - n for n in range(30)},
+        "quarantined": [{"uri": f"/{n}.jpg", "reason": "empty"} for n in range(25)],
+    }
+    shown = text(summary_view(many))
+    assert "and 10 more classes" in shown
+    assert "and 15 more: see the report" in shown
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "sentence"),
+    [
+        ({"known": 8}, "Nothing new: 8 of 8 images were done before by this model."),
+        ({"known": 8, "ok": 1}, ""),
+        ({"known": 8, "failed": 1}, ""),
+    ],
+)
+def test_nothing_new_is_said_in_a_sentence(outcomes, sentence):
+    assert nothing_new({"outcomes": outcomes, "skipped_known": 8, "images": 8}) == sentence
+
+
+def stages(**states: tuple[str, float]) -> list[Stage]:
+    return [Stage(name, *states.get(name, ("waiting", 0.0))) for name in STAGES]
+
+
+def test_plain_lines_tell_each_stage_once_and_have_no_control_codes(capsys):
+    with PlainView(every=0) as view:
+        view.show(stages(resolve_model=("running", 1.0)), Images(0, 0))
+        view.show(stages(resolve_model=("done", 1.2), infer=("running", 4.0)), Images(20, 100))
+        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0)), Images(100, 100))
+        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0), merge=("failed", 2.0)), Images(100, 100))
+        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0), check=("skipped", 0.0)), Images(100, 100))
+    captured = capsys.readouterr()
+    assert captured.out == "", "stdout is for results"
+    assert captured.err.splitlines() == [
+        "resolve model     1.2 s",
+        "infer             20/100 images, 5.0 images/s, 16 s left",
+        "infer             100 images, 20.0 s",
+        "merge             failed after 2.0 s",
+        "check             nothing to do",
+    ]
+
+
+def test_within_infer_plain_lines_are_seconds_apart(capsys):
+    with PlainView(every=60) as view:
+        for done in range(10):
+            view.show(stages(infer=("running", 4.0)), Images(done, 100))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("infer", "images", "words"),
+    [
+        (("running", 10.0), Images(50, 3000), "50/3,000 images, 5.0 images/s, 10 min left"),
+        (("running", 3600.0), Images(1000, 3000), "1,000/3,000 images, 0.3 images/s, 2.0 h left"),
+        (("running", 0.5), Images(0, 3000), "0/3,000 images"),
+        (("done", 600.0), Images(3000, 3000), "3,000 images, 600.0 s"),
+        (("failed", 600.0), Images(3, 3000), "failed after 600.0 s"),
+    ],
+)
+def test_live_bars_show_images_rate_and_time_left(infer, images, words):
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with LiveView(console) as view:
+        view.show(stages(resolve_model=("done", 1.2), infer=infer), images)
+    assert words in console.file.getvalue()
+    assert "1.2 s" in console.file.getvalue()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from doubles.airflow import task_instance
+from firstpass import storage
+from firstpass.chunks.manifest import Chunk
+from firstpass.cli.watch import STAGES, ImageCounter, Images, summarize, watch
+from firstpass.images.reference import ImageRef
+from firstpass.stack.airflow_api import AirflowApi
+
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def stages(airflow):
+    """The stages that an Airflow with these task instances shows, half a minute after noon."""
+
+    def stages(*instances: dict) -> dict[str, tuple[str, float]]:
+        airflow.task_instances = list(instances)
+        with AirflowApi(airflow.url, "admin", "right") as api:
+            read = api.task_instances("preannotate", api.trigger("preannotate", {}))
+        return {s.name: (s.state, s.seconds) for s in summarize(read, NOON.replace(second=30))}
+
+    return stages
+
+
+def test_a_run_that_has_just_begun(stages):
+    seen = stages(task_instance("resolve_model", "running", (10, 10)) | {"end_date": None})
+    assert list(seen) == list(STAGES)
+    assert seen["resolve_model"] == ("running", 20.0)
+    assert seen["report"] == ("waiting", 0.0)
+
+
+def test_mapped_tasks_are_one_stage_from_the_first_start_to_the_last_end(stages):
+    seen = stages(task_instance("infer", "success", (1, 9), 0), task_instance("infer", "success", (3, 12), 1))
+    assert seen["infer"] == ("done", 11.0)
+
+
+def test_a_stage_goes_on_until_its_last_task_has_ended(stages):
+    seen = stages(task_instance("infer", "success", (1, 9), 0), task_instance("infer", None, None, 1))
+    assert seen["infer"] == ("running", 29.0)
+
+
+def test_one_failed_chunk_is_a_failed_stage(stages):
+    seen = stages(task_instance("infer", "success", (1, 9), 0), task_instance("infer", "failed", (1, 2), 1))
+    assert seen["infer"][0] == "failed"
+
+
+def test_a_task_that_gets_another_try_is_not_a_failure(stages):
+    assert stages(task_instance("merge", "up_for_retry", (1, 2)))["merge"][0] == "running"
+
+
+def test_nothing_to_infer_is_a_skipped_stage(stages):
+    assert stages(task_instance("infer", "skipped"))["infer"] == ("skipped", 0.0)
+
+
+def test_images_are_counted_from_what_chunks_leave(tmp_path):
+    run = str(tmp_path / "run")
+    for index, images in enumerate([3, 5, 2]):
+        _chunk(run, index, images).save(run)
+    counter = ImageCounter(run)
+    assert counter.read() == Images(0, 10)
+
+    _write(run, "00000.parquet.progress.json", {"done": 1, "total": 3, "seconds": 1.0})
+    _write(run, "00001.parquet.progress.json", {"done": 4, "total": 5, "seconds": 1.0})
+    assert counter.read() == Images(5, 10)
+
+    _write(run, "00001.parquet.done.json", {"rows": 5})
+    assert counter.read() == Images(6, 10), "a marker counts for the whole chunk, whatever its last note said"
+
+    storage.write(storage.join(run, "results", "00000.parquet.progress.json"), b"{cut o")
+    assert counter.read() == Images(6, 10), "what cannot be read keeps its last count"
+
+
+def test_watching_ends_with_the_run(airflow, tmp_path):
+    airflow.states = ["queued", "running", "failed"]
+    airflow.task_instances = [task_instance("resolve_model", "failed", (1, 2))]
+    shown = []
+
+    class View:
+        def show(self, stages, images):
+            shown.append((stages[0].state, images))
+
+    with AirflowApi(airflow.url, "admin", "right") as api:
+        run_id = api.trigger("preannotate", {})
+        state, stages = watch(api, run_id, str(tmp_path), View())
+    assert state == "failed"
+    assert stages[0].state == "failed"
+    assert shown == [("failed", Images(0, 0))] * 3
+
+
+def _chunk(run: str, index: int, images: int) -> Chunk:
+    return Chunk(
+        run_id="r",
+        index=index,
+        model="m@1",
+        model_uri="/m",
+        threshold=0.5,
+        class_thresholds={},
+        batch_size=1,
+        output_uri=storage.join(run, "results", f"{index:05d}.parquet"),
+        images=tuple(ImageRef(f"file:///{n}.jpg", 1, "e") for n in range(images)),
+    )
+
+
+def _write(run: str, name: str, body: dict) -> None:
+    storage.write(storage.join(run, "results", name), json.dumps(body).encode())
