@@ -3,17 +3,13 @@ from __future__ import annotations
 import pytest
 
 from firstpass import storage
-from firstpass.chunks.run import RunSpec, run_folder
+from firstpass.chunks.run import run_folder
 from firstpass.errors import FirstpassError
-from firstpass.warehouse.runs import begin_run
-from warehouse.nights import VERSION
 
 
 @pytest.fixture
-def run(warehouse):
-    spec = RunSpec("manual__1", "/photos", VERSION.ref, "/m", 0.3, {}, False, "local", "2026-01-01T00:00:00+00:00")
-    begin_run(warehouse, spec, VERSION)
-    return spec
+def run(night):
+    return night("manual__1")
 
 
 @pytest.mark.parametrize("name", ["latest", "manual__1"])

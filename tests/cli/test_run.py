@@ -9,12 +9,13 @@ import pytest
 
 from doubles.airflow import task_instance
 from firstpass import storage
-from firstpass.chunks.run import RunSpec, run_folder
+from firstpass.chunks.run import run_folder
 from firstpass.cli import run as command
 from firstpass.errors import FirstpassError
 from firstpass.stack.control import Status
-from firstpass.warehouse.runs import begin_run, finish_run
-from warehouse.nights import VERSION
+from firstpass.warehouse.merge import fail_chunk, merge_catalogue
+from firstpass.warehouse.runs import finish_run
+from warehouse.nights import catalogue, row
 
 
 def conf_of(images=None, model=None, threshold=None, per_class=(), reprocess=False):
@@ -60,7 +61,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatc
 
 
 @pytest.fixture
-def leaves(airflow, monkeypatch, warehouse):
+def leaves(airflow, monkeypatch, warehouse, night):
     """Run against the double; say what the run leaves: images by outcome in the warehouse, files in its folder."""
     monkeypatch.setattr(command.control, "up", lambda _: Status("up", airflow.url, "admin", "right", (), 0))
     monkeypatch.setattr("firstpass.cli.watch.time.sleep", lambda _: None)
@@ -70,7 +71,7 @@ def leaves(airflow, monkeypatch, warehouse):
         def triggered(body):
             run_id = body["dag_run_id"]
             if outcomes is not None:
-                _record(warehouse, run_id, outcomes)
+                _record(warehouse, night(run_id), outcomes)
             for name, text in files.items():
                 storage.write(storage.join(run_folder(run_id), name.replace("_", ".")), text.encode())
             return trigger(body)
@@ -139,14 +140,10 @@ def test_a_run_that_failed_before_it_was_recorded_still_gives_json(call, airflow
     assert body["report"] is None
 
 
-def _record(warehouse, run_id: str, outcomes: dict[str, int]) -> None:
-    spec = RunSpec(run_id, "/photos", VERSION.ref, "/m", 0.3, {}, False, "local", "2026-01-01T00:00:00+00:00")
-    begin_run(warehouse, spec, VERSION)
-    with warehouse, warehouse.cursor() as cursor:
-        for outcome, count in outcomes.items():
-            for number in range(count):
-                cursor.execute(
-                    "INSERT INTO outcomes (run_id, uri, outcome) VALUES (%s, %s, %s)",
-                    [run_id, f"file:///{outcome}/{number}.jpg", outcome],
-                )
-    finish_run(warehouse, run_id, "success")
+def _record(warehouse, night, outcomes: dict[str, int]) -> None:
+    rows = [row(f"file:///{n}.jpg", "known") for n in range(outcomes.get("known", 0))]
+    merge_catalogue(warehouse, night.spec, catalogue(rows))
+    failed = [row(f"file:///failed/{n}.jpg") for n in range(outcomes.get("failed", 0))]
+    if failed:
+        fail_chunk(warehouse, night.spec, night.chunk(0, failed, write=False), "no result")
+    finish_run(warehouse, night.spec.run_id, "success")

@@ -83,8 +83,8 @@ def _libpq(dsn: str) -> dict[str, str]:
     names = {"dbname": "PGDATABASE", "application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT"}
     try:
         return {names.get(key, "PG" + key.upper()): str(value) for key, value in parse_dsn(dsn).items()}
-    except ProgrammingError as error:
-        raise FirstpassError(f"FIRSTPASS_WAREHOUSE_DSN is not a DSN: {error}", "write it as postgresql://…") from error
+    except ProgrammingError:  # whose text repeats what may be a password
+        raise FirstpassError("FIRSTPASS_WAREHOUSE_DSN is not a DSN", "write it as postgresql://…") from None
 
 
 def _show(found: Status) -> None:
@@ -98,7 +98,7 @@ def _show(found: Status) -> None:
             str(process.pid or "–"),
             f"{process.seconds_up // 60} min" if process.seconds_up >= 60 else f"{process.seconds_up} s",
         )
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if found.processes:
         console.print(table)
         console.print(f"\nAirflow  {found.url}   user {found.user}   password {found.password}", soft_wrap=True)
