@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "down": ("stack", "down", "Stop the local stack; its data stays."),
     "status": ("stack", "status", "Show what runs, the UI's address and its login."),
     "sql": ("stack", "sql", "Open psql on the annotation warehouse, or run one statement."),
+    "cvat": ("cvat", "cvat", "List CVAT's tasks; publish drafts there and take them back."),
     "models": ("models", "models", "List, show, sync, check and prune models."),
     "estimate": ("estimate", "estimate", "Tell how long so many images would take on which machine."),
     "infer": ("infer", "infer", "Run one chunk: what a pod or a local task does."),

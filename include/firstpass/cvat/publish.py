@@ -21,6 +21,7 @@ from firstpass.cvat.snapshot import attribute_defaults, take_snapshot
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
 from firstpass.warehouse.connection import connect
+from firstpass.warehouse.runs import find_run
 
 log = logging.getLogger("firstpass")
 
@@ -92,6 +93,7 @@ def withdraw_run(run_id: str) -> dict[str, Any]:
     server = cvat()
     host = server.connection.host
     with closing(connect()) as conn:
+        run_id = find_run(conn, run_id)
         with conn, conn.cursor() as cur:
             cur.execute("SELECT DISTINCT task FROM drafts WHERE run_id = %s AND server = %s ORDER BY 1", [run_id, host])
             tasks = [row[0] for row in cur]
