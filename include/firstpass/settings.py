@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     )
     report_pictures: int = Field(240, ge=0, le=2000, description="At most this many pictures in a report.")
 
+    # Notifications: on warnings, on failure and when a night is late. None are sent where nothing is named.
+    notify_email: str = Field("", description="Addresses, separated by commas, that get an e-mail.")
+    notify_email_conn_id: str = Field("smtp_default", description="Airflow connection (AIRFLOW_CONN_…) for e-mail.")
+    notify_webhook_conn_id: str = Field("", description="Airflow connection (HTTP) that gets a JSON message.")
+    deadline_minutes: int = Field(360, ge=1, description="A run that has not ended after so many minutes is late.")
+
     # CVAT. Where it is and its token stand in the Airflow connection cvat_default.
     cvat_labels: str = Field(
         default_factory=lambda: str(home() / "include" / "labels.yaml"),

@@ -1,0 +1,144 @@
+"""Notifications reach a real mail server and a real web server, say what is needed, and never raise."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from firstpass import storage
+from firstpass.quality import notify
+from firstpass.quality.results import Result, Verdict, store
+from firstpass.settings import settings
+from warehouse.nights import row
+
+EVIL = "x{{ 7*7 }}<script>alert(1)</script>"
+
+
+class Mailbox(socketserver.StreamRequestHandler):
+    """Just enough SMTP to take a message."""
+
+    def handle(self):
+        self.wfile.write(b"220 mailbox\r\n")
+        while line := self.rfile.readline():
+            command = line[:4].upper()
+            if command == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                lines = iter(self.rfile.readline, b".\r\n")
+                self.server.mails.append(message_from_bytes(b"".join(lines), policy=policy.default))
+            self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
+            if command == b"QUIT":
+                return
+
+
+class Hook(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append((self.path, json.loads(body)))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(server):
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@pytest.fixture
+def mails(monkeypatch):
+    with serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mailbox)) as server:
+        server.mails = []
+        extra = {"disable_ssl": True, "disable_tls": True, "from_email": "night@example.org", "retry_limit": 1}
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.server_address[1], "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_MAILBOX", json.dumps(connection))
+        monkeypatch.setenv("FIRSTPASS_NOTIFY_EMAIL", "ann@example.org, bob@example.org")
+        monkeypatch.setenv("FIRSTPASS_NOTIFY_EMAIL_CONN_ID", "mailbox")
+        settings.cache_clear()
+        yield server.mails
+        server.shutdown()
+
+
+@pytest.fixture
+def bodies(monkeypatch):
+    with serve(HTTPServer(("127.0.0.1", 0), Hook)) as server:
+        server.bodies = []
+        connection = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_address[1]}/hooks/night"}
+        monkeypatch.setenv("AIRFLOW_CONN_CHAT", json.dumps(connection))
+        monkeypatch.setenv("FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID", "chat")
+        settings.cache_clear()
+        yield server.bodies
+        server.shutdown()
+
+
+@pytest.fixture
+def warned(finished_run, warehouse):
+    spec = finished_run([row("file:///a.jpg", detections=2)], run_id=EVIL)
+    store(warehouse, Verdict(EVIL, (Result("run", "empty_rate", "warning", False, "91%", 0.91, "Few are empty."),)))
+    return spec
+
+
+def test_warnings_are_mailed_and_posted(warned, mails, bodies):
+    notify.run_succeeded({"run_id": EVIL})
+    (mail,) = mails
+    assert mail["subject"] == "Pre-annotation: 2 detections drafted on 1 image"
+    assert mail["to"] == "ann@example.org, bob@example.org"
+    body = mail.get_payload(0).get_content()
+    assert "warning: Few are empty. Found: 91%." in body
+    assert "&lt;script&gt;" in body
+    assert "<script>" not in body
+    assert "{{ 7*7 }}" in body, "a run's id is not a template"
+    ((path, said),) = bodies
+    assert path == "/hooks/night"
+    assert said["event"] == "warnings"
+    assert said["facts"]["detections"] == 2
+    assert said["text"].startswith("Pre-annotation: 2 detections drafted on 1 image\n")
+    assert said["url"].endswith(
+        "/pre-annotation/report?run=x%7B%7B%207%2A7%20%7D%7D%3Cscript%3Ealert%281%29%3C%2Fscript%3E"
+    )
+
+
+def test_a_run_that_passed_is_not_worth_a_word(finished_run, warehouse, bodies):
+    spec = finished_run([row("file:///a.jpg")])
+    store(warehouse, Verdict(spec.run_id, (Result("run", "x", "warning", True, "0", 0.0, "s"),)))
+    notify.run_succeeded({"run_id": spec.run_id})
+    assert bodies == []
+
+
+def test_a_failure_says_where_and_what_to_do(warned, bodies):
+    note = {"stage": "infer", "problem": "the disk is full", "fix": "free space"}
+    storage.write(f"{warned.uri}/error.json", json.dumps(note).encode())
+    notify.run_failed({"run_id": EVIL})
+    assert "infer: the disk is full" in bodies[0][1]["lines"]
+    assert "What to do: free space" in bodies[0][1]["lines"]
+
+
+def test_a_late_night_is_told_by_the_deadline_s_own_context(warned, bodies):
+    notify.deadline_missed(context={"dag_run": {"dag_run_id": EVIL}, "deadline": {"id": 1}})
+    assert bodies[0][1]["event"] == "deadline"
+    assert bodies[0][1]["run_id"] == EVIL
+
+
+def test_a_lost_warehouse_and_an_unknown_run_are_still_told(bodies, storage_home, monkeypatch):
+    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", "postgresql://nobody:geheim@127.0.0.1:1/x")
+    settings.cache_clear()
+    monkeypatch.setattr("firstpass.warehouse.connection._may_come_back", lambda _: False)
+    notify.run_failed({"run_id": "nope"})
+    assert bodies[0][1]["title"] == "Pre-annotation failed"
+    assert "geheim" not in json.dumps(bodies)
+
+
+def test_what_cannot_be_delivered_is_logged_and_forgotten(warned, mails, monkeypatch, caplog):
+    monkeypatch.setenv("AIRFLOW_CONN_MAILBOX", json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": 1}))
+    notify.run_succeeded({"run_id": EVIL})
+    assert "could not send" in caplog.text
+
+
+def test_nothing_is_sent_where_nothing_is_named(warned):
+    notify.run_succeeded({"run_id": EVIL})
