@@ -1,15 +1,18 @@
 # Firstpass. `make run` drafts annotations for the sample photographs, `make test` proves that it works.
 # Both do all of their own set-up: a bare machine needs Python 3.11 and make.
 
-PYTHON ?= python3.11
+# The first of these that is a Python 3.11; PYTHON=/path/to/python3.11 names another.
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 UV := $(BIN)/uv
 export UV_LINK_MODE ?= hardlink
+export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .PHONY: run test lint lock up down status clean
 
 run: .venv/ready  ## pre-annotate: make run [IMAGES=folder] [MODEL=name[@version]] [THRESHOLD=0.4]
-	@$(BIN)/firstpass run $(if $(IMAGES),--images "$(IMAGES)") $(if $(MODEL),--model "$(MODEL)") $(if $(THRESHOLD),--threshold "$(THRESHOLD)")
+	@$(BIN)/firstpass run $${IMAGES:+--images "$$IMAGES"} $${MODEL:+--model "$$MODEL"} $${THRESHOLD:+--threshold "$$THRESHOLD"}
 
 test: .venv/ready-dev  ## every test, the real stack included
 	@$(BIN)/python -m pytest
@@ -24,8 +27,10 @@ up down status: .venv/ready  ## the local stack
 
 # uv comes from the same lock as everything else; --compile-bytecode halves every later start.
 .venv/bin/uv: requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Firstpass needs Python 3.11: install it, or name it in PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-dev.txt)"
+	@touch $@
 
 .venv/ready: .venv/bin/uv requirements.txt pyproject.toml
 	@$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements.txt
@@ -41,5 +46,8 @@ lock:  ## renew requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements.txt
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 --group dev -c requirements.txt -o requirements-dev.txt
 
-clean: down
+# As root, PostgreSQL's data lies outside of this folder: see include/firstpass/stack/postgres.py.
+clean:  ## stop the stack and remove all that it made, its data included
+	@test ! -x $(BIN)/firstpass || $(BIN)/firstpass down
+	@instance=$$(cat var/instance 2>/dev/null); test -z "$$instance" || rm -rf "/var/lib/firstpass/$$instance" "/tmp/firstpass-$$instance"
 	rm -rf .venv var logs
