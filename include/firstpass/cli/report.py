@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import closing
+from pathlib import Path
 
 import click
 
+from firstpass import storage
 from firstpass.cli.run import report_path
 from firstpass.cli.stack import warehouse
 from firstpass.errors import FirstpassError
@@ -13,7 +16,8 @@ from firstpass.errors import FirstpassError
 
 @click.command()
 @click.argument("run_id", metavar="RUN|latest", default="latest")
-def report(run_id: str) -> None:
+@click.option("--open", "show", is_flag=True, help="Open it in the browser, too.")
+def report(run_id: str, show: bool) -> None:
     """Print the path of a run's report: one HTML file that needs no network."""
     from firstpass.warehouse.connection import connect
     from firstpass.warehouse.runs import find_run
@@ -27,3 +31,14 @@ def report(run_id: str) -> None:
             f"run {found} has no report yet", "wait for its end, or clear its task `report` in Airflow"
         )
     click.echo(path)
+    if show:
+        click.launch(_local(path))
+
+
+def _local(path: str) -> str:
+    """The report as a file that a browser can open: itself, or a copy of what lies in object storage."""
+    if not storage.is_s3(path):
+        return path
+    copy = Path(tempfile.mkdtemp(prefix="firstpass-")) / "report.html"
+    copy.write_bytes(storage.read(path))
+    return str(copy)

@@ -1,0 +1,53 @@
+"""`firstpass quality`: how good the nights were."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict
+
+import click
+
+from firstpass.cli.stack import warehouse
+
+
+@click.group()
+def quality() -> None:
+    """Tell how good the nights were."""
+
+
+@quality.command()
+@click.option("--search", default="", metavar="TEXT", help="Only runs whose id, model, images, verdict or date has it.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="At most so many runs.")
+@click.option("--json", "as_json", is_flag=True, help="For machines: one JSON list, newest first.")
+def history(search: str, limit: int, as_json: bool) -> None:
+    """Show each run's verdict, counts and drift, newest first."""
+    from firstpass.quality.listing import list_runs
+    from firstpass.warehouse.connection import connect
+
+    warehouse()
+    with closing(connect()) as connection:
+        runs, more = list_runs(connection, search, size=limit)
+    if as_json:
+        rows = [asdict(run) | {"started_at": run.started_at.isoformat()} for run in runs]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Started", "Verdict", "Model", box=None, pad_edge=False)
+    for name in ("Images", "Detections", "Drift"):
+        table.add_column(name, justify="right")
+    tones = {"passed": "green", "warnings": "yellow", "failed": "red"}
+    for run in runs:
+        table.add_row(
+            f"{run.started_at:%Y-%m-%d %H:%M}",
+            Text(run.verdict or run.state, tones.get(run.verdict or "", "dim")),
+            Text(run.model),
+            *("–" if value is None else f"{value:,}" for value in (run.images, run.detections)),
+            "–" if run.drift is None else f"{run.drift:.2f}",
+        )
+    Console().print(table if runs else "No run matches." if search else "There is no run yet.")
+    if more:
+        click.echo("There are more: raise --limit.", err=True)
