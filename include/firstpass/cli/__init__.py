@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sql": ("stack", "sql", "Open psql on the annotation warehouse, or run one statement."),
     "cvat": ("cvat", "cvat", "List CVAT's tasks; publish drafts there and take them back."),
     "models": ("models", "models", "List, show, sync, check and prune models."),
+    "quality": ("quality", "quality", "Tell how good the nights were."),
     "estimate": ("estimate", "estimate", "Tell how long so many images would take on which machine."),
     "infer": ("infer", "infer", "Run one chunk: what a pod or a local task does."),
 }
