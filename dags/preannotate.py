@@ -14,7 +14,7 @@ writes a report with pictures. Images that were done before by the same model wi
 | `infer` | one task a chunk: `firstpass infer CHUNK_URI` |
 | `merge` | one transaction a chunk into PostgreSQL |
 | `check` | data quality with Great Expectations |
-| `report` | one HTML file with totals, pictures and quarantined files |
+| `report` | one HTML file with totals, pictures and quarantined files; asset `firstpass_drafts` wakes `publish` |
 
 A chunk that fails for good leaves the rest of the night intact: its images are reported as failed and come first next
 time.
@@ -26,6 +26,7 @@ from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import (
     DAG,
+    Asset,
     ExceptionRetryPolicy,
     Param,
     RetryAction,
@@ -44,6 +45,8 @@ RETRY_POLICY = ExceptionRetryPolicy(
     ]
 )
 
+DRAFTS = Asset(name="firstpass_drafts", uri="firstpass://drafts", group="firstpass")
+
 PARAMS = {
     "images": Param(
         settings().images,
@@ -51,7 +54,8 @@ PARAMS = {
         minLength=1,
         maxLength=1024,
         title="Images",
-        description_md="A folder on the server, or `s3://bucket/prefix`. Sub-folders are included.",
+        description_md="A folder on the server or `s3://bucket/prefix`, with all that lies below it; or `cvat:task/12`,"
+        " `cvat:project/3?status=annotation`.",
         section="What to annotate",
     ),
     "reprocess": Param(
@@ -59,6 +63,13 @@ PARAMS = {
         type="boolean",
         title="Do known images again",
         description_md="Infer again what this model did before with the same settings, and replace its drafts.",
+        section="What to annotate",
+    ),
+    "publish": Param(
+        True,
+        type="boolean",
+        title="Publish to CVAT",
+        description_md="Images from CVAT only: `publish` brings the drafts into their tasks if the checks have passed.",
         section="What to annotate",
     ),
     "model": Param(
@@ -155,7 +166,7 @@ with DAG(
 
         return nightly.check(run_uri)
 
-    @task
+    @task(outlets=[DRAFTS])
     def report(run_uri: str) -> str:
         from firstpass import nightly
 

@@ -43,7 +43,8 @@ log = logging.getLogger("firstpass")
 class Request:
     """What a person or the schedule asked for: the DAG's parameters, unchecked.
 
-    threshold None means the model's own; class_thresholds maps class names to scores.
+    threshold None means the model's own; class_thresholds maps class names to scores. publish: bring the drafts into
+    CVAT afterwards, where the images come from there.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class Request:
     threshold: float | None = None
     class_thresholds: dict[str, float] | None = None
     reprocess: bool = False
+    publish: bool = False
 
 
 def resolve_model(request: Request) -> str:
@@ -74,6 +76,7 @@ def resolve_model(request: Request) -> str:
             reprocess=request.reprocess,
             engine=settings().engine,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            publish=request.publish,
         )
         with closing(connect()) as connection:
             migrate(connection)

@@ -55,6 +55,7 @@ class Night:
     polygons: Mapping[int, Any] = field(default_factory=dict)
     size: tuple[int, int] = (WIDTH, HEIGHT)
     model: str = "toy"
+    publish: bool = False
 
     def save(self, conn: connection) -> str:
         ref = f"{self.model}@{self.version}"
@@ -68,8 +69,9 @@ class Night:
             execute_values(cur, "INSERT INTO classes VALUES %s ON CONFLICT DO NOTHING", rows)
             cur.execute(
                 "INSERT INTO runs (run_id, model, settings_hash, images_uri, spec, state, stages, started_at)"
-                " VALUES (%s, %s, %s, %s, '{}', %s, '{}', %s)",
-                [self.run_id, ref, self.settings_hash, self.images_uri or f"cvat:task/{self.task}", self.state,
+                " VALUES (%s, %s, %s, %s, %s, %s, '{}', %s)",
+                [self.run_id, ref, self.settings_hash, self.images_uri or f"cvat:task/{self.task}",
+                 Json({"publish": self.publish, "threshold": 0.3}), self.state,
                  self.started_at],
             )  # fmt: skip
             outcomes, detections = [], []

@@ -18,6 +18,7 @@ class RunSpec:
 
     run_id: Airflow's. model: `name@version`; model_uri: the version's folder. threshold: 0..1, the model-wide one;
     class_thresholds: class id → score where it differs. reprocess: infer again what is known. started_at: ISO, UTC.
+    publish: whether the DAG publish brings the drafts into CVAT afterwards, where the images come from there.
     """
 
     run_id: str
@@ -29,6 +30,7 @@ class RunSpec:
     reprocess: bool
     engine: str
     started_at: str
+    publish: bool = False
 
     @property
     def uri(self) -> str:

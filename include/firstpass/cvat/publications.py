@@ -110,13 +110,20 @@ def waiting_runs(conn: connection, server: str, scope: str, model: str) -> list[
         return [row[0] for row in cur]
 
 
-def unpublished_runs(conn: connection) -> list[str]:
-    """Finished runs over CVAT that nothing was published of yet, though nothing forbids it; the oldest first."""
+def unpublished(conn: connection, server: str) -> dict[str, list[int]]:
+    """Run → tasks that finished runs of the last week were to publish to and did not, or failed to.
+
+    The oldest run comes first, so that newer drafts replace older ones.
+    """
     with conn, conn.cursor() as cur:
         cur.execute(
-            "SELECT run_id FROM runs r WHERE state IN ('success', 'partial') AND images_uri LIKE 'cvat:%'"
-            " AND NOT EXISTS (SELECT FROM publications p WHERE p.run_id = r.run_id AND p.state <> 'running')"
-            " AND NOT EXISTS (SELECT FROM quality_results q WHERE q.run_id = r.run_id AND NOT q.success"
-            " AND q.severity = 'critical') ORDER BY started_at"
+            "SELECT r.run_id, array_agg(DISTINCT o.task) FROM runs r"
+            " JOIN outcomes o ON o.run_id = r.run_id AND o.task IS NOT NULL"
+            " LEFT JOIN publications p ON p.run_id = r.run_id AND p.task = o.task AND p.server = %s"
+            " WHERE r.state IN ('success', 'partial') AND r.images_uri LIKE 'cvat:%%'"
+            " AND r.spec @> '{\"publish\": true}'"
+            " AND r.started_at > now() - interval '7 days' AND coalesce(p.state, 'running') IN ('running', 'failed')"
+            " GROUP BY r.run_id ORDER BY r.started_at",
+            [server],
         )
-        return [row[0] for row in cur]
+        return dict(cur.fetchall())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection
@@ -12,7 +13,7 @@ from psycopg2.extras import Json
 from firstpass.cvat.mapping import IGNORE, Decision
 from firstpass.errors import FirstpassError
 
-_SELECT = "SELECT server, scope, model, state, proposal, labels, answer FROM label_mappings"
+_SELECT = "SELECT server, scope, model, state, proposal, labels, answer, changed_at FROM label_mappings"
 _AGAIN = "start review_mapping again and choose from what there is"
 
 
@@ -20,7 +21,8 @@ _AGAIN = "start review_mapping again and choose from what there is"
 class Review:
     """One question. scope: project/3 or task/12. proposal: the table of decisions; labels: the names to choose from.
 
-    state: asked, approved or rejected. answer: class name → label name or `ignore`, None until approved.
+    state: asked, approved or rejected. answer: class name → label name or `ignore`, None until approved. asked_at: also
+    when it was answered.
     """
 
     server: str
@@ -30,6 +32,7 @@ class Review:
     proposal: list[dict[str, Any]]
     labels: list[str]
     answer: dict[str, str] | None
+    asked_at: datetime
 
 
 def find_review(conn: connection, server: str, scope: str, model: str) -> Review | None:
@@ -50,13 +53,15 @@ def open_reviews(conn: connection) -> list[Review]:
 def ask(
     conn: connection, server: str, scope: str, model: str, decisions: Sequence[Decision], labels: list[str]
 ) -> None:
-    """Ask, or ask again with what now is to be decided."""
+    """Ask, or ask again with what now is to be decided. The same question as before keeps its time."""
     with conn, conn.cursor() as cur:
         cur.execute(
             "INSERT INTO label_mappings (server, scope, model, state, proposal, labels)"
             " VALUES (%s, %s, %s, 'asked', %s, %s)"
             " ON CONFLICT (server, scope, model) DO UPDATE SET state = 'asked', proposal = excluded.proposal,"
-            " labels = excluded.labels, changed_at = now()",
+            " labels = excluded.labels, changed_at = now()"
+            " WHERE (label_mappings.state, label_mappings.proposal, label_mappings.labels)"
+            " IS DISTINCT FROM ('asked', excluded.proposal, excluded.labels)",
             [server, scope, model, Json([d.to_json() for d in decisions]), Json(labels)],
         )
 
@@ -78,6 +83,11 @@ def approve(conn: connection, review: Review, changes: Mapping[str, str], by: st
     answer = classes | dict(changes)
     _answer(conn, review, "approved", answer, by)
     return answer
+
+
+def postpone(conn: connection, review: Review) -> None:
+    """Put the same question again with the next publishing."""
+    _answer(conn, review, "asked", None, "")
 
 
 def reject(conn: connection, review: Review, by: str) -> None:

@@ -1,0 +1,107 @@
+"""
+## Ask a person which labels a model's classes become
+
+Started by `publish` when classes of a model fit no label of a project and the policy is to ask. Shows the proposal as
+a table; somebody approves it, approves it with changes, or rejects it. The answer is checked, remembered for this
+project and model version, so that it is asked once, and what waited for it is published. Nothing else waits meanwhile;
+without an answer the question is put again with the next night's drafts.
+
+| task | what it does |
+|---|---|
+| `propose` | the table: class, label, reason |
+| `decide` | Airflow's own form, under *Required Actions* |
+| `record` | checks the answer against the classes and labels there are, and keeps it |
+| `publish` | starts `publish` for each run that waited |
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context, task
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person")]
+)
+
+PARAMS = {
+    "scope": Param(
+        "",
+        type="string",
+        pattern=r"^((project|task)/[0-9]{1,9})?$",
+        title="Project or task",
+        description_md="`project/3`, or `task/12` for a task without one. Empty: the oldest open question.",
+        section="Which mapping",
+    ),
+    "model": Param(
+        "",
+        type="string",
+        maxLength=150,
+        title="Model version",
+        description_md="`name@version`. Empty: the oldest open question.",
+        section="Which mapping",
+    ),
+}
+
+with DAG(
+    dag_id="review_mapping",
+    doc_md=__doc__,
+    description="Ask a person which CVAT labels a model's classes become.",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - the form that Airflow's docs use
+    catchup=False,
+    max_active_runs=100,  # each waits for a person
+    tags=["firstpass", "cvat"],
+    params=PARAMS,
+    default_args={
+        "owner": "firstpass",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "retry_policy": RETRY_POLICY,
+        "execution_timeout": timedelta(minutes=5),
+    },
+    dagrun_timeout=timedelta(days=8),
+):
+
+    @task(multiple_outputs=True)
+    def propose() -> dict[str, str]:
+        from firstpass.cvat import nightly
+
+        params = get_current_context()["params"]
+        return nightly.proposal(params["scope"], params["model"])
+
+    proposal = propose()
+
+    decide = HITLOperator(
+        task_id="decide",
+        subject="Which labels do the classes of {{ ti.xcom_pull(task_ids='propose')['model'] }} become"
+        " in {{ ti.xcom_pull(task_ids='propose')['scope'] }}?",
+        body="{{ ti.xcom_pull(task_ids='propose')['table'] }}",
+        options=["Approve", "Approve with changes", "Reject", "Later"],
+        defaults=["Later"],
+        response_timeout=timedelta(days=7),
+        params={
+            "changes": Param(
+                {},
+                type="object",
+                title="Changes",
+                description_md='Where the proposal is wrong: `{"person": "Pedestrian", "kite": "ignore"}`.',
+                section="Answer",
+            )
+        },
+    )
+
+    @task
+    def record(asked: dict[str, str], answer: dict[str, Any]) -> list[dict[str, Any]]:
+        from firstpass.cvat import nightly
+
+        (choice,) = answer["chosen_options"]
+        user = (answer.get("responded_by_user") or {}).get("name") or "nobody"
+        return nightly.record(asked["scope"], asked["model"], choice, answer["params_input"].get("changes") or {}, user)
+
+    recorded = record(proposal, decide.output)
+    proposal >> decide
+    TriggerDagRunOperator.partial(task_id="publish", trigger_dag_id="publish").expand_kwargs(recorded)
