@@ -56,9 +56,9 @@ def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
     start_up(chunk(refs[:1], "one"), scratch)
 
     cold = time.monotonic()
-    network = run._load(chunk(refs, "all"))
+    network = run._load(chunk(refs, "all"), batch)
     print(f"import and load in this process: {time.monotonic() - cold:.1f} s")
-    run._load = lambda _: network  # type: ignore[assignment]
+    run._load = lambda *_: network  # type: ignore[assignment]
     naive = naive_loop(
         registry.local_folder(uri) / "frozen_inference_graph.pb", [storage.local_path(r.uri) for r in refs]
     )

@@ -136,8 +136,8 @@ def whole_chunks(
             run.infer(manifest)
 
         sides[name] = infer
-    network = run._load(chunk)
-    run._load = lambda _: network  # type: ignore[assignment]
+    network = run._load(chunk, batch)
+    run._load = lambda *_: network  # type: ignore[assignment]
     compare("whole chunk", sides, len(local), rounds)
 
 

@@ -158,6 +158,44 @@ def test_a_killed_chunk_keeps_what_was_checkpointed(network, paint, chunk, monke
     assert len(result(made)) == 10
 
 
+def test_a_chunk_that_was_killed_goes_on_in_smaller_batches(network, paint, chunk, monkeypatch):
+    """Killed for its memory, it would only be killed again."""
+    images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(12)]
+    made, uri = chunk(images)
+    sizes = []
+
+    class Killed(BaseException):
+        pass
+
+    def kill(batch):
+        sizes.append(len(batch))
+        storage.write = storage.delete = lambda *_: None  # a killed process does nothing any more
+        raise Killed
+
+    for _ in range(4):
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "write", storage.write)  # undone at the end
+            patch.setattr(storage, "delete", storage.delete)
+            patch.setattr(network, "predict", kill)
+            with pytest.raises(Killed):
+                infer(uri)
+    assert sizes == [4, 2, 1, 1]
+    assert infer(uri)["batch_size"] == 1
+    assert len(result(made)) == 12
+    assert list(storage.listing(made.parts_uri)) == []
+
+
+def test_a_chunk_that_failed_in_order_keeps_its_batches(network, paint, chunk):
+    images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(12)]
+    stop = Event()
+    stop.set()
+    _, uri = chunk(images)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            infer(uri, stop)
+    assert infer(uri)["batch_size"] == 4
+
+
 def test_parts_of_another_plan_do_not_count(network, paint, chunk):
     images = [paint(f"{i}.png", (200, 0, 0)) for i in range(8)]
     stop = Event()
@@ -213,7 +251,7 @@ def test_progress_is_told_at_most_once_a_second(network, paint, chunk, monkeypat
 
     monkeypatch.setattr(storage, "write", watched)
     infer(uri)
-    assert written == [made.progress_uri, made.output_uri, made.done_uri]
+    assert written[1:] == [made.progress_uri, made.output_uri, made.done_uri]  # the first says that it began
     progress = json.loads(storage.read(made.progress_uri))
     assert (progress["done"], progress["total"]) == (9, 9)
 

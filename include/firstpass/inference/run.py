@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from firstpass import storage
 from firstpass.chunks.manifest import Chunk
 from firstpass.images.fetch import expect
+from firstpass.inference.attempts import attempt
 from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.network import Network, batches
 from firstpass.inference.pipeline import Pipeline
@@ -46,7 +47,7 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
     "seconds", "load_seconds", "fetch_seconds" and "decode_seconds": added up over threads, "infer_seconds",
     "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed": images that an
-    earlier attempt had finished, "ended_at", "host", "device"}. A chunk that is done already is left alone.
+    earlier attempt had finished, "batch_size", "ended_at", "host", "device"}. A chunk that is done is left alone.
 
     When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
@@ -59,7 +60,8 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
         log.info("chunk %d is done already", chunk.index)
         return marker
     checkpoints = Checkpoints(chunk)
-    figures = _infer_rest(chunk, checkpoints, stop or Event())
+    with attempt(chunk) as batch_size:
+        figures = _infer_rest(chunk, checkpoints, batch_size, stop or Event())
     table = checkpoints.table()
     data = to_bytes(table)
     storage.write(chunk.output_uri, data)
@@ -91,23 +93,23 @@ def done_marker(chunk: Chunk) -> dict[str, Any] | None:
     return marker if (marker.get("chunk"), marker.get("sha256")) == (chunk.checksum, result) else None
 
 
-def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, stop: Event) -> dict[str, float | None]:
+def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: Event) -> dict[str, float | None]:
     """Infer what the checkpoints do not have. Returns where the time went."""
     started = time.monotonic()
     total, first = len(chunk.images), checkpoints.resume()
     if first:
         log.info("chunk %d goes on at image %d of %d", chunk.index, first, total)
-    network = _load(chunk) if first < total else None
+    network = _load(chunk, batch_size) if first < total else None
     loaded = time.monotonic()
     pipeline = None
     if network:
         _settle_process()
         threads = settings().threads or len(os.sched_getaffinity(0))
-        pipeline = Pipeline(network.prepare, threads, ahead=max(64, 4 * chunk.batch_size))
+        pipeline = Pipeline(network.prepare, threads, ahead=max(64, 4 * batch_size))
         progress = _Progress(chunk)
         expect(chunk.images[first:])
         with closing(pipeline.run(chunk.images[first:])) as items:
-            for batch in batches(items, chunk.batch_size):
+            for batch in batches(items, batch_size):
                 checkpoints.add(network.rows(batch))
                 progress.show(checkpoints.count)
                 if stop.is_set() and checkpoints.count < total:
@@ -121,6 +123,7 @@ def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, stop: Event) -> dict[str
         "infer_seconds": round(network.seconds, 3) if network else 0.0,
         "images_per_second": round((total - first) / seconds, 3) if network else None,
         "resumed": first,
+        "batch_size": batch_size,
     }
 
 
@@ -133,12 +136,12 @@ def _settle_process() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2**30)
 
 
-def _load(chunk: Chunk) -> Network:
+def _load(chunk: Chunk, batch_size: int) -> Network:
     folder = registry.local_folder(chunk.model_uri)
     version = registry.load_version(chunk.model_uri)
     registry.verify(version, folder)
     detector = detectors.load(version, folder)
-    detector.warm_up(chunk.batch_size)
+    detector.warm_up(batch_size)
     return Network(detector, chunk.threshold, chunk.class_thresholds)
 
 
