@@ -240,6 +240,29 @@ def test_storage_that_cannot_be_written_says_what_to_do(network, paint, chunk, m
     assert not storage.exists(made.done_uri)
 
 
+@pytest.mark.parametrize("denied", [1, 2])
+def test_a_bucket_that_denies_everything_is_no_night_of_missing_images(network, paint, chunk, monkeypatch, denied):
+    images = [ImageRef(f"s3://b/{i}.png", 5, "e") for i in range(2)]
+    made, uri = chunk(images)
+    read = storage.read
+    pixels = read(paint("a.png", (200, 0, 0)).uri)
+
+    def refuse(uri):
+        if uri in [image.uri for image in images[:denied]]:
+            raise PermissionError(uri)
+        return pixels if uri.startswith("s3://") else read(uri)
+
+    monkeypatch.setattr(storage, "read", refuse)
+    if denied == 1:
+        assert infer(uri)["outcomes"] == {"missing": 1, "ok": 1}
+        return
+    for _ in range(2):
+        with pytest.raises(FirstpassError, match="access denied to each of the 2 images") as error:
+            infer(uri)
+    assert "s3:GetObject" in error.value.fix
+    assert not storage.exists(made.done_uri)
+
+
 def test_progress_is_told_at_most_once_a_second(network, paint, chunk, monkeypatch):
     made, uri = chunk([paint(f"{i}.png", (i, 0, 0)) for i in range(9)])
     written = []

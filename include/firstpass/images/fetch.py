@@ -15,6 +15,7 @@ from firstpass.settings import settings
 # such a URI is met: that is how a later room brings images in without this one knowing it.
 SCHEMES: dict[str, str] = {"cvat": "firstpass.cvat.source"}
 
+DENIED = "was listed, but may not be read: access denied"
 _TRIES = 4
 
 
@@ -50,7 +51,7 @@ def fetch(ref: ImageRef) -> bytes:
     except FileNotFoundError as error:
         raise MissingImage("was listed, but is gone") from error
     except PermissionError as error:
-        raise MissingImage("was listed, but may not be read: access denied") from error
+        raise MissingImage(DENIED) from error
     except OSError as error:
         raise UnreadableImage(f"cannot be read from disk: {error.strerror}") from error
 

@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 
 from firstpass import storage
 from firstpass.chunks.manifest import Chunk
-from firstpass.images.fetch import expect
+from firstpass.errors import FirstpassError
+from firstpass.images.fetch import DENIED, expect
 from firstpass.inference.attempts import attempt
 from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.network import Network, batches
@@ -51,7 +52,8 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
 
     When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
-    or a model that does not fit its checksum, and for storage that cannot be written.
+    or a model that does not fit its checksum, for object storage that denies every image, and for storage that cannot
+    be written.
     """
     started = time.monotonic()
     chunk = Chunk.load(chunk_uri)
@@ -63,6 +65,12 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     with attempt(chunk) as batch_size:
         figures = _infer_rest(chunk, checkpoints, batch_size, stop or Event())
     table = checkpoints.table()
+    if set(table["reason"].to_pylist()) == {DENIED} and storage.is_s3(chunk.images[0].uri):
+        checkpoints.clear()
+        raise FirstpassError(
+            f"access denied to each of the {len(table)} images of chunk {chunk.index}, {chunk.images[0].uri} first",
+            "allow s3:GetObject on them to the credentials that inference runs with, then clear the task infer",
+        )
     data = to_bytes(table)
     storage.write(chunk.output_uri, data)
     marker = {
