@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import closing
 from typing import Any
 
@@ -85,7 +86,8 @@ def questions() -> list[dict[str, Any]]:
         log.info("waits for an answer: %s in %s", review.model, review.scope)
     return [
         {
-            "trigger_run_id": f"{review.scope}-{review.model}-{review.asked_at:%Y%m%dT%H%M%S}".replace("/", "-"),
+            # The characters that Airflow allows in an id.
+            "trigger_run_id": re.sub(r"[/@]", "-", f"{review.scope}-{review.model}-{review.asked_at:%Y%m%dT%H%M%S}"),
             "conf": {"scope": review.scope, "model": review.model},
         }
         for review in found
