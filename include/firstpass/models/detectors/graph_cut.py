@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from firstpass.models.detectors.graph_view import GraphView, add_constant, add_node, attribute, node_of
 
 FLOAT, UINT8 = 1, 4  # TensorFlow's types.proto
 AFFINE = {"Add", "AddV2", "Mul", "RealDiv", "Sub"}
 LOOP = "Preprocessor/map"
 STACKED = (f"{LOOP}/TensorArrayStack/TensorArrayGatherV3", f"{LOOP}/TensorArrayStack_1/TensorArrayGatherV3")
-RESIZED = "front/resize"
+RESIZED, SCALED = "front/resized", "front/scaled"
+CPU = "/CPU:0"  # the front works beside the threads that decode, whatever runs the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,11 @@ class Cut:
 
 
 def find_cut(graph_def: Any, image: str, outputs: list[str]) -> Cut | None:
-    """The division of the graph between node `image` and nodes `outputs`; None where it has to be run whole."""
+    """The division of the graph between tensor `image` and tensors `outputs`; None where it has to be run whole."""
     view = GraphView(graph_def)
+    image = node_of(image)
     cut = _after_plain_resize(view, image) or _after_loop(view, image)
-    if cut is None or image in view.ancestors(outputs, stop={node_of(name) for name in cut.back}):
+    if cut is None or image in view.ancestors(map(node_of, outputs), stop={node_of(name) for name in cut.back}):
         return None
     return cut
 
@@ -75,7 +79,8 @@ def _after_loop(view: GraphView, image: str) -> Cut | None:
 def _fixed_size(view: GraphView, image: str, back: tuple[str, ...]) -> Cut | None:
     """The loop only resizes, to a constant size, what a chain of scalings makes of `image`.
 
-    Resizing first and scaling the small picture gives the same but for the last bits of a float.
+    The scalings stay in front of the resizing, although behind it they would cost less: the last bits of a float decide
+    which of two equally sure detections comes first.
     """
     written = [_written(view, view.nodes[name]) for name in back]
     path = _path(
@@ -91,12 +96,14 @@ def _fixed_size(view: GraphView, image: str, back: tuple[str, ...]) -> Cut | Non
     if scalings is None or size is None or any(shape is None for shape in shapes):
         return None
     graph_def = _copy(view)
-    _add_resize(graph_def, image, add_constant(graph_def, "front/size", size), like=resize)
-    pixels = _add_scalings(graph_def, view, scalings)
+    scaled = _add_scalings(graph_def, view, scalings, image)
+    _add_resize(graph_def, scaled, add_constant(graph_def, "front/size", size), like=resize)
     known = [
-        add_constant(graph_def, f"front/shape_{i}", shape[None]) for i, shape in enumerate(shapes) if shape is not None
+        add_constant(graph_def, f"front/shape_{i}", shape[np.newaxis])
+        for i, shape in enumerate(shapes)
+        if shape is not None
     ]
-    return Cut(graph_def, (pixels, *known), back, tuple(True for _ in back))
+    return Cut(graph_def, (RESIZED, *known), back, tuple(True for _ in back))
 
 
 def _written(view: GraphView, gather: Any) -> Any | None:
@@ -139,21 +146,25 @@ def _copy(view: GraphView) -> Any:
     return copy
 
 
-def _add_resize(graph_def: Any, image: str, size: str, like: Any) -> None:
-    """RESIZED: the bytes of `image` resized to `size` with the sampling of `like`."""
-    node = add_node(graph_def, RESIZED, "ResizeBilinear", [image, size], T=UINT8)
-    node.device = "/CPU:0"  # beside the threads that decode, whatever runs the network
+def _add_resize(graph_def: Any, pixels: str, size: str, like: Any) -> None:
+    """RESIZED: `pixels`, the input itself or scaled floats, resized to `size` with the sampling of `like`."""
+    kind = FLOAT if pixels.startswith(SCALED) else UINT8
+    node = add_node(graph_def, RESIZED, "ResizeBilinear", [pixels, size], T=kind)
+    node.device = CPU
     for key in ("align_corners", "half_pixel_centers"):
         node.attr[key].b = attribute(like, key).b
 
 
-def _add_scalings(graph_def: Any, view: GraphView, scalings: list[Any]) -> str:
-    """The same scalings behind RESIZED; gives the last one's name."""
-    last = RESIZED
-    for scaling in scalings:
+def _add_scalings(graph_def: Any, view: GraphView, scalings: list[Any], image: str) -> str:
+    """The same scalings of `image`, cast to float, without the loop; gives the last one's name."""
+    if not scalings:
+        return image
+    last = SCALED
+    add_node(graph_def, last, "Cast", [image], SrcT=UINT8, DstT=FLOAT).device = CPU
+    for number, scaling in enumerate(scalings):
         copy = graph_def.node.add()
         copy.CopyFrom(scaling)
-        copy.name = f"front/{scaling.name}"
+        copy.name, copy.device = f"{SCALED}_{number}", CPU
         for index in range(len(copy.input)):
             if view.constant(view.source(scaling, index)) is None:
                 copy.input[index] = last

@@ -61,6 +61,13 @@ class GraphView:
                 waiting.extend(map(node_of, self.nodes[name].input))
         return found
 
+    def part(self, names: Iterable[str]) -> Any:
+        """A GraphDef of `names` and what they depend on, with the whole function library."""
+        wanted = self.ancestors(names)
+        part = type(self.graph_def)(versions=self.graph_def.versions, library=self.graph_def.library)
+        part.node.extend(node for name, node in self.nodes.items() if name in wanted)
+        return part
+
     def constant(self, node: Any | None) -> NDArray[Any] | None:
         """The value of a Const, also one that is stored in half precision and cast; None for anything computed."""
         while node is not None and node.op in ("Identity", "Cast"):

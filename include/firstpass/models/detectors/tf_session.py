@@ -53,5 +53,16 @@ class GraphSession:
         run: Run = self._session.make_callable([*map(self._tensor, fetches)], [*map(self._tensor, feeds)])
         return run
 
+    def restore(self, operation: str, file_name: str, variables: Path) -> None:
+        """Run the saver's `operation` on the files named `variables`.*; it restores arrays and does nothing else.
+
+        Raises FirstpassError naming them for files that are missing or damaged.
+        """
+        try:
+            self._session.run(self._session.graph.as_graph_element(operation), {file_name: str(variables)})
+        except tf.errors.OpError as error:
+            reason = str(error.message).splitlines()[0]
+            raise FirstpassError(f"{variables}.*: {reason}", "copy the SavedModel again, with its variables") from error
+
     def _tensor(self, name: str) -> Any:
         return self._session.graph.get_tensor_by_name(name if ":" in name else f"{name}:0")

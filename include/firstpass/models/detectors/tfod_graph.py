@@ -1,0 +1,66 @@
+"""One loaded graph of the TF Object Detection API, whatever kind of file it came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstpass.models.detectors import tfod_outputs
+from firstpass.models.detectors.base import Detections, Prepared, UnfitImage
+from firstpass.models.detectors.graph_cut import find_cut
+from firstpass.models.detectors.graph_file import GraphFile
+from firstpass.models.detectors.graph_layout import streamline
+from firstpass.models.detectors.graph_view import node_of
+from firstpass.models.detectors.tf_session import GraphSession, tf
+
+
+class TfodGraph:
+    """The graph as exported, or divided behind its resizing where its pattern is known; the detections are the same.
+
+    Images of one resized size go together: the whole graph takes images of one size, a divided one any that it resizes
+    to the same size.
+    """
+
+    def __init__(self, file: GraphFile) -> None:
+        """Raises FirstpassError naming the file for a graph, or variables, that TensorFlow refuses."""
+        self._names = list(file.outputs)
+        self._one_a_batch = file.one_a_batch
+        outputs = list(file.outputs.values())
+        self._cut = find_cut(file.graph_def, file.image, outputs)
+        graph_def = file.graph_def if self._cut is None else self._cut.graph_def
+        ends = [*self._cut.front, *self._cut.back] if self._cut is not None else []
+        keep = {node_of(name) for name in (file.image, *outputs, *ends, *(file.restore or ()))}
+        session = GraphSession(streamline(graph_def, keep), file.path)
+        if file.restore is not None:
+            session.restore(*file.restore, file.variables)
+        if self._cut is not None:
+            self._front = session.callable([file.image], self._cut.front)
+        self._back = session.callable([file.image] if self._cut is None else self._cut.back, outputs)
+
+    def prepare(self, image: NDArray[np.uint8]) -> Prepared:
+        """The image as it is, uint8 [height, width, 3]; or as the graph resizes it, float32 [h, w, 3]."""
+        height, width = image.shape[:2]
+        if self._cut is None:
+            return Prepared(image, width, height)
+        try:
+            pixels, *others = self._front(image[np.newaxis])
+        except tf.errors.InvalidArgumentError as error:
+            raise UnfitImage(f"the model's own resizing does not take {width}×{height} pixels") from error
+        return Prepared(pixels[0], width, height, others)
+
+    def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
+        """See `Detector.predict`."""
+        if self._one_a_batch and len(batch) > 1:
+            return [found for item in batch for found in self.predict([item])]
+        feeds = [np.stack([item.pixels for item in batch])]
+        if self._cut is not None:
+            for i, batched in enumerate(self._cut.a_batch[1:]):
+                feeds.append(np.concatenate([item.context[i] for item in batch]) if batched else batch[0].context[i])
+        outputs = dict(zip(self._names, self._back(*feeds), strict=True))
+        return [tfod_outputs.detections(outputs, i, item.width, item.height) for i, item in enumerate(batch)]
+
+    def warm_up(self, batch_size: int) -> None:
+        """See `Detector.warm_up`."""
+        self.predict([self.prepare(np.zeros((480, 640, 3), np.uint8))] * batch_size)
