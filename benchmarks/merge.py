@@ -2,12 +2,13 @@
 
     python benchmarks/merge.py [--detections 1000000] [--chunks 200] [--rounds 3]
 
-The merge is the whole of it: reading and verifying each chunk's Parquet file, encoding, and one transaction a chunk
-that writes detections, outcomes, images and the chunk's own row, with every index in place. The other side copies the
-very same rows, encoded beforehand, into copies of these tables that have no index: one COPY a table, all in one
-transaction. The rounds interleave the sides on one throw-away PostgreSQL and the medians are compared; the target is
-40 %. Beside it: the bare COPY of the table `detections` alone, one of a table with a row a detection, what it costs to
-merge everything a second time, and the process's memory.
+The merge is the whole of the nightly task: reading manifests, done-markers and Parquet files, verifying, encoding, and
+one transaction a chunk that writes detections, outcomes, images and the chunk's own row, with every index in place. The
+other side copies the very same rows, encoded beforehand, into copies of these tables that have no index: one COPY a
+table, all in one transaction. Both sides end on disk. The rounds interleave them on one throw-away PostgreSQL and the
+medians are compared, on the clock and in CPU time of this process and the server's; the target is 40 %. Beside it: the
+bare COPY of the table `detections` alone, one of a table with a row a detection, what it costs to merge everything a
+second time, and the process's memory.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from firstpass.images.reference import ImageRef
 from firstpass.inference.schema import RESULT
 from firstpass.models.classes import ClassTable, ModelClass
 from firstpass.models.version import Kind, ModelVersion
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.merge import merge_catalogue, merge_chunk, merge_chunks
 from firstpass.warehouse.migrate import migrate
 from firstpass.warehouse.runs import begin_run
 
@@ -74,16 +75,16 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
         execute(conn, f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING STORAGE) {STORAGE[table == 'detections']}")
     execute(conn, "CREATE TABLE bare_rows AS SELECT * FROM draft_detections WITH NO DATA")
     begin_run(conn, spec, version)
-    merge_chunk(conn, spec, chunks[0])
+    merge_chunk(conn, spec, Chunk.load(chunks[0]))
     memory = [peak_mib()]
     sides = {
-        "merge, indexes on": lambda: [merge_chunk(conn, spec, chunk) for chunk in chunks],
+        "merge, indexes on": lambda: merge_all(conn, spec, chunks),
         "bare COPY of the same rows": lambda: load(conn, folder, TABLES),
         "  of the table detections alone": lambda: load(conn, folder, ["detections"]),
         "bare COPY of one row a detection": lambda: load(conn, folder, ["rows"]),
-        "merge again, every row replaced": lambda: [merge_chunk(conn, spec, chunk) for chunk in chunks],
+        "merge again, every row replaced": lambda: merge_all(conn, spec, chunks),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for number in range(arguments.rounds + 1):  # the first warms up, and leaves the rows to copy
         merge_catalogue(conn, spec, empty_catalogue())
         execute(conn, "TRUNCATE detections, outcomes, images")
@@ -95,27 +96,35 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
             seconds[name].append(timed(conn, side))
             if name == "bare COPY of the same rows":
                 check(conn)
-        print(f"round {number}:", ", ".join(f"{values[-1]:.2f}" for values in seconds.values()), "s", flush=True)
+        print(f"round {number}:", ", ".join(f"{values[-1][0]:.2f}" for values in seconds.values()), "s", flush=True)
     report(seconds, *query(conn, "SELECT sum(cardinality(scores)), count(*) FROM detections"), memory)
 
 
-def report(seconds: dict[str, list[float]], detections: int, images: int, memory: list[float]) -> None:
-    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
+def merge_all(conn, spec: RunSpec, manifests: list[str]) -> None:
+    """What the nightly run's task `merge` does."""
+    for chunk, counts in merge_chunks(conn, spec, map(Chunk.load, manifests)):
+        assert isinstance(counts, dict), (chunk.index, counts)
+
+
+def report(seconds: dict[str, list[tuple[float, float]]], detections: int, images: int, memory: list[float]) -> None:
+    medians = {
+        name: [statistics.median(column) for column in zip(*rounds[1:], strict=True)]
+        for name, rounds in seconds.items()
+    }
+    merge, merge_cpu = medians["merge, indexes on"]
     print(f"{detections:,} detections of {images:,} images; medians of {len(seconds['merge, indexes on']) - 1} rounds")
-    merge = medians["merge, indexes on"]
-    for name, value in medians.items():
-        rate = f"{detections / value:12,.0f} detections/s"
-        print(f"{name:34} {value:6.2f} s {rate}   merge is at {value / merge:6.1%} of it")
+    print(f"{'':34} {'s':>6} {'detections/s':>13} {'CPU s':>6} {'merge is at':>12} {'in CPU':>7}")
+    for name, (clock, cpu) in medians.items():
+        rate, share = f"{detections / clock:13,.0f}", f"{clock / merge:12.1%} {cpu / merge_cpu:7.1%}"
+        print(f"{name:34} {clock:6.2f} {rate} {cpu:6.2f} {share}")
     print(f"memory: {memory[0]:.0f} MiB after one chunk, {memory[1]:.0f} after all, {peak_mib():.0f} at the end")
 
 
 def check(conn) -> None:
     """Both sides hold the same rows."""
     for table in TABLES:
-        difference = (
-            f"(TABLE {table} EXCEPT ALL TABLE bare_{table}) UNION ALL (TABLE bare_{table} EXCEPT ALL TABLE {table})"
-        )
-        assert query(conn, f"SELECT count(*) FROM ({difference}) d") == (0,), table
+        for one, other in ((table, f"bare_{table}"), (f"bare_{table}", table)):
+            assert query(conn, f"SELECT count(*) FROM (TABLE {one} EXCEPT ALL TABLE {other}) d") == (0,), table
 
 
 def run_spec() -> tuple[RunSpec, ModelVersion]:
@@ -137,8 +146,8 @@ def run_spec() -> tuple[RunSpec, ModelVersion]:
     return spec, version
 
 
-def make_chunk(task: tuple[RunSpec, int, int]) -> Chunk:
-    """A chunk's manifest, with its result and done-marker written as inference would."""
+def make_chunk(task: tuple[RunSpec, int, int]) -> str:
+    """A chunk's manifest, result and done-marker, as planning and inference leave them; the manifest's URI."""
     spec, index, detections = task
     random = np.random.default_rng(index)
     images = detections // PER_IMAGE
@@ -192,7 +201,7 @@ def make_chunk(task: tuple[RunSpec, int, int]) -> Chunk:
     marker = {"rows": images, "detections": detections, "sha256": sha256(data).hexdigest(), "chunk": chunk.checksum}
     storage.write(chunk.output_uri, data)
     storage.write(chunk.done_uri, json.dumps(marker | {"seconds": 60.0}).encode())
-    return chunk
+    return chunk.save(spec.uri)
 
 
 def empty_catalogue() -> pa.Table:
@@ -201,16 +210,23 @@ def empty_catalogue() -> pa.Table:
     ).empty_table()
 
 
-def timed(conn, work) -> float:
-    """Seconds of `work`, with what earlier work still had to write out of the way."""
+def timed(conn, work) -> tuple[float, float]:
+    """Seconds of `work` on the clock and of both processors, with what earlier work had to write out of the way."""
     conn.rollback()
     conn.autocommit = True
     with conn.cursor() as cur:
         cur.execute("CHECKPOINT")
     conn.autocommit = False
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), cpu_seconds(conn)
     work()
-    return time.perf_counter() - started
+    execute(conn, "UPDATE runs SET finished_at = now()")  # an ordinary commit: all before it is on disk
+    return time.perf_counter() - started, cpu_seconds(conn) - cpu
+
+
+def cpu_seconds(conn) -> float:
+    """What this process and the server's process for this connection have used so far."""
+    scheduled = Path(f"/proc/{conn.info.backend_pid}/schedstat").read_text().split()[0]
+    return time.process_time() + int(scheduled) / 1e9
 
 
 def load(conn, folder: Path, tables: list[str]) -> None:

@@ -55,16 +55,19 @@ class Chunk:
 
     def to_json(self) -> str:
         """The manifest's text, sealed with a checksum so that an edit by hand is noticed."""
+        text = self._body()
+        return f'{{"checksum": "{_checksum(text)}", {text[1:]}'
+
+    def _body(self) -> str:
         columns = {name: [getattr(image, name) for image in self.images] for name in _IMAGE_FIELDS}
         body = {field.name: getattr(self, field.name) for field in fields(self)}
         body |= {"class_thresholds": {str(k): v for k, v in self.class_thresholds.items()}, "images": columns}
-        text = json.dumps(body, ensure_ascii=False)
-        return f'{{"checksum": "{_checksum(text)}", {text[1:]}'
+        return json.dumps(body, ensure_ascii=False)
 
     @property
     def checksum(self) -> str:
         """The seal of `to_json`: equal for equal chunks, and different when anything was planned differently."""
-        return str(json.loads(self.to_json())["checksum"])
+        return _checksum(self._body())
 
     @classmethod
     def from_json(cls, text: str, name: str) -> Chunk:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +16,7 @@ from psycopg2.extras import Json
 
 from firstpass.chunks.manifest import Chunk
 from firstpass.chunks.run import RunSpec
+from firstpass.errors import FirstpassError
 from firstpass.inference.schema import Outcome
 from firstpass.warehouse import tables
 from firstpass.warehouse.binary import array_literal
@@ -20,8 +24,30 @@ from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.copy import Copy
 from firstpass.warehouse.results import Result, one_batch, read_result
 
+T = TypeVar("T")
+
 _LOCK = 0x6D65726765  # merges take turns: two runs over the same images neither collide nor deadlock
 _SLICE = 50_000  # catalogue rows a COPY
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A chunk's verified result, encoded for COPY: what is left to do is to write it."""
+
+    spec: RunSpec
+    chunk: Chunk
+    result: Result
+    outcomes: Copy
+    images: Copy
+    detections: Copy
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """images, detections, and one for each outcome that occurs."""
+        rows = self.result.rows
+        found = pc.sum(pc.list_value_length(rows["scores"])).as_py() or 0
+        outcomes = {v["values"]: v["counts"] for v in pc.value_counts(rows["outcome"]).to_pylist()}
+        return {"images": len(rows), "detections": found} | outcomes
 
 
 def merge_chunk(conn: connection, spec: RunSpec, chunk: Chunk) -> dict[str, int]:
@@ -32,24 +58,40 @@ def merge_chunk(conn: connection, spec: RunSpec, chunk: Chunk) -> dict[str, int]
     Raises FirstpassError for a result that is missing or not the manifest's own; psycopg2.OperationalError, which is
     worth another try, when the connection is lost. Opens its own transaction: call it outside of any.
     """
+    return _write(conn, prepare(spec, chunk))
+
+
+def merge_chunks(
+    conn: connection, spec: RunSpec, chunks: Iterable[Chunk]
+) -> Iterator[tuple[Chunk, dict[str, int] | FirstpassError]]:
+    """`merge_chunk` for one after the other, with the next one read and encoded while PostgreSQL writes.
+
+    A chunk without a result of its own gives its error in place of counts and does not stop the others. Needs memory
+    for two chunks.
+    """
+
+    def ready() -> Iterator[tuple[Chunk, Ready | FirstpassError]]:
+        for chunk in chunks:
+            try:
+                yield chunk, prepare(spec, chunk)
+            except FirstpassError as error:
+                yield chunk, error
+
+    for chunk, each in _ahead(ready()):
+        yield chunk, each if isinstance(each, FirstpassError) else _write(conn, each)
+
+
+def prepare(spec: RunSpec, chunk: Chunk) -> Ready:
+    """Read, verify and encode a chunk's result, without the database. Raises FirstpassError as `merge_chunk` does."""
     result = read_result(chunk)
-    rows, predictions = result.rows, tables.predictions(result.rows)
-    counts = {"images": len(rows), "detections": pc.sum(pc.list_value_length(rows["scores"])).as_py() or 0}
-    outcomes, images = tables.outcomes(spec, rows, chunk.index), tables.images(spec, rows)
-    detections = tables.detections(spec, predictions, chunk.index)
-    # Rows are nearly always new. The primary keys tell when they are not; asking first costs as much as writing.
-    try:
-        with _turn(conn) as cur:
-            for each in (outcomes, images, detections):
-                each.into(cur)
-            _mark_merged(cur, spec, chunk, result, counts)
-    except UniqueViolation:
-        with _turn(conn) as cur:
-            _replace_outcomes(cur, spec, rows, outcomes)
-            _replace_images(cur, tables.images(spec, rows, table="staged"))
-            _replace_detections(cur, spec, predictions, detections)
-            _mark_merged(cur, spec, chunk, result, counts)
-    return counts | {v["values"]: v["counts"] for v in pc.value_counts(rows["outcome"]).to_pylist()}
+    return Ready(
+        spec,
+        chunk,
+        result,
+        tables.outcomes(spec, result.rows, chunk.index),
+        tables.images(spec, result.rows),
+        tables.detections(spec, tables.predictions(result.rows), chunk.index),
+    )
 
 
 def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> None:
@@ -97,21 +139,43 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
 
 @contextmanager
 def _turn(conn: connection) -> Iterator[cursor]:
-    """A transaction that has the merging to itself; it ends with the block."""
+    """A transaction that has the merging to itself; it ends with the block.
+
+    It does not wait for the disk: the next ordinary commit (`record_stage`, say) makes it durable as well. Until then a
+    server that crashes takes it back and breaks the connection, so that the task is tried again.
+    """
     with transaction(conn) as cur:
-        cur.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        cur.execute("SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         yield cur
 
 
-def _mark_merged(cur: cursor, spec: RunSpec, chunk: Chunk, result: Result, counts: dict[str, int]) -> None:
+def _write(conn: connection, ready: Ready) -> dict[str, int]:
+    # Rows are nearly always new. The primary keys tell when they are not; asking first costs as much as writing.
+    try:
+        with _turn(conn) as cur:
+            for each in (ready.outcomes, ready.images, ready.detections):
+                each.into(cur)
+            _mark_merged(cur, ready)
+    except UniqueViolation:
+        rows = ready.result.rows
+        with _turn(conn) as cur:
+            _replace_outcomes(cur, ready.spec, rows, ready.outcomes)
+            _replace_images(cur, tables.images(ready.spec, rows, table="staged"))
+            _replace_detections(cur, ready.spec, rows, ready.detections)
+            _mark_merged(cur, ready)
+    return ready.counts
+
+
+def _mark_merged(cur: cursor, ready: Ready) -> None:
+    chunk, marker, counts = ready.chunk, ready.result.marker, ready.counts
     if any(image.sha256 is None for image in chunk.images):
-        _complete_duplicates(cur, spec, chunk)
+        _complete_duplicates(cur, ready.spec, chunk)
     cur.execute(
         "INSERT INTO chunks (run_id, chunk, state, images, detections, seconds, marker)"
         " VALUES (%s, %s, 'merged', %s, %s, %s, %s) ON CONFLICT (run_id, chunk) DO UPDATE"
         " SET state = 'merged', images = excluded.images, detections = excluded.detections,"
         " seconds = excluded.seconds, marker = excluded.marker, reason = NULL, changed_at = now()",
-        [spec.run_id, chunk.index, *counts.values(), result.marker.get("seconds"), Json(result.marker)],
+        [ready.spec.run_id, chunk.index, counts["images"], counts["detections"], marker.get("seconds"), Json(marker)],
     )
 
 
@@ -149,10 +213,20 @@ def _replace_images(cur: cursor, staged: Copy) -> None:
     cur.execute("INSERT INTO images SELECT * FROM staged ON CONFLICT DO NOTHING")
 
 
-def _replace_detections(cur: cursor, spec: RunSpec, predictions: pa.RecordBatch, detections: Copy) -> None:
-    contents = array_literal(predictions["sha256"].to_pylist())
+def _replace_detections(cur: cursor, spec: RunSpec, rows: pa.RecordBatch, detections: Copy) -> None:
+    contents = array_literal(tables.predictions(rows)["sha256"].to_pylist())
     cur.execute(
         "DELETE FROM detections WHERE sha256 = ANY(%s::text[]) AND model = %s AND settings_hash = %s",
         [contents, spec.model, spec.settings_hash],
     )
     detections.into(cur)
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made in another thread while the caller is busy with the one before."""
+    nothing_left = object()
+    with ThreadPoolExecutor(1, "merge") as pool:
+        coming: Future[Any] = pool.submit(next, items, nothing_left)
+        while (item := coming.result()) is not nothing_left:
+            coming = pool.submit(next, items, nothing_left)
+            yield item
