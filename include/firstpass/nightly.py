@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from firstpass import storage
-from firstpass.chunks.manifest import Chunk
 from firstpass.chunks.plan import plan, read_chunks
 from firstpass.chunks.run import RunSpec, run_folder
 from firstpass.errors import FirstpassError
@@ -162,22 +161,16 @@ def merge(run_uri: str) -> dict[str, int]:
     spec = RunSpec.load(run_uri)
     totals = {"chunks": 0, "images": 0, "detections": 0, "failed": 0}
     with _stage(spec.run_id, "merge"), closing(connect()) as connection:
-        for chunk in read_chunks(run_uri):
+        for chunk, counts in merging.merge_chunks(connection, spec, read_chunks(run_uri)):
             totals["chunks"] += 1
-            for name, count in _merge_one(connection, spec, chunk).items():
-                totals[name] += count
+            if isinstance(counts, FirstpassError):
+                log.error("chunk %d: %s", chunk.index, counts)
+                merging.fail_chunk(connection, spec, chunk, counts.problem)
+                counts = {"failed": len(chunk.images)}
+            for name in totals.keys() & counts.keys():
+                totals[name] += counts[name]
         log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
         return totals
-
-
-def _merge_one(connection: Any, spec: RunSpec, chunk: Chunk) -> dict[str, int]:
-    try:
-        counts = merging.merge_chunk(connection, spec, chunk)
-        return {"images": counts["images"], "detections": counts["detections"]}
-    except FirstpassError as error:
-        log.error("chunk %d: %s", chunk.index, error)
-        merging.fail_chunk(connection, spec, chunk, error.problem)
-        return {"failed": len(chunk.images)}
 
 
 def check(run_uri: str) -> str:

@@ -18,7 +18,7 @@ from firstpass.images.reference import ImageRef
 from firstpass.inference.schema import RESULT
 from firstpass.models.classes import ClassTable, ModelClass
 from firstpass.models.version import Kind, ModelVersion
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.merge import merge_catalogue, merge_chunks
 
 VERSION = ModelVersion(
     name="toy",
@@ -113,8 +113,8 @@ def merge_all(dsn: str, spec: RunSpec, known: pa.Table, chunks: list[Chunk], beg
     if begun is not None:
         begun.set()
     merge_catalogue(conn, spec, known)
-    for chunk in chunks:
-        merge_chunk(conn, spec, chunk)
+    for _, counts in merge_chunks(conn, spec, chunks):
+        assert isinstance(counts, dict), counts
     conn.close()
 
 

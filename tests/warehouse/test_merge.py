@@ -14,7 +14,7 @@ import pytest
 
 from firstpass import storage
 from firstpass.errors import FirstpassError
-from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk, merge_chunks
 from firstpass.warehouse.runs import record_plan
 from warehouse.nights import catalogue, dump, merge_all, row, unreadable
 
@@ -338,6 +338,17 @@ class TestTheCurrentDraft:
             ("file:///a", "first"),
             ("file:///b", "first"),
         ]
+
+
+def test_a_bad_chunk_among_others_gives_its_error_and_stops_none(warehouse, night):
+    run = night()
+    chunks = [run.chunk(n, photos(n * 10, n * 10 + 10), write=n != 1) for n in range(3)]
+    merged = list(merge_chunks(warehouse, run.spec, iter(chunks)))
+    assert [chunk for chunk, _ in merged] == chunks
+    assert [counts["images"] for _, counts in merged[::2]] == [10, 10]
+    assert "chunk 1 of run a run: it did not finish" in str(merged[1][1])
+    assert query(warehouse, "SELECT chunk, count(*) FROM outcomes GROUP BY 1 ORDER BY 1") == [(0, 10), (2, 10)]
+    assert list(merge_chunks(warehouse, run.spec, [])) == []
 
 
 def test_a_failed_chunk_is_accounted_for_and_may_still_come(warehouse, night):
