@@ -13,7 +13,7 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
@@ -24,7 +24,7 @@ from firstpass.errors import FirstpassError
 log = logging.getLogger("firstpass")
 
 WORKERS = 10  # connections; botocore's own pool holds as many
-RANGE = 16 * 2**20  # bytes; a file beyond 20 of them is cut into 20 larger ones
+RANGE = 32 * 2**20  # bytes; up to twice that for large files, since each range costs the storage a request
 _BLOCK = 2**20  # bytes in memory for each connection
 _TRIES = 6  # without a byte received
 _SECONDS_BETWEEN_LINES = 5
@@ -44,9 +44,17 @@ class Wanted:
     target: Path
 
 
+@dataclass(slots=True)
+class _File:
+    """One object on its way. missing: its ranges still to come; md5: of the whole, if one answer brought it."""
+
+    wanted: Wanted
+    missing: list[_Range]
+    md5: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Range:
-    wanted: Wanted
     index: int
     start: int
     stop: int
@@ -60,60 +68,69 @@ def download(client: Any, bucket: str, wanted: list[Wanted]) -> None:
     Raises SourceChanged for an object that is not what was listed, FirstpassError for a full disk and for bytes that
     twice do not match the ETag, and botocore's own errors for what stays wrong after retries.
     """
-    missing = [item for item in wanted if not item.target.is_file()]
-    for item in missing:
+    for item in wanted:
         item.target.parent.mkdir(parents=True, exist_ok=True)
-    ranges = [part for item in missing for part in _missing_ranges(item)]
-    _check_space(ranges)
+    files = [_File(item, _missing_ranges(item)) for item in wanted if not item.target.is_file()]
+    total = sum(part.stop - part.start for file in files for part in file.missing)
+    if files:
+        _check_space(total, files[0].wanted.target.parent)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="download") as pool:
-        _all(pool, [(_fetch, client, bucket, part) for part in ranges], sum(part.stop - part.start for part in ranges))
-        _all(pool, [(_finish, client, bucket, item) for item in missing], 0)
+        _run(pool, client, bucket, files, total)
 
 
-def _all(pool: ThreadPoolExecutor, calls: list[tuple[Any, ...]], total: int) -> None:
-    """Run the calls side by side; the first error stops those that did not start."""
-    done_bytes, started = 0, time.monotonic()
-    pending: set[Future[int]] = {pool.submit(*call) for call in calls}
+def _run(pool: ThreadPoolExecutor, client: Any, bucket: str, files: list[_File], total: int) -> None:
+    """Fetch side by side, and check each file as soon as it is whole; the first error stops what did not start."""
+    running = {pool.submit(_fetch, client, bucket, file, part) for file in files for part in list(file.missing)}
+    coming, fetched, started = list(files), 0, time.monotonic()
+    told = started
     try:
-        while pending:
-            done, pending = wait(pending, timeout=_SECONDS_BETWEEN_LINES, return_when=FIRST_EXCEPTION)
-            done_bytes += sum(future.result() for future in done)
-            if pending and total:
-                rate = done_bytes / (time.monotonic() - started) / 1e6
-                log.info("%d of %d MB, %.0f MB/s", done_bytes / 1e6, total / 1e6, rate)
+        while running or coming:
+            for file in [file for file in coming if not file.missing]:
+                coming.remove(file)
+                running.add(pool.submit(_finish, client, bucket, file))
+            done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            fetched += sum(future.result() for future in done)
+            if time.monotonic() - told > _SECONDS_BETWEEN_LINES:
+                told = time.monotonic()
+                log.info("%d of %d MB, %.0f MB/s", fetched / 1e6, total / 1e6, fetched / (told - started) / 1e6)
     finally:
-        for future in pending:
+        for future in running:
             future.cancel()
 
 
-def _fetch(client: Any, bucket: str, part: _Range) -> int:
+def _fetch(client: Any, bucket: str, file: _File, part: _Range) -> int:
     """One range into its place in the .part file. Returns its length in bytes."""
     from botocore import exceptions as botocore
 
-    at, failures = part.start, 0
-    descriptor = os.open(_part(part.wanted), os.O_WRONLY | os.O_CREAT, 0o644)
+    at, failures, digest = part.start, 0, md5(usedforsecurity=False)
+    descriptor = os.open(_part(file.wanted), os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         while at < part.stop:
             before = at
             try:
-                for block in _blocks(client, bucket, part.wanted, at, part.stop):
-                    at += os.pwrite(descriptor, block, at)
+                for block in _blocks(client, bucket, file.wanted, at, part.stop):
+                    os.pwrite(descriptor, block, at)
+                    digest.update(block)
+                    at += len(block)
             except (
                 botocore.ClientError,
                 botocore.ConnectionError,
                 botocore.HTTPClientError,
                 botocore.IncompleteReadError,
             ) as error:
-                _raise_if_final(error, part.wanted)
+                _raise_if_final(error, file.wanted)
                 failures = 0 if at > before else failures + 1
                 if failures >= _TRIES:
                     raise
-                log.info("%s: %s; goes on at byte %d", part.wanted.key, error, at)
+                log.info("%s: %s; goes on at byte %d", file.wanted.key, error, at)
                 time.sleep(min(10.0, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311 - spreads load
     finally:
         os.close(descriptor)
-    with _note(part.wanted).open("a") as note:
+    with _note(file.wanted).open("a") as note:
         note.write(f"{part.index}\n")
+    if part.stop - part.start == file.wanted.size:
+        file.md5 = digest.hexdigest()
+    file.missing.remove(part)
     return part.stop - part.start
 
 
@@ -132,35 +149,38 @@ def _blocks(client: Any, bucket: str, wanted: Wanted, start: int, stop: int) -> 
         body.close()
 
 
-def _finish(client: Any, bucket: str, wanted: Wanted) -> int:
+def _finish(client: Any, bucket: str, file: _File) -> int:
     """Check the whole file against its ETag and give it its name; fetch it once more when it does not fit."""
+    wanted = file.wanted
     for last in (False, True):
         if not wanted.size:
             _part(wanted).touch()
-        if _part(wanted).stat().st_size == wanted.size and _fits(client, bucket, wanted):
+        if _part(wanted).stat().st_size == wanted.size and _fits(client, bucket, file):
             _part(wanted).rename(wanted.target)
             _note(wanted).unlink(missing_ok=True)
-            return wanted.size
+            return 0
         _forget(wanted)
         if not last:
             log.warning("%s: what arrived does not match its checksum; it is fetched again", wanted.key)
-            for part in _missing_ranges(wanted):
-                _fetch(client, bucket, part)
+            file.missing = _missing_ranges(wanted)
+            for part in list(file.missing):
+                _fetch(client, bucket, file, part)
     raise FirstpassError(
         f"s3://{bucket}/{wanted.key}: what arrives does not match its ETag {wanted.etag}",
         "upload the object again: it, or the way to it, is damaged",
     )
 
 
-def _fits(client: Any, bucket: str, wanted: Wanted) -> bool:
+def _fits(client: Any, bucket: str, file: _File) -> bool:
     """Whether the file is what the ETag says: the MD5 of it, or of its parts' MD5s.
 
     Storage that encrypts by key service has ETags that say nothing about the bytes: then the size must do, and HTTPS.
     """
+    wanted = file.wanted
     plain, _, count = wanted.etag.partition("-")
     if len(plain) != 32 or not (count.isdigit() or not count):
         return True
-    if not count and _md5(wanted, wanted.size) == plain:
+    if not count and (file.md5 or _digests(wanted, wanted.size)[0].hex()) == plain:
         return True
     first = client.head_object(Bucket=bucket, Key=wanted.key, **({"PartNumber": 1} if count else {}))
     if str(first.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in first:
@@ -170,27 +190,24 @@ def _fits(client: Any, bucket: str, wanted: Wanted) -> bool:
     length = first["ContentLength"]
     if -(-wanted.size // length) != int(count):
         return True  # the storage does not tell how the object was cut
-    return _md5(wanted, length) == plain
+    return md5(b"".join(_digests(wanted, length)), usedforsecurity=False).hexdigest() == plain
 
 
-def _md5(wanted: Wanted, part_length: int) -> str:
-    """MD5 of the file if it is one part, else of its parts' MD5s, as S3 builds ETags."""
+def _digests(wanted: Wanted, length: int) -> list[bytes]:
+    """The MD5 of each `length` bytes of the file, one at least."""
     digests = []
     with _part(wanted).open("rb") as file:
-        for _ in range(max(1, -(-wanted.size // max(1, part_length)))):
-            digest, left = md5(usedforsecurity=False), part_length
-            while left and (block := file.read(min(_BLOCK, left))):
-                digest.update(block)
-                left -= len(block)
-            digests.append(digest)
-    if len(digests) == 1 and "-" not in wanted.etag:
-        return digests[0].hexdigest()
-    return md5(b"".join(digest.digest() for digest in digests), usedforsecurity=False).hexdigest()
+        for start in range(0, max(1, wanted.size), max(1, length)):
+            digest = md5(usedforsecurity=False)
+            for at in range(start, min(start + length, wanted.size), _BLOCK):
+                digest.update(file.read(min(_BLOCK, start + length - at)))
+            digests.append(digest.digest())
+    return digests
 
 
 def _missing_ranges(wanted: Wanted) -> list[_Range]:
     """The ranges that no earlier try has noted; an earlier try at another ETag counts for nothing."""
-    length = max(RANGE, -(-wanted.size // 20))
+    length = min(max(RANGE, -(-wanted.size // 10)), 2 * RANGE)
     head = f"{wanted.etag} {wanted.size} {length}"
     lines = _note(wanted).read_text().splitlines() if _note(wanted).is_file() and _part(wanted).is_file() else []
     if lines[:1] != [head]:
@@ -199,7 +216,7 @@ def _missing_ranges(wanted: Wanted) -> list[_Range]:
         lines = []
     have = {int(line) for line in lines[1:] if line.isdigit()}
     starts = range(0, wanted.size, length)
-    return [_Range(wanted, i, at, min(at + length, wanted.size)) for i, at in enumerate(starts) if i not in have]
+    return [_Range(i, at, min(at + length, wanted.size)) for i, at in enumerate(starts) if i not in have]
 
 
 def _raise_if_final(error: Exception, wanted: Wanted) -> None:
@@ -212,11 +229,8 @@ def _raise_if_final(error: Exception, wanted: Wanted) -> None:
         raise error
 
 
-def _check_space(ranges: list[_Range]) -> None:
-    if not ranges:
-        return
-    folder = ranges[0].wanted.target.parent
-    needed, free = sum(part.stop - part.start for part in ranges), shutil.disk_usage(folder).free
+def _check_space(needed: int, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise FirstpassError(
             f"{needed / 1e6:.0f} MB are to come, but {folder} has {free / 1e6:.0f} MB left",
