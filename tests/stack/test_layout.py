@@ -55,6 +55,13 @@ def test_folders_with_sockets_and_logs_are_closed_to_others(where):
         assert folder.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("name", ["a ;b", "a #b", "a\nb"])
+def test_a_path_that_supervisord_would_cut_off_is_refused(home, name):
+    with pytest.raises(FirstpassError, match="cannot be written") as error:
+        Layout(home / name, "0a1b2c3d", as_root=False).prepare()
+    assert "move the project" in error.value.fix
+
+
 def test_a_home_that_cannot_be_written_is_named(home):
     (home / "var" / "log").write_text("a file where a folder should be")
     with pytest.raises(FirstpassError, match=str(home)) as error:

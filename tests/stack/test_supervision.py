@@ -57,7 +57,7 @@ def test_no_secret_is_written_into_it(where):
 
 
 def test_a_home_with_spaces_and_percent_signs_arrives_whole(where):
-    odd = replace(where, home=where.home / "100% my photos", as_root=False)
+    odd = replace(where, home=where.home / "100% it's; my %2F photos", as_root=False)
     odd.prepare()
     odd.supervisor_config.write_text(supervision.config(odd))
     options = ServerOptions()

@@ -18,6 +18,7 @@ from firstpass.settings import home
 _LONGEST_SOCKET_FOLDER = 107 - len("/supervisor.sock.4194304")
 _INSTANCE = re.compile(r"[0-9a-f]{8}")
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
+_COMMENT = re.compile(r"\s[;#]|[\r\n]")  # where supervisord's configuration would end a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,11 @@ class Layout:
 
     def prepare(self) -> None:
         """Make the folders, closed to other users. Raises FirstpassError where that is not possible."""
+        if _COMMENT.search(str(self.home)):
+            raise FirstpassError(
+                f"the path {str(self.home)!r} cannot be written into supervisord's configuration",
+                "move the project to a folder without ' ;', ' #' and line breaks in its path",
+            )
         try:
             for folder in (self.logs, self.runtime):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -166,8 +166,12 @@ def _remote(where: Layout) -> ServerProxy:
 
 
 def _ini(sections: dict[str, dict[str, object]]) -> str:
-    """supervisord expands %(…)s in values, so a percent sign in a path is doubled."""
+    """supervisord expands %(…)s in values, in the names of log files twice, so a path's percent signs are repeated."""
     lines = []
     for section, values in sections.items():
-        lines += [f"[{section}]", *(f"{key}={str(value).replace('%', '%%')}" for key, value in values.items()), ""]
+        lines.append(f"[{section}]")
+        for key, value in values.items():
+            percent = "%%%%" if key == "stdout_logfile" else "%%"
+            lines.append(f"{key}={str(value).replace('%', percent)}")
+        lines.append("")
     return "\n".join(lines)
