@@ -10,8 +10,6 @@ from concurrent.futures import Future
 from functools import lru_cache
 from threading import Lock
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from firstpass.cvat.client import Cvat, CvatDown, Gone, cvat
@@ -156,18 +154,9 @@ def upright(data: bytes) -> bytes:
         return data
     if orientation not in range(2, 9):
         return data
-    pixels = _turn(decode(data), orientation)
+    pixels = decode(data, upright=True)
     height, width = pixels.shape[:2]
     return b"P6 %d %d 255\n" % (width, height) + pixels.tobytes()
-
-
-def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """EXIF's eight ways to hold a camera, undone."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    upside_down = orientation in (3, 4, 7, 8)
-    mirrored = orientation in (2, 3, 6, 7)
-    return pixels[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
 
 
 def _unpack(data: bytes, first: int, wanted: set[int]) -> dict[int, bytes]:
