@@ -17,8 +17,8 @@ from firstpass.models.version import ModelVersion
 def load(version: ModelVersion, folder: Path) -> Detector:
     """The detector over the weights in `folder`, with the version's options.
 
-    Raises FirstpassError naming the file, and the layer, for weights that are damaged, incomplete, of another shape or a
-    whole model with code in it; naming the key for options that do not go with the weights.
+    Raises FirstpassError naming the file, and the layer, for weights that are damaged, incomplete, of another shape or
+    a whole model with code in it; naming the key for options that do not go with the weights.
     """
     from firstpass.models.detectors.mask_rcnn.config import Config
     from firstpass.models.detectors.mask_rcnn.detector import MaskRCNN
@@ -45,7 +45,7 @@ def inspect(folder: Path) -> Inspection:
 
 
 def weights_path(folder: Path) -> Path:
-    """The one `.h5` (or `.hdf5`) file in a model's folder. Raises FirstpassError when there is none or more than one."""
+    """The one `.h5` or `.hdf5` file in a model's folder. Raises FirstpassError where there is none or more than one."""
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".h5", ".hdf5"})
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "no .h5 file"

@@ -29,10 +29,10 @@ def _level(height: int, width: int, stride: int, scale: float, ratios: tuple[flo
 def normalised(boxes: NDArray[np.float64], height: int, width: int) -> NDArray[np.float32]:
     """Pixels → the network's coordinates: 0 is the first pixel's place and 1 the last one's, ends belong to the box."""
     scale = np.array([height - 1, width - 1, height - 1, width - 1])
-    return ((boxes - np.array([0, 0, 1, 1])) / scale).astype(np.float32)
+    return np.asarray((boxes - np.array([0, 0, 1, 1])) / scale, np.float32)
 
 
 def in_pixels(boxes: NDArray[np.float32], height: int, width: int) -> NDArray[np.int32]:
     """The reverse of `normalised`, rounded half to even; ends lie behind the box's last pixel."""
     scale = np.array([height - 1, width - 1, height - 1, width - 1])
-    return np.around(boxes * scale + np.array([0, 0, 1, 1])).astype(np.int32)
+    return np.asarray(np.around(boxes * scale + np.array([0, 0, 1, 1])), np.int32)

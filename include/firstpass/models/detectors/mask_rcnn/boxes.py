@@ -13,6 +13,7 @@ from firstpass.models.detectors.mask_rcnn.config import Config
 from firstpass.models.detectors.tf_session import tf
 
 _STD_DEV = (0.1, 0.1, 0.2, 0.2)  # what the networks are trained to divide their corrections by
+_LAST = 1 - 3e-7  # just inside of the last pixel's place, by more than single precision may be off
 
 
 def proposals(scores: Any, deltas: Any, anchors: Any, config: Config) -> Any:
@@ -62,12 +63,16 @@ def aligned(boxes: Any, images: Any, pyramid: Sequence[Any], pixels: Any, size: 
 
     boxes: [m, 4]. images: int32 [m], which of the batch each box belongs to. pyramid: P2 to P5. pixels: float32, the
     area of the network's input, from which follows the level that a box is looked at on.
+
+    What lies beyond a feature map counts as 0. The last row of a box that ends at the image's border lies on the map's
+    last row, but for rounding, which throws it out now and then; here it is always in.
     """
     height, width = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     size_on_level_4 = tf.sqrt(height * width) / (224.0 / tf.sqrt(pixels))
     octave = tf.round(tf.math.log(size_on_level_4) / tf.math.log(2.0))
     level = tf.cast(tf.clip_by_value(octave, -2.0, 1.0), tf.int32) + 2
     places = [tf.where(level == number)[:, 0] for number in range(len(pyramid))]
+    boxes = tf.minimum(boxes, _LAST)
     crops = [
         tf.image.crop_and_resize(features, tf.gather(boxes, at), tf.gather(images, at), (size, size))
         for features, at in zip(pyramid, places, strict=True)
@@ -89,7 +94,7 @@ def _moved(boxes: Any, deltas: Any) -> Any:
 
 
 def _overlaps(boxes: Any) -> Any:
-    """Intersection over union of all pairs, [n, n]; 0 where a box has no area, as TensorFlow's own suppression has it."""
+    """Intersection over union of all pairs, [n, n]; 0 where a box has no area, as in TensorFlow's own suppression."""
     y1, x1, y2, x2 = tf.unstack(boxes, axis=-1)
     area = (y2 - y1) * (x2 - x1)
 

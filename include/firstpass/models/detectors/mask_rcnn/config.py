@@ -1,4 +1,4 @@
-"""What a Mask R-CNN's weights cannot say about it: the training library's defaults, and what model.yaml puts in their place."""
+"""What a Mask R-CNN's weights cannot say: the training library's defaults, and what model.yaml puts in their place."""
 
 from __future__ import annotations
 
@@ -36,11 +36,15 @@ class Config:
     def from_options(cls, options: Mapping[str, Any] | None) -> Config:
         """The settings of a version; keys that are not the network's own (kind, threshold) are passed over.
 
-        The single values are expected to be in order (`firstpass.models.options` checks them). Raises FirstpassError for
-        sizes that the pyramid cannot halve six times, and for a number of anchor scales other than its levels.
+        The single values are expected to be in order (`firstpass.models.options` checks them). Raises FirstpassError
+        for sizes that the pyramid cannot halve six times, and for a number of anchor scales other than its levels.
         """
         known = {field.name for field in fields(cls)}
-        given = {key: tuple(v) if isinstance(v, list) else v for key, v in (options or {}).items() if key in known}
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in (options or {}).items()
+            if key in known
+        }
         config = cls(**given)
         if config.image_resize_mode == "square":
             _check_multiple("image_max_dim", config.image_max_dim)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from firstpass.models.detectors.base import Detections, Prepared
 from firstpass.models.detectors.mask_rcnn.anchors import anchors, in_pixels, normalised
-from firstpass.models.detectors.mask_rcnn.config import Config
+from firstpass.models.detectors.mask_rcnn.config import STRIDES, Config
 from firstpass.models.detectors.mask_rcnn.images import enlarged, mold
 from firstpass.models.detectors.mask_rcnn.network import Network
 from firstpass.models.detectors.polygons import mask_to_polygons
@@ -68,7 +68,7 @@ class MaskRCNN:
 
     def warm_up(self, batch_size: int) -> None:
         """See `Detector.warm_up`."""
-        side = self._config.image_max_dim
+        side = max(STRIDES[-1], self._config.image_max_dim // STRIDES[-1] * STRIDES[-1])
         self.predict([self.prepare(np.zeros((side, side, 3), np.uint8))] * batch_size)
 
 

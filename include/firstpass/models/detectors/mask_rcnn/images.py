@@ -1,7 +1,7 @@
 """Images into the network and masks out of it, to the last bit as the training library does both.
 
-It resizes with scikit-image: bilinear between pixel centres, what lies beyond the border counts as 0, the result clipped
-to the range of the input. OpenCV does the same interpolation some ten times as fast, but repeats the border.
+It resizes with scikit-image: bilinear between pixel centres, what lies beyond the border counts as 0, the result is
+clipped to the range of the input. OpenCV interpolates alike, some ten times as fast, but repeats the border.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.ui
 
 
 def _bilinear(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    result = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    result: NDArray[np.float32] = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR))
     rows, columns = _inside(image.shape[0], height), _inside(image.shape[1], width)
     shape = (1,) * (image.ndim - 2)
     result[rows < 1] *= rows[rows < 1].reshape(-1, 1, *shape)
@@ -98,7 +98,7 @@ def _inside(before: int, after: int) -> NDArray[np.float32]:
 
 def _places(before: int, after: int) -> NDArray[np.float64]:
     """Where the new places along an axis lie among the old ones, 0 being the centre of the first."""
-    return (np.arange(after) + 0.5) * (before / after) - 0.5
+    return np.asarray((np.arange(after) + 0.5) * (before / after) - 0.5, np.float64)
 
 
 def _exactly(

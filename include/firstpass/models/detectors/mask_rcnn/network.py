@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import keras
@@ -40,6 +41,7 @@ class Network:
     """A Mask R-CNN for inference. Holds its weights in Keras models; nothing of it can be trained."""
 
     def __init__(self, sizes: Sizes, weights: Mapping[str, Layer], config: Config) -> None:
+        _settle_device()
         self._sizes, self._config = sizes, config
         self._features = _features(sizes, weights)
         self._classify = _classifier(sizes, weights)
@@ -88,6 +90,14 @@ class Network:
         return tf.gather(masks, tf.gather_nd(classes, at), axis=3, batch_dims=1)
 
 
+def _settle_device() -> None:
+    """Full single precision on a GPU too: TensorFloat-32 is off by more than a score may be. Its memory as needed."""
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # the device is in use already, with whatever was set then
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
 class _Builder:
     """Makes Keras layers by name, with the weights of that name in them."""
 
@@ -97,16 +107,16 @@ class _Builder:
 
     def conv(self, x: Any, name: str, activation: str | None = None, strides: int = 1, padding: str = "same") -> Any:
         kernel = self._weights[name].kernel
-        layer = kl.Conv2D(kernel.shape[-1], kernel.shape[:2], strides, padding, activation=activation, name=name)
+        layer = kl.Conv2D(kernel.shape[-1], kernel.shape[:2], strides, padding, **_like(name, activation))
         return self._with_weights(layer, x, kernel)
 
     def dense(self, x: Any, name: str, activation: str | None = None) -> Any:
         kernel = self._weights[name].kernel.reshape(-1, self._weights[name].kernel.shape[-1])
-        return self._with_weights(kl.Dense(kernel.shape[-1], activation, name=name), x, kernel)
+        return self._with_weights(kl.Dense(kernel.shape[-1], **_like(name, activation)), x, kernel)
 
     def deconv(self, x: Any, name: str) -> Any:
         kernel = self._weights[name].kernel
-        layer = kl.Conv2DTranspose(kernel.shape[2], kernel.shape[:2], strides=2, activation="relu", name=name)
+        layer = kl.Conv2DTranspose(kernel.shape[2], kernel.shape[:2], strides=2, **_like(name, "relu"))
         return self._with_weights(layer, x, kernel)
 
     def _with_weights(self, layer: Any, x: Any, kernel: Any) -> Any:
@@ -115,6 +125,11 @@ class _Builder:
         result = layer(x)
         layer.set_weights([kernel, self._weights[layer.name].bias])
         return result
+
+
+def _like(name: str, activation: str | None) -> dict[str, Any]:
+    """What all layers have in common. Zeros: no time is spent on random weights that the real ones replace at once."""
+    return {"name": name, "activation": activation, "kernel_initializer": "zeros"}
 
 
 def _features(sizes: Sizes, weights: Mapping[str, Layer]) -> Any:

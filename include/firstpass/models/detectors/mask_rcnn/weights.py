@@ -22,6 +22,7 @@ from firstpass.errors import FirstpassError
 from firstpass.models.detectors.mask_rcnn.layers import Sizes, batch_norm_of, kernel_shapes
 
 _SAVE_AGAIN = "save the trained network's weights again with save_weights(), and copy the whole file"
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)  # whichever h5py raises for what it cannot make out
 _EPSILON = 1e-3  # Keras' default for batch normalisation, which the training library keeps
 
 
@@ -34,9 +35,15 @@ class Layer:
 
 
 def read_sizes(path: Path) -> Sizes:
-    """What the shapes of the weights in `path` say about the network. Raises FirstpassError as `read_layers` does."""
+    """What the shapes of the weights in `path` say about the network; every layer is there and of its shape.
+
+    Does not read the weights themselves. Raises FirstpassError as `read_layers` does.
+    """
     with _opened(path) as file:
-        return file.sizes()
+        sizes = file.sizes()
+        for name, shape in kernel_shapes(sizes).items():
+            file.check(name, shape)
+        return sizes
 
 
 def read_layers(path: Path) -> tuple[Sizes, dict[str, Layer]]:
@@ -57,7 +64,7 @@ def _opened(path: Path) -> Iterator[_WeightsFile]:
     try:
         with h5py.File(path, "r") as file:
             yield _WeightsFile(path, file)
-    except OSError as error:  # h5py's own, for a file that ends too early or whose index is damaged
+    except _DAMAGE as error:
         raise FirstpassError(f"{path}: truncated or damaged: {error}", _SAVE_AGAIN) from error
 
 
@@ -88,19 +95,25 @@ class _WeightsFile:
                 )
         return Sizes.from_shapes("resnet101" if deep else "resnet50", shapes)
 
-    def layer(self, name: str, shape: tuple[int, ...]) -> Layer:
-        """The layer `name`, whose kernel must have this shape, with the batch normalisation behind it folded in."""
-        outputs = shape[-2] if name == "mrcnn_mask_deconv" else shape[-1]
-        kernel, bias = self._array(name, "kernel", shape), self._array(name, "bias", (outputs,))
+    def check(self, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
+        """The datasets of layer `name`, whose kernel must have this shape, and of the batch normalisation behind it."""
+        outputs = (shape[-2] if name == "mrcnn_mask_deconv" else shape[-1],)
+        datasets = {"kernel": self._shaped(name, "kernel", shape), "bias": self._shaped(name, "bias", outputs)}
         if norm := batch_norm_of(name):
-            gamma, beta, mean, variance = (
-                self._array(norm, part, (outputs,)) for part in ("gamma", "beta", "moving_mean", "moving_variance")
-            )
-            scale = gamma / np.sqrt(variance + _EPSILON)
-            kernel, bias = kernel * scale, (bias - mean) * scale + beta
+            parts = ("gamma", "beta", "moving_mean", "moving_variance")
+            datasets |= {part: self._shaped(norm, part, outputs) for part in parts}
+        return datasets
+
+    def layer(self, name: str, shape: tuple[int, ...]) -> Layer:
+        """The layer `name`, the batch normalisation behind it folded into its kernel and bias."""
+        weights = {part: np.asarray(dataset[()], np.float64) for part, dataset in self.check(name, shape).items()}
+        kernel, bias = weights["kernel"], weights["bias"]
+        if "gamma" in weights:
+            scale = weights["gamma"] / np.sqrt(weights["moving_variance"] + _EPSILON)
+            kernel, bias = kernel * scale, (bias - weights["moving_mean"]) * scale + weights["beta"]
         return Layer(kernel.astype(np.float32), bias.astype(np.float32))
 
-    def _array(self, layer: str, part: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    def _shaped(self, layer: str, part: str, shape: tuple[int, ...]) -> Any:
         dataset = self._dataset(layer, part)
         if dataset.shape != shape or dataset.dtype.kind != "f":
             raise FirstpassError(
@@ -108,13 +121,10 @@ class _WeightsFile:
                 f"floats of the shape {shape} are wanted",
                 "use the weights of a Mask R-CNN of the Matterport design, with the same backbone throughout",
             )
-        try:
-            return np.asarray(dataset[()], np.float64)
-        except OSError as error:
-            raise FirstpassError(f"{self._path}: layer {layer!r}: {part} is damaged: {error}", _SAVE_AGAIN) from error
+        return dataset
 
     def _dataset(self, layer: str, part: str) -> Any:
-        """The dataset of one weight; the region proposal network is a model within the model, its layers lie in there."""
+        """The dataset of one weight. The region proposal network is a model within the model: its layers lie there."""
         group = self._own(self._root, layer)
         if group is None and layer.startswith("rpn_"):
             group = self._own(self._root, "rpn_model")

@@ -1,0 +1,226 @@
+"""Weights files: what is read, and what each bad one is told."""
+
+import h5py
+import numpy as np
+import pytest
+
+from firstpass.errors import FirstpassError
+from firstpass.models.detectors import mask_rcnn
+from firstpass.models.detectors.mask_rcnn.layers import Sizes, batch_norm_of, kernel_shapes
+from firstpass.models.detectors.mask_rcnn.weights import read_layers, read_sizes
+
+SIZES = Sizes("resnet50", classes=4, anchors=3, pyramid=256, rpn=512, hidden=1024, pool=7, mask=256)
+
+
+def blank(path, sizes=SIZES, root="/", text=np.bytes_):
+    """Weights of the right shapes with nothing written into them, which costs no space; HDF5 reads zeros."""
+    shapes = kernel_shapes(sizes)
+    with h5py.File(path, "w") as file:
+        group = file.require_group(root)
+        for layer, kernel in shapes.items():
+            outputs = kernel[-2] if layer == "mrcnn_mask_deconv" else kernel[-1]
+            owner = group.require_group("rpn_model" if layer.startswith("rpn_") else layer)
+            add(owner, layer, {"kernel:0": kernel, "bias:0": (outputs,)}, text)
+            if norm := batch_norm_of(layer):
+                parts = ("gamma:0", "beta:0", "moving_mean:0", "moving_variance:0")
+                add(group.require_group(norm), norm, dict.fromkeys(parts, (outputs,)), text)
+        group.attrs["layer_names"] = [text(name) for name in group]
+    return path
+
+
+def add(group, layer, shapes, text=np.bytes_):
+    names = [*group.attrs.get("weight_names", []), *(text(f"{layer}/{part}") for part in shapes)]
+    group.attrs["weight_names"] = names
+    for part, shape in shapes.items():
+        group.create_dataset(f"{layer}/{part}", shape, "f4")
+
+
+@pytest.fixture(scope="module")
+def blank_bytes(tmp_path_factory):
+    return blank(tmp_path_factory.mktemp("blank") / "weights.h5").read_bytes()
+
+
+@pytest.fixture
+def weights(tmp_path, blank_bytes):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(blank_bytes)
+    return path
+
+
+def refusal(path):
+    with pytest.raises(FirstpassError) as error:
+        read_sizes(path)
+    assert str(path) in error.value.problem
+    assert error.value.fix
+    return error.value.problem
+
+
+@pytest.mark.parametrize("backbone", ["resnet50", "resnet101"])
+@pytest.mark.parametrize("classes", [2, 81])
+def test_backbone_and_class_count_come_from_the_file(tmp_path, backbone, classes):
+    sizes = Sizes(backbone, classes, anchors=5, pyramid=256, rpn=512, hidden=1024, pool=7, mask=256)
+    assert read_sizes(blank(tmp_path / "weights.h5", sizes)) == sizes
+    assert mask_rcnn.inspect(tmp_path).class_count == classes - 1
+
+
+def test_names_may_be_bytes_or_text(tmp_path):
+    assert read_sizes(blank(tmp_path / "text.h5", text=str)) == SIZES
+
+
+def test_weights_inside_of_a_whole_model_without_code_are_read(tmp_path):
+    path = blank(tmp_path / "weights.h5", root="model_weights")
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = '{"class_name": "Functional", "config": {"layers": [{"class_name": "Conv2D"}]}}'
+    assert read_sizes(path) == SIZES
+
+
+def test_numbered_names_inside_of_wrapped_layers_are_found(weights):
+    with h5py.File(weights, "a") as file:
+        for group, old, new in (
+            ("rpn_model", "rpn_class_raw", "rpn_class_raw_1"),
+            ("mrcnn_mask_conv1", "mrcnn_mask_conv1", "time_distributed_7"),
+        ):
+            file[group].move(old, new)
+            names = [name.decode().replace(f"{old}/", f"{new}/") for name in file[group].attrs["weight_names"]]
+            file[group].attrs["weight_names"] = names
+    assert read_sizes(weights) == SIZES
+
+
+def test_batch_normalisation_is_folded_into_the_layer_before_it(weights):
+    random = np.random.default_rng(0)
+    values = {part: random.uniform(0.5, 2, 64) for part in ("gamma", "beta", "moving_mean", "moving_variance")}
+    kernel, bias = random.normal(size=(7, 7, 3, 64)), random.normal(size=64)
+    with h5py.File(weights, "a") as file:
+        file["conv1/conv1/kernel:0"][:], file["conv1/conv1/bias:0"][:] = kernel, bias
+        for part, value in values.items():
+            file[f"bn_conv1/bn_conv1/{part}:0"][:] = value
+    layer = read_layers(weights)[1]["conv1"]
+    x = random.normal(size=(7, 7, 3))
+    plain = np.tensordot(x, kernel, 3) + bias
+    expected = (plain - values["moving_mean"]) / np.sqrt(values["moving_variance"] + 1e-3) * values["gamma"] + values[
+        "beta"
+    ]
+    np.testing.assert_allclose(np.tensordot(x, layer.kernel, 3) + layer.bias, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "layer", ["conv1", "bn3b_branch2c", "res4f_branch2b", "fpn_p3", "mrcnn_bbox_fc", "mrcnn_mask_bn2"]
+)
+def test_a_missing_layer_is_named(weights, layer):
+    with h5py.File(weights, "a") as file:
+        del file[layer]
+    assert repr(layer) in refusal(weights)
+
+
+def test_a_missing_layer_of_the_deeper_backbone_is_named(tmp_path):
+    path = blank(tmp_path / "weights.h5", Sizes("resnet101", 4, 3, 256, 512, 1024, 7, 256))
+    with h5py.File(path, "a") as file:
+        del file["res4q_branch2a"]
+    assert "'res4q_branch2a'" in refusal(path)
+
+
+def test_a_layer_of_another_shape_is_named_with_both_shapes(weights):
+    with h5py.File(weights, "a") as file:
+        del file["res3a_branch1/res3a_branch1/kernel:0"]
+        file.create_dataset("res3a_branch1/res3a_branch1/kernel:0", (3, 3, 256, 512), "f4")
+    problem = refusal(weights)
+    assert "'res3a_branch1'" in problem
+    assert "(3, 3, 256, 512)" in problem
+    assert "(1, 1, 256, 512)" in problem
+
+
+def test_whole_numbers_are_no_weights(weights):
+    with h5py.File(weights, "a") as file:
+        del file["fpn_p2/fpn_p2/bias:0"]
+        file.create_dataset("fpn_p2/fpn_p2/bias:0", (256,), "i4")
+    assert "int32" in refusal(weights)
+
+
+def test_another_design_is_told_what_is_missing(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["layer_names"] = [b"block1_conv1"]
+        add(file.create_group("block1_conv1"), "block1_conv1", {"kernel:0": (3, 3, 3, 64)})
+    assert "'mrcnn_class_logits' has no kernel" in refusal(tmp_path / "other.h5")
+
+
+def test_a_kernel_with_too_few_dimensions_is_named(weights):
+    with h5py.File(weights, "a") as file:
+        del file["mrcnn_class_conv1/mrcnn_class_conv1/kernel:0"]
+        file.create_dataset("mrcnn_class_conv1/mrcnn_class_conv1/kernel:0", (12544, 1024), "f4")
+    assert "'mrcnn_class_conv1'" in refusal(weights)
+
+
+def test_a_whole_model_with_a_lambda_layer_is_refused(weights):
+    with h5py.File(weights, "a") as file:
+        file.attrs["model_config"] = '{"config": {"layers": [{"class_name":  "Lambda", "config": {"function": "…"}}]}}'
+    assert "Lambda" in refusal(weights)
+
+
+@pytest.mark.parametrize("content", [b"", b"kernel: 1\n", b"PK\x03\x04" + bytes(200)])
+def test_what_is_no_hdf5_file_is_refused(tmp_path, content):
+    (tmp_path / "weights.h5").write_bytes(content)
+    assert "is not an HDF5 file" in refusal(tmp_path / "weights.h5")
+
+
+def test_hdf5_without_layers_is_refused(tmp_path):
+    h5py.File(tmp_path / "weights.h5", "w").close()
+    assert "names no layers" in refusal(tmp_path / "weights.h5")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_truncated_file_is_refused(weights, share):
+    data = weights.read_bytes()
+    weights.write_bytes(data[: int(len(data) * share)])
+    assert "truncated or damaged" in refusal(weights)
+
+
+def test_nothing_outside_of_the_file_is_read(weights, tmp_path):
+    """A link to another file, a dataset in a raw file outside, one put together from other files: none is followed."""
+    secret = tmp_path / "secret.h5"
+    secret.write_bytes(weights.read_bytes())
+    name = "fpn_p2/fpn_p2/bias:0"
+
+    def linked(file):
+        file[name] = h5py.ExternalLink(str(secret), name)
+
+    def soft(file):
+        file[name] = h5py.SoftLink("/fpn_p3/fpn_p3/bias:0")
+
+    def external(file):
+        file.create_dataset(name, (256,), "f4", external=[(str(secret), 0, 1024)])
+
+    def virtual(file):
+        layout = h5py.VirtualLayout((256,), "f4")
+        layout[:] = h5py.VirtualSource(str(secret), name, (256,))
+        file.create_virtual_dataset(name, layout)
+
+    for put in (linked, soft, external, virtual):
+        with h5py.File(weights, "a") as file:
+            del file[name]
+            put(file)
+        assert "'fpn_p2' has no bias" in refusal(weights)
+
+
+def test_damaged_files_never_give_anything_but_a_refusal(weights):
+    original = weights.read_bytes()
+    random = np.random.default_rng(1)
+    outcomes = []
+    for _ in range(40):
+        data = bytearray(original)
+        for place in random.integers(0, min(len(data), 60_000), 5):
+            data[place] = random.integers(256)
+        weights.write_bytes(data)
+        try:
+            outcomes.append(read_sizes(weights))
+        except FirstpassError as error:
+            outcomes.append(error.problem)
+    assert all(outcome == SIZES or str(weights) in str(outcome) for outcome in outcomes)
+    assert any(isinstance(outcome, str) for outcome in outcomes)
+
+
+@pytest.mark.parametrize("names", [[], ["a.h5", "b.hdf5"]])
+def test_a_folder_must_hold_one_file_of_weights(tmp_path, names):
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(FirstpassError, match=", ".join(names) or "no .h5 file"):
+        mask_rcnn.inspect(tmp_path)
