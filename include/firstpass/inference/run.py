@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
-import os
 import platform
-import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -16,22 +13,21 @@ from hashlib import sha256
 from threading import Event
 from typing import Any
 
-import cv2
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from firstpass import storage
 from firstpass.chunks.manifest import Chunk
 from firstpass.errors import FirstpassError
 from firstpass.images.fetch import DENIED, expect
+from firstpass.inference import process
 from firstpass.inference.attempts import attempt
 from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.network import Network, batches
 from firstpass.inference.pipeline import Pipeline
+from firstpass.inference.progress import Progress
 from firstpass.inference.results import to_bytes
 from firstpass.models import detectors, registry
-from firstpass.settings import settings
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 log = logging.getLogger("firstpass")
 
@@ -65,26 +61,18 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     with attempt(chunk) as batch_size:
         figures = _infer_rest(chunk, checkpoints, batch_size, stop or Event())
     table = checkpoints.table()
-    if set(table["reason"].to_pylist()) == {DENIED} and storage.is_s3(chunk.images[0].uri):
-        checkpoints.clear()
-        raise FirstpassError(
-            f"access denied to each of the {len(table)} images of chunk {chunk.index}, {chunk.images[0].uri} first",
-            "allow s3:GetObject on them to the credentials that inference runs with, then clear the task infer",
-        )
+    _check_access(chunk, table, checkpoints)
     data = to_bytes(table)
     storage.write(chunk.output_uri, data)
     marker = {
         "chunk": chunk.checksum,
-        "rows": len(table),
-        "detections": pc.sum(pc.list_value_length(table["scores"])).as_py(),
-        "outcomes": dict(sorted(Counter(table["outcome"].to_pylist()).items())),
-        "pixels": pc.mean(pc.multiply(table["width"], table["height"])).as_py(),
         "sha256": sha256(data).hexdigest(),
+        **_summary(table),
         "seconds": round(time.monotonic() - started, 3),
         **figures,
         "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "host": platform.node(),
-        "device": _device(),
+        "device": process.device(),
     }
     storage.write(chunk.done_uri, json.dumps(marker, indent=1).encode())
     checkpoints.clear()
@@ -111,10 +99,9 @@ def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: E
     loaded = time.monotonic()
     pipeline = None
     if network:
-        _settle_process()
-        threads = settings().threads or len(os.sched_getaffinity(0))
-        pipeline = Pipeline(network.prepare, threads, ahead=max(64, 4 * batch_size))
-        progress = _Progress(chunk)
+        process.settle()
+        pipeline = Pipeline(network.prepare, process.decoding_threads(), ahead=max(64, 4 * batch_size))
+        progress = Progress(chunk)
         expect(chunk.images[first:])
         with closing(pipeline.run(chunk.images[first:])) as items:
             for batch in batches(items, batch_size):
@@ -135,15 +122,6 @@ def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: E
     }
 
 
-def _settle_process() -> None:
-    """One picture a thread, and memory for pictures that is kept: without that a quarter of decoding is page faults."""
-    cv2.setNumThreads(1)
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # glibc's alone
-        libc.mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # its upper bound: larger pictures still go back at once
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**30)
-
-
 def _load(chunk: Chunk, batch_size: int) -> Network:
     folder = registry.local_folder(chunk.model_uri)
     version = registry.load_version(chunk.model_uri)
@@ -153,26 +131,20 @@ def _load(chunk: Chunk, batch_size: int) -> Network:
     return Network(detector, chunk.threshold, chunk.class_thresholds)
 
 
-class _Progress:
-    """{"done", "total", "seconds"} for whoever watches, renewed at most once a second (S3: every ten)."""
-
-    def __init__(self, chunk: Chunk) -> None:
-        self._chunk = chunk
-        self._started = self._shown = time.monotonic()
-        self._every = 10.0 if storage.is_s3(chunk.progress_uri) else 1.0
-
-    def show(self, done: int) -> None:
-        now, total = time.monotonic(), len(self._chunk.images)
-        if now - self._shown >= self._every or done == total:
-            self._shown = now
-            body = {"done": done, "total": total, "seconds": round(now - self._started, 3)}
-            storage.write(self._chunk.progress_uri, json.dumps(body).encode())
+def _check_access(chunk: Chunk, table: pa.Table, checkpoints: Checkpoints) -> None:
+    """Credentials that read nothing at all are a mistake to put right, not a night of missing images."""
+    if set(table["reason"].to_pylist()) == {DENIED} and storage.is_s3(chunk.images[0].uri):
+        checkpoints.clear()
+        raise FirstpassError(
+            f"access denied to each of the {len(table)} images of chunk {chunk.index}, {chunk.images[0].uri} first",
+            "allow s3:GetObject on them to the credentials that inference runs with, then clear the task infer",
+        )
 
 
-def _device() -> str:
-    """The GPU's name as its driver tells it, else `cpu`."""
-    tensorflow = sys.modules.get("tensorflow")
-    gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
-    if not tensorflow or not gpus:
-        return "cpu"
-    return str(tensorflow.config.experimental.get_device_details(gpus[0]).get("device_name", "gpu"))
+def _summary(table: pa.Table) -> dict[str, Any]:
+    return {
+        "rows": len(table),
+        "detections": pc.sum(pc.list_value_length(table["scores"])).as_py(),
+        "outcomes": dict(sorted(Counter(table["outcome"].to_pylist()).items())),
+        "pixels": pc.mean(pc.multiply(table["width"].cast(pa.int64()), table["height"])).as_py(),
+    }
