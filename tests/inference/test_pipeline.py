@@ -56,6 +56,18 @@ def test_big_images_wait_for_each_other(paint, monkeypatch, known):
     assert len(list(Pipeline(prepared, threads=2, ahead=100).run([giant, giant]))) == 2  # one alone may exceed it
 
 
+def test_what_the_network_takes_counts_when_it_is_larger(paint, monkeypatch):
+    """Once the first input was seen: a small picture may become a thousand pixels square."""
+    monkeypatch.setattr(pipeline, "_PIXELS_AHEAD", 4 * 3 * 100 * 100)
+    refs = [replace(paint(f"{i}.png", (i, 0, 0)), width=8, height=6) for i in range(30)]
+    started = []
+    enlarged = Prepared(np.zeros((100, 100, 3), np.uint8), 8, 6)
+    items = Pipeline(lambda image: enlarged, threads=2, ahead=10).run(taken(refs, started))
+    taken_out = [next(items) for _ in range(15)]
+    assert len(started) - len(taken_out) == 4
+    assert len(list(items)) == 15
+
+
 def test_objects_are_fetched_beside_each_other(monkeypatch):
     """Sixteen requests under way at once: the pipeline would stand still here with fewer."""
     everybody = threading.Barrier(16, timeout=20)

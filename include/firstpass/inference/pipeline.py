@@ -39,8 +39,8 @@ class Pipeline:
     """Turns references into network input in threads.
 
     `threads` decode and `prepare`; what is not a local file is fetched by others. At most `ahead` images are in flight,
-    and _PIXELS_AHEAD bytes of pixels. `decode_seconds` adds up what the decoding threads worked, `fetch_seconds` what
-    reading took, in whichever thread.
+    and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes them. `decode_seconds` adds up what the
+    decoding threads worked, `fetch_seconds` what reading took, in whichever thread.
     """
 
     def __init__(self, prepare: Callable[[NDArray[np.uint8]], Prepared], threads: int, ahead: int) -> None:
@@ -57,17 +57,21 @@ class Pipeline:
         What is no fault of an image (the network is down, a defect) is raised when its turn comes.
         """
         waiting: deque[tuple[int, Future[Ready | Row]]] = deque()
-        weight = 0
+        weight = largest = 0
         with ExitStack() as stack:
             fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
             decoders = ThreadPoolExecutor(self._threads, "decode")
             for pool in (fetchers, decoders):
                 stack.callback(pool.shutdown, wait=True, cancel_futures=True)
             for ref in refs:
-                cost = _decoded_bytes(ref)
+                cost = max(_decoded_bytes(ref), largest)
                 while waiting and (len(waiting) >= self._ahead or weight + cost > _PIXELS_AHEAD):
-                    weight -= waiting[0][0]
-                    yield waiting.popleft()[1].result()
+                    held, future = waiting.popleft()
+                    weight -= held
+                    item = future.result()
+                    if isinstance(item, Ready):  # a network's input may be larger than the picture was
+                        largest = max(largest, item.prepared.pixels.nbytes)
+                    yield item
                 data = None if ref.uri.startswith("file://") else fetchers.submit(self._fetch, ref)
                 waiting.append((cost, decoders.submit(self._prepare, ref, data)))
                 weight += cost
