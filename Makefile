@@ -45,6 +45,7 @@ lock:  ## renew requirements*.txt from pyproject.toml
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements.txt
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 --group dev -c requirements.txt -o requirements-dev.txt
+	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 -c requirements.txt docker/inference/requirements.in -o docker/inference/requirements.txt
 
 # As root, PostgreSQL's data lies outside of this folder: see include/firstpass/stack/postgres.py.
 clean:  ## stop the stack and remove all that it made, its data included
