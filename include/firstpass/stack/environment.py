@@ -28,10 +28,10 @@ _TUNING = {
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
     # A task follows the one before it within a quarter of a second.
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
-    # What a killed scheduler or task leaves behind is noticed within half a minute instead of five.
+    # What a killed scheduler or task leaves behind is noticed within a minute or two instead of five, yet not so soon
+    # that a busy machine or an API server that starts again passes for a dead task.
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
     # Tasks wait a minute for an API server that is starting (again), asking every two seconds.
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "30",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "2",

@@ -42,7 +42,7 @@ def _listener(port: int) -> str:
     return ""
 
 
-def wait_healthy(where: Layout, seconds: float = 240) -> None:
+def wait_healthy(where: Layout, seconds: float = 600) -> None:
     """Wait for the API server, the scheduler and the DAG processor. A process that supervisord gave up ends it."""
     deadline = time.monotonic() + seconds
     # The API that tasks talk to builds itself at its first request, during which nothing else is answered: have that
