@@ -22,11 +22,12 @@ time.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from airflow.sdk import (
     DAG,
     Asset,
+    CronTriggerTimetable,
     ExceptionRetryPolicy,
     Param,
     RetryAction,
@@ -46,6 +47,13 @@ RETRY_POLICY = ExceptionRetryPolicy(
 )
 
 DRAFTS = Asset(name="firstpass_drafts", uri="firstpass://drafts", group="firstpass")
+
+# With a start date in the past, or without `run_immediately`, a new installation would begin with last night's run.
+SCHEDULE = (
+    CronTriggerTimetable(settings().schedule, timezone="UTC", run_immediately=timedelta(0))
+    if settings().schedule
+    else None
+)
 
 PARAMS = {
     "images": Param(
@@ -103,8 +111,7 @@ with DAG(
     dag_id="preannotate",
     doc_md=__doc__,
     description="Draft the annotations of every new image with a trained model.",
-    schedule=settings().schedule or None,
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - the form that Airflow's docs use
+    schedule=SCHEDULE,
     catchup=False,
     max_active_runs=4,
     tags=["firstpass", "nightly"],
@@ -153,12 +160,12 @@ with DAG(
 
         nightly.infer(chunk_uri)
 
-    # A chunk may fail for good, and a night with nothing new skips `infer`: merge runs once chunks are planned.
-    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
-    def merge(run_uri: str) -> dict[str, int]:
+    # A chunk may fail for good, and a night with nothing new skips `infer`: merge goes by the plan alone.
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def merge(run_uri: str, planned: list[str] | None) -> dict[str, int]:
         from firstpass import nightly
 
-        return nightly.merge(run_uri)
+        return nightly.merge(run_uri, planned)
 
     @task
     def check(run_uri: str) -> str:
@@ -174,6 +181,6 @@ with DAG(
 
     run = resolve_model()
     chunk_uris = plan_chunks(run)
-    merged = merge(run)
+    merged = merge(run, chunk_uris)
     admit_model(run) >> catalogue_images(run) >> chunk_uris
-    [chunk_uris, infer.expand(chunk_uri=chunk_uris)] >> merged >> check(run) >> report(run)
+    infer.expand(chunk_uri=chunk_uris) >> merged >> check(run) >> report(run)

@@ -20,7 +20,7 @@ touched are replaced. Classes that no label fits are dropped, refused, or asked 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -74,9 +74,9 @@ with DAG(
     description="Bring the drafts of finished runs into the CVAT tasks that their frames came from.",
     # Asset events can go unseen; the clock finds what they missed.
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 6 * * *", timezone="UTC"), assets=[Asset.ref(name="firstpass_drafts")]
+        timetable=CronTriggerTimetable("0 6 * * *", timezone="UTC", run_immediately=timedelta(0)),
+        assets=[Asset.ref(name="firstpass_drafts")],
     ),
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - the form that Airflow's docs use
     catchup=False,
     max_active_runs=4,
     tags=["firstpass", "cvat"],

@@ -18,12 +18,13 @@ A version appears in the store whole or not at all, and the previous one goes on
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import (
     DAG,
     Asset,
+    CronTriggerTimetable,
     ExceptionRetryPolicy,
     Metadata,
     Param,
@@ -72,8 +73,7 @@ with DAG(
     dag_id="sync_models",
     doc_md=__doc__,
     description="Download, check and admit what the training workflows left.",
-    schedule="@hourly",
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - the form that Airflow's docs use
+    schedule=CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     tags=["firstpass", "models"],

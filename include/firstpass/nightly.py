@@ -153,11 +153,14 @@ def infer(chunk_uri: str) -> None:
         raise RuntimeError(f"{' '.join(command)} ended with exit code {process.returncode}")
 
 
-def merge(run_uri: str) -> dict[str, int]:
+def merge(run_uri: str | None, planned: list[str] | None) -> dict[str, int]:
     """Bring every planned chunk into the warehouse, one transaction each. Returns counts.
 
-    A chunk without a valid result is recorded as failed, image by image, and never stops the others.
+    A chunk without a valid result is recorded as failed, image by image, and never stops the others. `planned` is what
+    `plan_chunks` returned; None, as for a run whose earlier tasks failed, raises FirstpassError.
     """
+    if run_uri is None or planned is None:
+        raise FirstpassError("the run has no chunks: an earlier task failed", "see that task, and clear it")
     spec = RunSpec.load(run_uri)
     totals = {"chunks": 0, "images": 0, "detections": 0, "failed": 0}
     with _stage(spec.run_id, "merge"), closing(connect()) as connection:
