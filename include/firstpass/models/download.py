@@ -15,17 +15,18 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 from firstpass.errors import FirstpassError
+from firstpass.models import checksums
+from firstpass.models.checksums import Checksum
 
 log = logging.getLogger("firstpass")
 
 WORKERS = 10  # connections; botocore's own pool holds as many
 RANGE = 32 * 2**20  # bytes; up to twice that for large files, since each range costs the storage a request
-_BLOCK = 2**20  # bytes in memory for each connection
+_BLOCK = 2**18  # bytes in memory for each connection
 _TRIES = 6  # without a byte received
 _SECONDS_BETWEEN_LINES = 5
 
@@ -46,11 +47,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class _File:
-    """One object on its way. missing: its ranges still to come; md5: of the whole, if one answer brought it."""
+    """One object on its way. missing: its ranges still to come. checksum: what an answer said of the whole object."""
 
     wanted: Wanted
     missing: list[_Range]
-    md5: str | None = None
+    checksum: Checksum | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +103,14 @@ def _fetch(client: Any, bucket: str, file: _File, part: _Range) -> int:
     """One range into its place in the .part file. Returns its length in bytes."""
     from botocore import exceptions as botocore
 
-    at, failures, digest = part.start, 0, md5(usedforsecurity=False)
+    at, failures = part.start, 0
     descriptor = os.open(_part(file.wanted), os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         while at < part.stop:
             before = at
             try:
-                for block in _blocks(client, bucket, file.wanted, at, part.stop):
-                    os.pwrite(descriptor, block, at)
-                    digest.update(block)
-                    at += len(block)
+                for block in _blocks(client, bucket, file, at, part.stop):
+                    at += os.pwrite(descriptor, block, at)
             except (
                 botocore.ClientError,
                 botocore.ConnectionError,
@@ -128,23 +127,25 @@ def _fetch(client: Any, bucket: str, file: _File, part: _Range) -> int:
         os.close(descriptor)
     with _note(file.wanted).open("a") as note:
         note.write(f"{part.index}\n")
-    if part.stop - part.start == file.wanted.size:
-        file.md5 = digest.hexdigest()
     file.missing.remove(part)
     return part.stop - part.start
 
 
-def _blocks(client: Any, bucket: str, wanted: Wanted, start: int, stop: int) -> Iterator[memoryview]:
+def _blocks(client: Any, bucket: str, file: _File, start: int, stop: int) -> Iterator[memoryview]:
     """The bytes from `start` to `stop`, in blocks of one buffer. Raises SourceChanged for another object's."""
-    answer = client.get_object(
-        Bucket=bucket, Key=wanted.key, IfMatch=f'"{wanted.etag}"', Range=f"bytes={start}-{stop - 1}"
-    )
-    if answer["ETag"].strip('"') != wanted.etag or answer["ContentLength"] != stop - start:
+    wanted, left = file.wanted, stop - start
+    part = {"ChecksumMode": "ENABLED"} if left == wanted.size else {"Range": f"bytes={start}-{stop - 1}"}
+    answer = client.get_object(Bucket=bucket, Key=wanted.key, IfMatch=f'"{wanted.etag}"', **part)
+    if answer["ETag"].strip('"') != wanted.etag or answer["ContentLength"] != left:
         raise SourceChanged(wanted.key)
-    body, buffer = answer["Body"], memoryview(bytearray(min(_BLOCK, stop - start)))
+    if left == wanted.size:
+        file.checksum = checksums.of_answer(answer)
+    body, buffer = answer["Body"], memoryview(bytearray(min(_BLOCK, left)))
     try:
-        while count := body.readinto(buffer):
+        while left:
+            count = body.readinto(buffer[:left])  # raises IncompleteReadError when the stream ends early
             yield buffer[:count]
+            left -= count
     finally:
         body.close()
 
@@ -172,37 +173,23 @@ def _finish(client: Any, bucket: str, file: _File) -> int:
 
 
 def _fits(client: Any, bucket: str, file: _File) -> bool:
-    """Whether the file is what the ETag says: the MD5 of it, or of its parts' MD5s.
+    """Whether the file is what was uploaded, by the storage's checksum of it or else by its ETag.
 
-    Storage that encrypts by key service has ETags that say nothing about the bytes: then the size must do, and HTTPS.
+    An ETag of storage that encrypts by key service says nothing about the bytes: then the size must do, and HTTPS. So
+    it must where the storage does not tell how it cut the object into parts.
     """
     wanted = file.wanted
-    plain, _, count = wanted.etag.partition("-")
-    if len(plain) != 32 or not (count.isdigit() or not count):
+    checksum = file.checksum or checksums.of_etag(wanted.etag)
+    if checksum is None or (not checksum.parts and checksums.fits(_part(wanted), checksum, 0)):
         return True
-    if not count and (file.md5 or _digests(wanted, wanted.size)[0].hex()) == plain:
+    first = client.head_object(Bucket=bucket, Key=wanted.key, **({"PartNumber": 1} if checksum.parts else {}))
+    encrypted = str(first.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in first
+    if encrypted and checksum.algorithm == "MD5":
         return True
-    first = client.head_object(Bucket=bucket, Key=wanted.key, **({"PartNumber": 1} if count else {}))
-    if str(first.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in first:
-        return True
-    if not count:
+    if not checksum.parts:
         return False
     length = first["ContentLength"]
-    if -(-wanted.size // length) != int(count):
-        return True  # the storage does not tell how the object was cut
-    return md5(b"".join(_digests(wanted, length)), usedforsecurity=False).hexdigest() == plain
-
-
-def _digests(wanted: Wanted, length: int) -> list[bytes]:
-    """The MD5 of each `length` bytes of the file, one at least."""
-    digests = []
-    with _part(wanted).open("rb") as file:
-        for start in range(0, max(1, wanted.size), max(1, length)):
-            digest = md5(usedforsecurity=False)
-            for at in range(start, min(start + length, wanted.size), _BLOCK):
-                digest.update(file.read(min(_BLOCK, start + length - at)))
-            digests.append(digest.digest())
-    return digests
+    return -(-wanted.size // length) != checksum.parts or checksums.fits(_part(wanted), checksum, length)
 
 
 def _missing_ranges(wanted: Wanted) -> list[_Range]:
