@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow UI on 127.0.0.1.")
 
     # Inference.
-    engine: Literal["local", "kubernetes"] = Field("local", description="Where chunks run: on this machine or as pods.")
+    engine: Literal["local"] = Field("local", description="Where chunks run: as subprocesses on this machine.")
     machine: str = Field(
         "cpu", description="What a chunk runs on: cpu, k80, t4, v100, a10g, a100, h100 or one of FIRSTPASS_MACHINES."
     )

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import click
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
@@ -105,8 +106,7 @@ def summary_view(summary: dict[str, Any]) -> RenderableType:
     for name in sorted(summary["seconds_per_stage"], key=_order):
         seconds.add_row(_title(name), f"{summary['seconds_per_stage'][name]:.1f}")
     seconds.add_row("in all", f"{summary['seconds']:.1f}")
-    side_by_side = Table.grid(padding=(0, 4, 0, 0))
-    side_by_side.add_row(totals, classes, seconds)
+    side_by_side = Columns([totals, classes, seconds], padding=(0, 2))  # one below the other where it is narrow
     heading = Text(f"{summary['model']} on {summary['images_uri']}", overflow="fold")
     return Group(heading, Text(), side_by_side, *_quarantined(summary["quarantined"]))
 
@@ -131,8 +131,8 @@ def _quarantined(files: list[dict[str, str]]) -> list[Text]:
 
 def _table(title: str = "") -> Table:
     table = Table(box=None, show_header=bool(title), padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column(title, no_wrap=True)
-    table.add_column(justify="right")
+    table.add_column(title, no_wrap=True, max_width=40)
+    table.add_column(justify="right", no_wrap=True)
     return table
 
 
