@@ -61,6 +61,13 @@ def two_stages():
     suppress("SecondStagePostprocessor", 7)
 
 
+def two_stages_of_the_second_api():
+    bias("FirstStageBoxPredictor/ConvolutionalBoxHead_0/BoxEncodingPredictor/bias", 48)
+    bias("FirstStageBoxPredictor/ConvolutionalClassHead_0/ClassPredictor/bias", 24)
+    bias("mask_rcnn_keras_box_predictor_1/mask_rcnn_box_head_1/BoxEncodingPredictor_dense/bias", 12)
+    bias("mask_rcnn_keras_box_predictor_1/mask_rcnn_class_head_1/ClassPredictor_dense/bias", 4)
+
+
 def heads_that_disagree():
     ssd(4, 3)()
     bias("BoxPredictor_9/BoxEncodingPredictor/biases", 12)
@@ -76,6 +83,7 @@ def heads_that_disagree():
         (second_api_ssd, 90),
         (shared_weights, 4),
         (two_stages, 7),
+        (two_stages_of_the_second_api, 3),
         (heads_that_disagree, None),
         (lambda: bias("Predictor/biases", 12), None),
     ],

@@ -82,7 +82,10 @@ class Detector(Protocol):
         """
 
     def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """One Detections an image, in order. All `pixels` in a batch have one shape. Called from one thread."""
+        """One Detections an image, in order. All `pixels` in a batch have one shape. Called from one thread.
+
+        Raises UnfitImage as `prepare` does, where only the network itself can tell.
+        """
 
     def warm_up(self, batch_size: int) -> None:
         """Run once on blank input, so that the first real batch is not the slow one."""

@@ -60,9 +60,10 @@ def _parameters(graph_def: Any) -> Iterator[tuple[str, int]]:
 def _slots(biases: dict[str, int]) -> int | None:
     """Slots a class predictor has for one box; all heads have to agree."""
     heads = [name for name in sorted(biases) if CLASS_HEAD.search(name)]
-    second = [name for name in heads if "SecondStage" in name]
-    if second:
-        return biases[second[0]] if len({biases[name] for name in second}) == 1 else None
+    second = [name for name in heads if "FirstStage" not in name]
+    if len(second) < len(heads):
+        sizes = {biases[name] for name in second}
+        return sizes.pop() if len(sizes) == 1 else None
     boxes = [name for name in sorted(biases) if BOX_HEAD.search(name)]
     if not heads or len(heads) != len(boxes):
         return None

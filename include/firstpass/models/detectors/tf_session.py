@@ -20,7 +20,7 @@ os.environ.setdefault(
 
 import tensorflow as tf
 
-__all__ = ["GraphSession", "tf"]
+__all__ = ["GraphSession", "Run", "tf"]
 
 
 Run = Callable[..., list[NDArray[Any]]]

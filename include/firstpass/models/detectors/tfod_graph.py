@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from firstpass.models.detectors.graph_cut import find_cut
 from firstpass.models.detectors.graph_file import GraphFile
 from firstpass.models.detectors.graph_layout import streamline
 from firstpass.models.detectors.graph_view import node_of
-from firstpass.models.detectors.tf_session import GraphSession, tf
+from firstpass.models.detectors.tf_session import GraphSession, Run, tf
 
 
 class TfodGraph:
@@ -44,10 +45,7 @@ class TfodGraph:
         height, width = image.shape[:2]
         if self._cut is None:
             return Prepared(image, width, height)
-        try:
-            pixels, *others = self._front(image[np.newaxis])
-        except tf.errors.InvalidArgumentError as error:
-            raise UnfitImage(f"the model's own resizing does not take {width}×{height} pixels") from error
+        pixels, *others = _run(self._front, [image[np.newaxis]], width, height)
         return Prepared(pixels[0], width, height, others)
 
     def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
@@ -58,9 +56,17 @@ class TfodGraph:
         if self._cut is not None:
             for i, batched in enumerate(self._cut.a_batch[1:]):
                 feeds.append(np.concatenate([item.context[i] for item in batch]) if batched else batch[0].context[i])
-        outputs = dict(zip(self._names, self._back(*feeds), strict=True))
+        outputs = dict(zip(self._names, _run(self._back, feeds, batch[0].width, batch[0].height), strict=True))
         return [tfod_outputs.detections(outputs, i, item.width, item.height) for i, item in enumerate(batch)]
 
     def warm_up(self, batch_size: int) -> None:
         """See `Detector.warm_up`."""
         self.predict([self.prepare(np.zeros((480, 640, 3), np.uint8))] * batch_size)
+
+
+def _run(run: Run, feeds: list[NDArray[Any]], width: int, height: int) -> list[NDArray[Any]]:
+    """Raises UnfitImage where the graph itself says that it does not take such an input."""
+    try:
+        return run(*feeds)
+    except tf.errors.InvalidArgumentError as error:
+        raise UnfitImage(f"the model's graph does not take {width}×{height} pixels") from error
