@@ -13,6 +13,7 @@ HOME = Path(tempfile.mkdtemp(prefix="firstpass-airflow-"))
 # Airflow reads its configuration when it is first imported, so this cannot wait for a fixture.
 os.environ.update(
     AIRFLOW_HOME=str(HOME),
+    AIRFLOW__CORE__DAGS_FOLDER=str(Path(__file__).resolve().parents[2] / "dags"),
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME}/airflow.db",
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="True",
