@@ -128,10 +128,11 @@ def some_blobs(radius):
     return [mask for mask in (blob(seed, radius) for seed in range(25)) if mask.any()]
 
 
-def test_large_parts_are_drawn_with_few_points():
-    mask = cv2.circle(np.zeros((960, 1280), np.uint8), (640, 480), 300, 1, -1)
+@pytest.mark.parametrize(("radius", "most"), [(300, 30), (100, 30), (30, 60), (15, 60)])
+def test_parts_are_drawn_with_few_points(radius, most):
+    mask = cv2.circle(np.zeros((960, 1280), np.uint8), (640, 480), radius, 1, -1)
     (polygon,) = mask_to_polygons(mask)
-    assert len(polygon) < 35
+    assert len(polygon) <= most
 
 
 def test_every_part_has_a_polygon_the_largest_first():

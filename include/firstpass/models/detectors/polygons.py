@@ -19,7 +19,8 @@ from firstpass.models.detectors.base import Polygon
 _REACH = 0.499  # of a pixel
 _ROUGHEST = 8.0  # pixels; beyond it a polygon loses its shape long before it loses area
 _FINEST = 0.3  # pixels; a polygon simplified by less has as many points as the outline itself
-_DISAGREEMENT = 0.08  # pixels of a slanted edge's width about which ways of filling disagree
+_RESERVE = 0.15  # of what `min_iou` leaves, for the ways of filling that are not tried
+_FINENESS = ((4096, 8), (40_000, 4), (np.inf, 2))  # samples a pixel to tell inside from outside with, by a part's size
 
 
 def mask_to_polygons(
@@ -100,8 +101,8 @@ def _with_area(outline: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _simplified(outline: NDArray[np.int32], min_iou: float) -> NDArray[np.int32]:
     """The outline with as few points as `min_iou` allows."""
+    target = min_iou + (1 - min_iou) * _RESERVE
     area, length = cv2.contourArea(outline), cv2.arcLength(outline, True)
-    target = min_iou + (1 - min_iou) / 8 + 2 * _DISAGREEMENT * length / area
     # An edge that strays by up to t along its whole length costs t·length/3 of the area; start well above that.
     tolerance = min(max(9 * (1 - target) * area / length, 2.0), 2 * _ROUGHEST)
     if target >= 1:
@@ -116,20 +117,20 @@ def _simplified(outline: NDArray[np.int32], min_iou: float) -> NDArray[np.int32]
 
 
 class _Part:
-    """One part of a mask, to hold simplified outlines against, as the two opposite ways of filling see them."""
+    """One part of a mask, to hold simplified outlines against, as the different ways of filling see them."""
 
     def __init__(self, outline: NDArray[np.int32]) -> None:
         self._origin = outline.min(axis=0) // 2 * 2
         width, height = (outline.max(axis=0) - self._origin) // 2 + 1
         self._shape = (int(height), int(width))
-        self._touched, self._centred = self._touched_by(outline), self._centred_in(outline)
+        self._fine = next(fine for most, fine in _FINENESS if width * height <= most)
+        self._touched, self._tested = self._touched_by(outline), self._tested_in(outline)
 
     def agrees(self, outline: NDArray[np.int32], iou: float) -> bool:
-        """Whether both fills of the outline have at least this intersection over union with those of the part."""
-        return (
-            _iou(self._touched, self._touched_by(outline)) >= iou
-            and _iou(self._centred, self._centred_in(outline)) >= iou
-        )
+        """Whether each fill of the outline has at least this intersection over union with that of the part."""
+        if _iou(self._touched, self._touched_by(outline)) < iou:
+            return False
+        return all(_iou(*pair) >= iou for pair in zip(self._tested, self._tested_in(outline), strict=True))
 
     def _touched_by(self, outline: NDArray[np.int32]) -> NDArray[np.uint8]:
         """The pixels inside, and all those on the edges when the points are rounded to pixels."""
@@ -137,24 +138,29 @@ class _Part:
         cv2.fillPoly(pixels, [(outline - self._origin) // 2], 1)
         return pixels
 
-    def _centred_in(self, outline: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """The pixels whose centres are inside."""
-        samples = np.zeros((2 * self._shape[0], 2 * self._shape[1]), np.uint8)
-        cv2.fillPoly(samples, [outline - self._origin], 1)
-        return np.ascontiguousarray(samples[1::2, 1::2])
+    def _tested_in(self, outline: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The pixels whose whole coordinates lie inside, and those whose centres do."""
+        fine = self._fine
+        samples = np.zeros((fine * self._shape[0], fine * self._shape[1]), np.uint8)
+        cv2.fillPoly(samples, [(outline - self._origin) * (fine // 2)], 1)
+        half = fine // 2
+        return np.ascontiguousarray(samples[::fine, ::fine]), np.ascontiguousarray(samples[half::fine, half::fine])
 
 
 def _iou(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     both, differ = cv2.countNonZero(one) + cv2.countNonZero(other), cv2.norm(one, other, cv2.NORM_L1)
-    return float((both - differ) / (both + differ))
+    return float((both - differ) / (both + differ)) if both else 1.0
 
 
 def _crosses(points: NDArray[np.int32]) -> bool:
     """Whether two edges of a polygon cross, or touch where they are not neighbours."""
-    start, end = points.astype(np.int64), np.roll(points, -1, axis=0).astype(np.int64)
-    first, second = np.triu_indices(len(points), 2)
-    apart = (first > 0) | (second < len(points) - 1)  # the last edge and the first are neighbours too
-    a, b, c, d = start[first[apart]], end[first[apart]], start[second[apart]], end[second[apart]]
+    start, end = points, np.roll(points, -1, axis=0)
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    near = (low[:, None, 0] <= high[:, 0]) & (low[:, 0] <= high[:, None, 0])
+    near &= (low[:, None, 1] <= high[:, 1]) & (low[:, 1] <= high[:, None, 1])
+    first, second = np.nonzero(near)
+    apart = (second - first > 1) & (second - first < len(points) - 1)  # neighbours meet at their common point
+    a, b, c, d = (ends[which[apart]].astype(np.int64) for which in (first, second) for ends in (start, end))
     return bool(np.any((_turn(a, b, c) * _turn(a, b, d) <= 0) & (_turn(c, d, a) * _turn(c, d, b) <= 0)))
 
 
