@@ -148,7 +148,7 @@ def test_polygons_in_cvat_for_images(exported):
     root, _ = exported("cvat", MASKS)
     polygons = root.findall("image/polygon")
     assert [p.get("points") for p in polygons[:1]] == ["10.50,10.00;50.25,10.00;50.25,40.00"]
-    assert [p.get("group_id") for p in polygons] == [None, "1", "1"], "the parts of an object stay together"
+    assert [p.get("group_id") for p in polygons] == [None, "2", "2"], "the parts of an object stay together"
     assert len(root.findall("image/box")) == 1
 
 

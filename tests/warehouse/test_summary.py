@@ -56,6 +56,18 @@ def test_a_night_with_everything_in_it(warehouse, night):
     }
 
 
+def test_a_class_that_the_table_does_not_have_is_counted_by_its_number(warehouse, night):
+    """The checks call it an error; the numbers must not hide it."""
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=2, class_ids=[1, 99])]))
+    with transaction(warehouse) as cur:
+        cur.execute(
+            "INSERT INTO models SELECT 'other@1', 'other', '1', kind, '', 0, true, '[]', NULL, now() FROM models"
+        )
+        cur.execute("INSERT INTO classes VALUES ('other@1', 99, 'unicorn')")
+    assert run_summary(warehouse, "latest")["detections_per_class"] == {"cat": 1, "class 99": 1}
+
+
 def test_a_night_without_news(warehouse, night):
     night()
     finish_run(warehouse, "a run", "success")

@@ -25,15 +25,9 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
             [run_id],
         )
         state, model, images_uri, spec, stages, started, finished = cur.fetchall()[0]
-        outcomes = _counts(cur, "SELECT outcome, count(*) FROM outcomes WHERE run_id = %s GROUP BY outcome", run_id)
-        classes = _counts(
-            cur,
-            "SELECT coalesce(class, 'class ' || class_id), detections FROM class_statistics WHERE run_id = %s"
-            " ORDER BY detections DESC, class_id",
-            run_id,
-        )
-        cur.execute("SELECT coalesce(sum(detections), 0)::bigint FROM run_drafts WHERE run_id = %s", [run_id])
-        drafts = cur.fetchall()[0][0]
+        cur.execute("SELECT outcome, count(*) FROM outcomes WHERE run_id = %s GROUP BY outcome", [run_id])
+        outcomes = dict(cur.fetchall())
+        classes, drafts = _detections(cur, run_id, model)
         cur.execute(
             "SELECT uri, coalesce(reason, outcome) FROM outcomes"
             " WHERE run_id = %s AND outcome IN ('unreadable', 'missing') ORDER BY uri LIMIT %s",
@@ -68,9 +62,18 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
     }
 
 
-def _counts(cur: cursor, query: str, run_id: str) -> dict[str, int]:
-    cur.execute(query, [run_id])
-    return dict(cur.fetchall())
+def _detections(cur: cursor, run_id: str, model: str) -> tuple[dict[str, int], int]:
+    """Found by the run itself, by name of class; and all that its images have."""
+    cur.execute(
+        "SELECT coalesce(name, 'class ' || counted.class_id), found, total FROM ("
+        " SELECT class_id, count(*) FILTER (WHERE outcome = 'ok') AS found, count(*) AS total"
+        " FROM run_drafts, unnest(class_ids) AS class_id WHERE run_id = %s GROUP BY class_id"
+        ") counted LEFT JOIN classes c ON c.class_id = counted.class_id AND c.model = %s"
+        " ORDER BY found DESC, counted.class_id",
+        [run_id, model],
+    )
+    rows = cur.fetchall()
+    return {name: found for name, found, _ in rows if found}, sum(total for *_, total in rows)
 
 
 def _infer_seconds(cur: cursor, run_id: str) -> float:

@@ -14,6 +14,8 @@ from firstpass.cvat.drafts import Draft, Head, Shape
 
 PATH = "annotations/instances_default.json"
 
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # made once: json.dumps makes one a call
+
 
 def write(file: TextIOWrapper, head: Head, drafts: Callable[[], Iterator[Draft]]) -> None:
     """The whole file, image by image: memory does not grow with their number."""
@@ -64,7 +66,3 @@ def _join(file: TextIOWrapper, rows: Iterator[dict[str, Any]]) -> None:
     for row in rows:
         file.write(separator + _json(row))
         separator = ",\n"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)

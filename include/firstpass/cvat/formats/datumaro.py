@@ -12,6 +12,8 @@ from firstpass.cvat.drafts import Draft, Head, Shape
 
 PATH = "annotations/default.json"
 
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # made once: json.dumps makes one a call
+
 
 def write(file: TextIOWrapper, head: Head, drafts: Callable[[], Iterator[Draft]]) -> None:
     """The whole file, image by image: memory does not grow with their number."""
@@ -47,7 +49,3 @@ def _parts(shape: Shape) -> Iterator[dict[str, Any]]:
     if not shape.polygons:
         x1, y1, x2, y2 = shape.box
         yield {"type": "bbox", "bbox": [x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)]}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)

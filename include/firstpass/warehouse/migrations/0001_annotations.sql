@@ -165,8 +165,17 @@ GROUP BY r.run_id;
 
 -- What each run itself found, a row a run and class; what it knew from earlier runs is not counted again.
 CREATE VIEW class_statistics AS
-SELECT run_id, model, class_id, class, count(*) AS detections, count(DISTINCT uri) AS images,
-       avg(score)::real AS mean_score, min(score) AS min_score, max(score) AS max_score
-FROM run_detections
-WHERE outcome = 'ok'
-GROUP BY run_id, model, class_id, class;
+SELECT s.run_id, s.model, s.class_id, c.name AS class, s.detections, s.images, s.mean_score, s.min_score, s.max_score
+FROM (
+    SELECT r.run_id, r.model, u.class_id, sum(u.detections)::bigint AS detections, count(*) AS images,
+           (sum(u.total) / sum(u.detections))::real AS mean_score, min(u.least) AS min_score, max(u.most) AS max_score
+    FROM run_drafts r
+    CROSS JOIN LATERAL (
+        SELECT class_id, count(*) AS detections, sum(score) AS total, min(score) AS least, max(score) AS most
+        FROM unnest(r.class_ids, r.scores) AS d (class_id, score)
+        GROUP BY class_id
+    ) u
+    WHERE r.outcome = 'ok'
+    GROUP BY r.run_id, r.model, u.class_id
+) s
+LEFT JOIN classes c ON c.model = s.model AND c.class_id = s.class_id;
