@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from psycopg2.extensions import connection
 
@@ -19,6 +21,8 @@ from firstpass.cvat.reviews import Review, find_review
 from firstpass.cvat.rules import read_rules
 from firstpass.cvat.snapshot import Snapshot, attribute_defaults, fingerprint
 from firstpass.cvat.tasks import Meta, Task, closed_frames, read_labels, read_meta, read_task
+
+T = TypeVar("T")
 
 PIECE = 1000  # shapes a request, about: a frame is never split
 _PIECE_FRAMES = 250
@@ -114,6 +118,15 @@ def pieces(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:
             piece, shapes = [], 0
     if piece:
         yield piece
+
+
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, the next one being made in a thread while the caller is busy with this one."""
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 def drafted_by_newer(conn: connection, run: Run, drafts: Iterable[Draft]) -> set[int]:

@@ -61,6 +61,11 @@ class Draft:
         self.fingerprints = [self.fingerprints[i] for i in positions]
 
 
+def _array(values: Sequence[int | None]) -> str:
+    """A PostgreSQL array's text: quicker than to have each number adapted."""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
 class Ledger:
     """The drafts of one task on one server. Each method is a transaction of its own."""
 
@@ -99,8 +104,8 @@ class Ledger:
     def save(self, drafts: Sequence[Draft]) -> None:
         """Write these drafts as they are now, in place of what was there for their frame, model and settings."""
         rows = [
-            (self._server, self._task, d.frame, d.model, d.settings_hash, d.run_id, d.state, d.detections, d.ids,
-             d.fingerprints, None if d.sent is None else json.dumps(d.sent), d.unsure)
+            (self._server, self._task, d.frame, d.model, d.settings_hash, d.run_id, d.state, _array(d.detections),
+             _array(d.ids), _array(d.fingerprints), None if d.sent is None else json.dumps(d.sent), d.unsure)
             for d in drafts
         ]  # fmt: skip
         with self._conn, self._conn.cursor() as cur:

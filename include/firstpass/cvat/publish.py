@@ -10,7 +10,7 @@ from psycopg2.extensions import connection
 
 from firstpass.cvat import publications
 from firstpass.cvat.client import Cvat, CvatDown, Gone, cvat
-from firstpass.cvat.desk import Desk, drafted_by_newer, open_desk, pieces, replaced
+from firstpass.cvat.desk import Desk, drafted_by_newer, one_ahead, open_desk, pieces, replaced
 from firstpass.cvat.ledger import Ledger
 from firstpass.cvat.mapping import Label, settle
 from firstpass.cvat.predictions import Run, load_run
@@ -138,7 +138,7 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, desk: Desk) -> None
         sender.recover(lambda draft: draft.key[1:] == desk.run.version)
         known = list(sender.drafts.values())
         newer = drafted_by_newer(conn, desk.run, known)
-        for piece in pieces(desk.drafts(known, sender.snapshot, newer)):
+        for piece in one_ahead(pieces(desk.drafts(known, sender.snapshot, newer))):
             sender.create(piece)
             result.frames += len(piece)
         result.kept = sender.remove(replaced(desk.run, sender.drafts.values(), newer))

@@ -32,11 +32,12 @@ CREATE TABLE drafts (
     detections    integer[] NOT NULL,     -- number within the image, from 1
     shape_ids     bigint[] NOT NULL,      -- CVAT's
     fingerprints  bigint[] NOT NULL,      -- a shape whose fingerprint differs was edited
-    sent          jsonb,
+    sent          json,                   -- written and read as a whole, for moments
     unsure        boolean NOT NULL DEFAULT false,  -- a request about it got lost: it may arrive yet
     changed_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (server, task, frame, model, settings_hash)
 );
+ALTER TABLE drafts ALTER sent SET STORAGE EXTERNAL;
 CREATE INDEX drafts_by_run ON drafts (run_id);
 
 -- What a person said in review_mapping, asked once for each project (or task without one) and model version.
