@@ -86,7 +86,7 @@ def test_a_good_run_ends_with_tables_paths_and_zero(call, airflow, leaves):
     result = call("run", "--threshold", "0.4")
     assert result.exit_code == 0, result.output
     [(run_id, conf)] = airflow.confs.items()
-    assert conf == {"threshold": 0.4}
+    assert conf == {"threshold": 0.4, "publish": False}
     assert f"Report   {run_folder(run_id)}/report.html" in result.stdout
     assert f"Airflow  {airflow.url}/dags/preannotate/runs/" in result.stdout
     assert "Nothing new: 8 of 8" in result.stdout
@@ -147,3 +147,36 @@ def _record(warehouse, night, outcomes: dict[str, int]) -> None:
     if failed:
         fail_chunk(warehouse, night.spec, night.chunk(0, failed, write=False), "no result")
     finish_run(warehouse, night.spec.run_id, "success")
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "code"),
+    [("published", None, 0), ("failed", "it is gone", 1), ("waiting", "a person is asked", 1)],
+)
+def test_publishing_belongs_to_the_success(call, leaves, monkeypatch, state, reason, code):
+    task = {"task": 12, "url": "http://cvat/tasks/12", "state": state, "reason": reason, "shapes": 3, "frames": 2}
+    published = {"state": state, "tasks": [task]}
+    monkeypatch.setattr("firstpass.cvat.publish.publish_run", lambda _: published)
+    leaves({"ok": 8})
+    result = call("run", "--images", "cvat:task/12", "--publish")
+    assert result.exit_code == code
+    assert "CVAT     http://cvat/tasks/12  3 shapes on 2 frames" in result.stdout
+    assert reason is None or f"task 12 is {state}: {reason}" in result.stderr
+    assert json.loads(call("run", "--images", "cvat:task/12", "--publish", "--json").stdout)["publication"] == published
+
+
+def test_a_run_that_may_not_be_published_says_why(call, leaves, monkeypatch):
+    def refuse(_):
+        raise FirstpassError("run x failed 1 critical checks", "look at its report")
+
+    monkeypatch.setattr("firstpass.cvat.publish.publish_run", refuse)
+    leaves({"ok": 8})
+    result = call("run", "--images", "cvat:task/12", "--publish")
+    assert result.exit_code == 1
+    assert "nothing was published: run x failed 1 critical checks" in result.stderr
+
+
+def test_publishing_is_for_images_from_cvat(call, airflow):
+    result = call("run", "--images", "/photos", "--publish")
+    assert isinstance(result.exception, FirstpassError)
+    assert airflow.confs == {}

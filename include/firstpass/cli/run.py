@@ -17,6 +17,7 @@ from firstpass.cli.stack import say
 from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view
 from firstpass.cli.watch import DAG, Stage, watch
 from firstpass.errors import FirstpassError
+from firstpass.settings import settings
 from firstpass.stack import control
 from firstpass.stack.airflow_api import AirflowApi
 
@@ -32,6 +33,7 @@ _ABOUT_THE_REQUEST = {"resolve_model", "admit_model", "catalogue_images", "plan_
 @click.option("--threshold", type=float, metavar="X", help="Drop detections that score less; 0 to 1. [the model's own]")
 @click.option("--class-threshold", "per_class", multiple=True, metavar="NAME=X", help="Another one for a class.")
 @click.option("--reprocess", is_flag=True, help="Infer again what this model did before with the same settings.")
+@click.option("--publish", is_flag=True, help="Bring the drafts into the CVAT tasks that the frames came from.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary for machines, and nothing else, on stdout.")
 def run(
     images: str | None,
@@ -39,13 +41,18 @@ def run(
     threshold: float | None,
     per_class: tuple[str, ...],
     reprocess: bool,
+    publish: bool,
     as_json: bool,
 ) -> None:
     """Draft the annotations of every new image, through Airflow; starts the stack if it is down.
 
-    Exits with 0 when every image has an outcome, with 2 when what was asked for cannot be done, else with 1.
+    Exits with 0 when every image has an outcome (and every task its drafts, with --publish), with 2 when what was asked
+    for cannot be done, else with 1.
     """
     conf = conf_of(images, model, threshold, per_class, reprocess)
+    conf["publish"] = False  # with --publish this command sees to it, and tells how it went
+    if publish and not (images or settings().images).startswith("cvat:"):
+        raise FirstpassError("--publish is for images from CVAT", "give --images cvat:task/12 or cvat:project/3")
     stack = control.up(say)
     with AirflowApi(stack.url, stack.user, stack.password) as api:
         api.wait_for_dag(DAG)
@@ -58,7 +65,7 @@ def run(
         except KeyboardInterrupt:
             say(f"\nNo longer watching; the run goes on: {page}")
             sys.exit(130)
-    sys.exit(_finish(run_id, state, stages, page, as_json))
+    sys.exit(_finish(run_id, state, stages, page, publish, as_json))
 
 
 def conf_of(
@@ -111,11 +118,13 @@ def _score(option: str, value: float) -> float:
     return value
 
 
-def _finish(run_id: str, state: str, stages: list[Stage], page: str, as_json: bool) -> int:
+def _finish(run_id: str, state: str, stages: list[Stage], page: str, publish: bool, as_json: bool) -> int:
     """Print how the run ended; returns the exit code."""
     failed = [stage.name for stage in stages if stage.state == "failed"]
     error = _error(run_id) if state != "success" or failed else None
     summary = _summary(run_id)
+    if summary and publish and state == "success":
+        summary["publication"] = _publish(run_id)
     if as_json:
         body = summary or {"run_id": run_id, "state": "failed", "outcomes": {}, "images": 0}
         extra = {"report": report_path(run_id), "ui": page} | ({"error": error} if error else {})
@@ -128,7 +137,7 @@ def _finish(run_id: str, state: str, stages: list[Stage], page: str, as_json: bo
         say(f"firstpass: {FirstpassError(error['problem'], error['fix'])}")
         if error["stage"] in _ABOUT_THE_REQUEST:
             return 2
-    complete = summary is not None and not summary["failed"]
+    complete = summary is not None and not summary["failed"] and _all_published(summary)
     return 0 if state == "success" and complete else 1
 
 
@@ -138,6 +147,8 @@ def _print(summary: dict[str, Any], run_id: str, page: str) -> None:
     console.print()
     if sentence := nothing_new(summary):
         console.print(sentence)
+    for task in summary.get("publication", {}).get("tasks", ()):
+        console.print(f"CVAT     {task['url']}  {task['shapes']:,} shapes on {task['frames']:,} frames", soft_wrap=True)
     if report := report_path(run_id):
         console.print(f"Report   {report}", soft_wrap=True)
     console.print(f"Airflow  {page}", soft_wrap=True)
@@ -149,6 +160,27 @@ def report_path(run_id: str) -> str | None:
     if not storage.exists(uri):
         return None
     return uri if storage.is_s3(uri) else str(storage.local_path(uri))
+
+
+def _publish(run_id: str) -> dict[str, Any]:
+    """`publish_run`'s summary; what keeps the whole run from being published is its `reason`."""
+    from firstpass.cvat.client import CvatDown
+    from firstpass.cvat.publish import publish_run
+
+    try:
+        return publish_run(run_id)
+    except (FirstpassError, CvatDown) as error:
+        return {"run_id": run_id, "state": "failed", "reason": error.problem, "tasks": []}
+
+
+def _all_published(summary: dict[str, Any]) -> bool:
+    publication = summary.get("publication", {"state": "published", "tasks": []})
+    if reason := publication.get("reason"):
+        say(f"firstpass: nothing was published: {reason}")
+    for task in publication["tasks"]:
+        if task["state"] != "published":
+            say(f"firstpass: task {task['task']} is {task['state']}: {task['reason']}")
+    return bool(publication["state"] == "published")
 
 
 def _summary(run_id: str) -> dict[str, Any] | None:

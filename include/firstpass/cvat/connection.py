@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from firstpass.errors import FirstpassError
+from firstpass.settings import home
 
 VARIABLE = "AIRFLOW_CONN_CVAT_DEFAULT"
 _FIX = (
@@ -37,11 +39,11 @@ class Connection:
 
 
 def connection() -> Connection:
-    """The connection from AIRFLOW_CONN_CVAT_DEFAULT, else, inside an Airflow task, from Airflow.
+    """The connection from AIRFLOW_CONN_CVAT_DEFAULT (the environment, or .env), else, inside a task, from Airflow.
 
     Raises FirstpassError when there is none, or when it lacks a host or a token. Does not ask the server.
     """
-    text = os.environ.get(VARIABLE)
+    text = os.environ.get(VARIABLE, dotenv_values(home() / ".env").get(VARIABLE))
     if text is None:
         return _checked(_from_airflow())
     try:
