@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -136,7 +137,8 @@ def infer(chunk_uri: str) -> None:
     keeps what it has finished.
     """
     command = [str(Path(sys.executable).with_name("firstpass")), "infer", chunk_uri]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    env = os.environ | _cvat_environment(chunk_uri)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         lines: list[str] = []
         try:
@@ -151,6 +153,14 @@ def infer(chunk_uri: str) -> None:
         raise FirstpassError(problem, fix or "see the log of this task")
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with exit code {process.returncode}")
+
+
+def _cvat_environment(chunk_uri: str) -> dict[str, str]:
+    """The connection to CVAT for a chunk's process, which cannot ask Airflow for it."""
+    from firstpass.cvat.connection import environment
+
+    run_uri = chunk_uri.rsplit("/chunks/", 1)[0]
+    return environment() if RunSpec.load(run_uri).images.startswith("cvat:") else {}
 
 
 def merge(run_uri: str | None, planned: list[str] | None) -> dict[str, int]:
