@@ -14,6 +14,7 @@ from firstpass.models.admission import admit, inspect
 from firstpass.models.version import Kind
 
 from .conftest import make_model, tree, write_graph
+from .detectors.mask_rcnn.test_weights import blank
 
 DEFAULT = Path(__file__).resolve().parents[2] / "include" / "models" / "nanodet-coco"
 
@@ -143,7 +144,10 @@ def test_what_is_odd_but_sound_is_a_warning(model, store_folder):
     [
         ({"classes": (1, 3)}, "class id 3, which classes.csv does not have"),
         ({"classes": (0, 1)}, "class id 0, which classes.csv does not have"),
-        ({"scores": (1.5, 0.2)}, "scores outside 0..1"),
+        ({"scores": (1.5, 0.2)}, "scores reach from 0.2 to 1.5"),
+        ({"scores": (0.5, float("nan"))}, "scores or boxes are not finite"),
+        ({"boxes": ((0, 0, 1, float("inf")), (0, 0, 1, 1))}, "scores or boxes are not finite"),
+        ({"boxes": ((0, 0, 300, 300), (0, 0, 1, 1))}, "box corners reach from 0 to 300"),
     ],
 )
 def test_a_network_that_answers_nonsense_is_refused(tmp_path, store_folder, answer, reason):
@@ -151,6 +155,21 @@ def test_a_network_that_answers_nonsense_is_refused(tmp_path, store_folder, answ
     version = admit("pets", make_model(tmp_path / "artifacts", graph), "here")
     assert not version.admitted
     assert reason in version.reasons[0]
+
+
+def test_mask_rcnn_ids_are_closed_up_and_counted_against_the_weights(tmp_path, store_folder):
+    folder = tmp_path / "mask_rcnn"
+    folder.mkdir()
+    blank(folder / "mask_rcnn_pets_0030.h5")  # three classes and the background
+    (folder / "model.yaml").write_text("{image_max_dim: 128, image_min_dim: 128}")
+    (folder / "classes.csv").write_bytes(b"labels,id\r\nzebra,40\r\ncat,7\r\n")
+    refused = admit("zoo", folder, "here")
+    assert refused.reasons == ("classes.csv has 2 rows, but the network emits 3 classes (no background)",)
+    (folder / "classes.csv").write_bytes(b"labels,id\r\nzebra,40\r\ncat,7\r\ndog,12\r\n")
+    admitted = admit("zoo", folder, "here")
+    assert (admitted.admitted, admitted.kind, admitted.threshold) == (True, Kind.MASK_RCNN, 0.7)
+    assert admitted.classes.names == {1: "cat", 2: "dog", 3: "zebra"}
+    assert registry.resolve("zoo") == admitted
 
 
 def test_a_refused_model_stays_visible_without_its_weights_and_the_previous_goes_on(model, store_folder, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from contextlib import closing
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from firstpass import storage
 from firstpass.errors import FirstpassError
+from firstpass.inference.quiet import filter_stderr
 from firstpass.models import registry, store
 from firstpass.models.version import ModelVersion
 
@@ -27,7 +27,8 @@ _REFUSED = 1  # exit code: nothing went wrong, but the model is not fit for use
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def models() -> None:
     """Sync models, look at them, check them, remove old versions."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no part of a verdict
+    if sys.stderr is sys.__stderr__:  # unless somebody listens in already
+        filter_stderr()  # TensorFlow's greetings are no part of a verdict
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("firstpass").setLevel(logging.INFO)
 

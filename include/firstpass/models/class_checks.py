@@ -47,6 +47,7 @@ def check_classes(
     import great_expectations as gx
     from great_expectations.core.run_identifier import RunIdentifier
 
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)  # its import sets INFO
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("model")

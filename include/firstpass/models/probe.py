@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firstpass.errors import FirstpassError
 from firstpass.models import detectors
-from firstpass.models.detectors.base import Detections
+from firstpass.models.detectors.base import Detections, Prepared
 from firstpass.models.version import ModelVersion
 
 PHOTO = Path(__file__).with_name("probe.jpg")
+
+
+@runtime_checkable
+class _Candid(Protocol):
+    """A detector that tells what its `predict` would tidy silently."""
+
+    def faults(self, item: Prepared) -> list[str]: ...
 
 
 def probe(version: ModelVersion, folder: Path) -> list[str]:
@@ -27,7 +35,10 @@ def probe(version: ModelVersion, folder: Path) -> list[str]:
     height, width = image.shape[:2]
     try:
         detector = detectors.load(version, folder)
-        found = detector.predict([detector.prepare(image)])[0]
+        prepared = detector.prepare(image)
+        if isinstance(detector, _Candid) and (wrong := detector.faults(prepared)):
+            return [f"the probe inference went wrong: {fault}" for fault in wrong]
+        found = detector.predict([prepared])[0]
     except FirstpassError as error:
         return [f"{error.problem}; {error.fix}"]
     except Exception as error:  # whatever a foreign network raises is a reason to refuse it

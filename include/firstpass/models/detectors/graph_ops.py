@@ -65,7 +65,9 @@ RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt StatelessRando
 StatelessRandomUniformIntV2 StatelessRandomUniformV2 TruncatedNormal
 """
 
-_VARIABLES = "Assign AssignVariableOp DisableCopyOnRead ReadVariableOp VarHandleOp VarIsInitializedOp Variable VariableV2"
+_VARIABLES = (
+    "Assign AssignVariableOp DisableCopyOnRead ReadVariableOp VarHandleOp VarIsInitializedOp Variable VariableV2"
+)
 
 _SAVER = """
 MergeV2Checkpoints RestoreV2 SaveV2 ShardedFilename StaticRegexFullMatch StringJoin

@@ -52,12 +52,19 @@ class TfodGraph:
         """See `Detector.predict`."""
         if self._one_a_batch and len(batch) > 1:
             return [found for item in batch for found in self.predict([item])]
+        outputs = self._outputs(batch)
+        return [tfod_outputs.detections(outputs, i, item.width, item.height) for i, item in enumerate(batch)]
+
+    def faults(self, item: Prepared) -> list[str]:
+        """What is wrong with the graph's own answer to an image, a sentence each: `predict` tidies it silently."""
+        return tfod_outputs.faults(self._outputs([item]))
+
+    def _outputs(self, batch: Sequence[Prepared]) -> dict[str, NDArray[Any]]:
         feeds = [np.stack([item.pixels for item in batch])]
         if self._cut is not None:
             for i, batched in enumerate(self._cut.a_batch[1:]):
                 feeds.append(np.concatenate([item.context[i] for item in batch]) if batched else batch[0].context[i])
-        outputs = dict(zip(self._names, _run(self._back, feeds, batch[0].width, batch[0].height), strict=True))
-        return [tfod_outputs.detections(outputs, i, item.width, item.height) for i, item in enumerate(batch)]
+        return dict(zip(self._names, _run(self._back, feeds, batch[0].width, batch[0].height), strict=True))
 
     def warm_up(self, batch_size: int) -> None:
         """See `Detector.warm_up`."""

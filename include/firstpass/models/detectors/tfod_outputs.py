@@ -12,6 +12,7 @@ from firstpass.models.detectors.base import Detections, Polygon
 
 REQUIRED = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
 MASKS = "detection_masks"
+_BEYOND = 0.01  # of the image: what rounding may add
 MASK_CUT = 0.5  # the API's own: a mask value above it belongs to the object
 
 
@@ -35,6 +36,20 @@ def detections(outputs: Mapping[str, NDArray[Any]], index: int, width: int, heig
         polygons = tuple(_polygons(masks[i], box, width, height) for i, box in zip(order, boxes, strict=True))
     classes = np.rint(outputs["detection_classes"][index][:count][order]).astype(np.int32)
     return Detections(classes, scores[order], boxes, polygons)
+
+
+def faults(outputs: Mapping[str, NDArray[Any]]) -> list[str]:
+    """What is wrong with the answer to one image, a sentence each, before `detections` drops and clips."""
+    count = int(outputs["num_detections"][0])
+    scores, boxes = outputs["detection_scores"][0][:count], outputs["detection_boxes"][0][:count]
+    if not (np.isfinite(scores).all() and np.isfinite(boxes).all()):
+        return ["scores or boxes are not finite numbers"]
+    found = []
+    if count and (scores.min() < 0 or scores.max() > 1):
+        found.append(f"scores reach from {scores.min():g} to {scores.max():g}, not within 0..1")
+    if count and (boxes.min() < -_BEYOND or boxes.max() > 1 + _BEYOND):
+        found.append(f"box corners reach from {boxes.min():g} to {boxes.max():g}, not within 0..1")
+    return found
 
 
 def _pixels(fractions: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:

@@ -69,6 +69,11 @@ def test_a_detection_just_at_the_confidence_counts():
     assert detect([LEFT], [(0.25, 0.5, 0.25)], detection_min_confidence=0.5)[0, 4] == 1
 
 
+def test_whole_numbers_will_do_as_thresholds():
+    assert detect([LEFT, LEFT], [(0, 1, 0), (0, 1, 0)], detection_nms_threshold=1)[1, 4] == 1
+    assert propose([1, 0.9], [LEFT, RIGHT], rpn_nms_threshold=0)[1].any()
+
+
 def test_no_more_detections_than_asked_for_the_best_ones():
     found = detect([LEFT, RIGHT], [(0, 0.7, 0.3), (0, 0.9, 0.1)], detection_max_instances=1)
     np.testing.assert_allclose(found, [(*RIGHT, 1, 0.9)])

@@ -63,6 +63,13 @@ def test_backbone_and_class_count_come_from_the_file(tmp_path, backbone, classes
     assert mask_rcnn.inspect(tmp_path).class_count == classes - 1
 
 
+def test_weights_of_a_training_that_diverged_are_refused(weights):
+    with h5py.File(weights, "a") as file:
+        file["mrcnn_class_logits/mrcnn_class_logits/bias:0"][1] = np.nan
+    with pytest.raises(FirstpassError, match="layer 'mrcnn_class_logits': the weights are not finite numbers"):
+        read_layers(weights)
+
+
 def test_names_may_be_bytes_or_text(tmp_path):
     assert read_sizes(blank(tmp_path / "text.h5", text=str)) == SIZES
 
@@ -148,6 +155,13 @@ def test_a_kernel_with_too_few_dimensions_is_named(weights):
         del file["mrcnn_class_conv1/mrcnn_class_conv1/kernel:0"]
         file.create_dataset("mrcnn_class_conv1/mrcnn_class_conv1/kernel:0", (12544, 1024), "f4")
     assert "'mrcnn_class_conv1'" in refusal(weights)
+
+
+def test_sizes_that_would_fill_the_memory_are_refused(weights):
+    with h5py.File(weights, "a") as file:
+        del file["mrcnn_class_logits/mrcnn_class_logits/kernel:0"]
+        file.create_dataset("mrcnn_class_logits/mrcnn_class_logits/kernel:0", (1024, 10**9), "f4")
+    assert "classes=1000000000" in refusal(weights)
 
 
 def test_a_whole_model_with_a_lambda_layer_is_refused(weights):

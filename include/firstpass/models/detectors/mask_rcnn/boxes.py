@@ -27,7 +27,7 @@ def proposals(scores: Any, deltas: Any, anchors: Any, config: Config) -> Any:
     boxes = tf.clip_by_value(moved, 0.0, 1.0)
 
     def of_image(image: tuple[Any, Any]) -> Any:
-        kept = tf.image.non_max_suppression(*image, count, config.rpn_nms_threshold)
+        kept = tf.image.non_max_suppression(*image, count, float(config.rpn_nms_threshold))
         return _padded(tf.gather(image[0], kept), count)
 
     return tf.map_fn(of_image, (boxes, best), fn_output_signature=tf.TensorSpec((count, 4)))
@@ -45,12 +45,12 @@ def detections(rois: Any, probabilities: Any, deltas: Any, windows: Any, config:
     low, high = tf.split(windows[:, tf.newaxis, :], 2, axis=-1)
     boxes = tf.clip_by_value(boxes, tf.tile(low, (1, 1, 2)), tf.tile(high, (1, 1, 2)))
     wanted = (classes > 0) & (scores >= config.detection_min_confidence)
-    count = config.detection_max_instances
+    count, nms_threshold = config.detection_max_instances, float(config.detection_nms_threshold)
 
     def of_image(image: tuple[Any, Any, Any, Any]) -> Any:
         box, label, score = (tf.boolean_mask(part, image[3]) for part in image[:3])
         overlaps = tf.where(label[:, tf.newaxis] == label, _overlaps(box), 0.0)
-        kept = tf.image.non_max_suppression_overlaps(overlaps, score, count, config.detection_nms_threshold)
+        kept = tf.image.non_max_suppression_overlaps(overlaps, score, count, nms_threshold)
         rows = tf.concat([box, tf.cast(label, tf.float32)[:, tf.newaxis], score[:, tf.newaxis]], axis=1)
         return _padded(tf.gather(rows, kept), count)
 

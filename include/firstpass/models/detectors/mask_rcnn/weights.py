@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from firstpass.errors import FirstpassError
 from firstpass.models.detectors.mask_rcnn.layers import Sizes, batch_norm_of, kernel_shapes
 
 _SAVE_AGAIN = "save the trained network's weights again with save_weights(), and copy the whole file"
+_MOST_NUMBERS = 500_000_000  # ten times what the deeper backbone has: sizes out of a file must not fill the memory
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)  # whichever h5py raises for what it cannot make out
 _EPSILON = 1e-3  # Keras' default for batch normalisation, which the training library keeps
 
@@ -93,7 +95,13 @@ class _WeightsFile:
                     f"{Sizes.SOURCES[name]} dimensions are wanted",
                     "use the weights of a Mask R-CNN of the Matterport design",
                 )
-        return Sizes.from_shapes("resnet101" if deep else "resnet50", shapes)
+        sizes = Sizes.from_shapes("resnet101" if deep else "resnet50", shapes)
+        if (numbers := sum(prod(shape) for shape in kernel_shapes(sizes).values())) > _MOST_NUMBERS:
+            raise FirstpassError(
+                f"{self._path}: a network of {sizes} has {numbers} weights, {_MOST_NUMBERS} are the most",
+                "use the weights of a Mask R-CNN of the Matterport design",
+            )
+        return sizes
 
     def check(self, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
         """The datasets of layer `name`, whose kernel must have this shape, and of the batch normalisation behind it."""
@@ -111,6 +119,11 @@ class _WeightsFile:
         if "gamma" in weights:
             scale = weights["gamma"] / np.sqrt(weights["moving_variance"] + _EPSILON)
             kernel, bias = kernel * scale, (bias - weights["moving_mean"]) * scale + weights["beta"]
+        if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+            raise FirstpassError(
+                f"{self._path}: layer {name!r}: the weights are not finite numbers",
+                "use weights from before training diverged",
+            )
         return Layer(kernel.astype(np.float32), bias.astype(np.float32))
 
     def _shaped(self, layer: str, part: str, shape: tuple[int, ...]) -> Any:
