@@ -4,7 +4,7 @@ SELECT CASE WHEN NOT f.inside THEN i.uri END AS box_outside_image,
        CASE WHEN NOT f.area THEN i.uri END AS box_without_area,
        CASE WHEN NOT f.score_range THEN i.uri END AS score_outside_range,
        CASE WHEN NOT f.above_threshold THEN i.uri END AS score_below_threshold,
-       CASE WHEN NOT f.known_class THEN i.uri END AS class_not_in_table,
+       CASE WHEN NOT i.class_ids <@ t.ids THEN i.uri END AS class_not_in_table,
        CASE WHEN i.detections > {max_boxes} THEN i.uri END AS too_many_boxes,
        CASE WHEN EXISTS (
            SELECT
@@ -18,6 +18,9 @@ SELECT CASE WHEN NOT f.inside THEN i.uri END AS box_outside_image,
            WHERE s.shared > {max_overlap} * ((a.x2 - a.x1) * (a.y2 - a.y1) + (b.x2 - b.x1) * (b.y2 - b.y1) - s.shared)
        ) THEN i.uri END AS boxes_overlap
 FROM runs r
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(c.class_id), '{{}}') AS ids FROM classes c WHERE c.model = r.model
+) t
 JOIN run_drafts i ON i.run_id = r.run_id AND i.outcome IN ('ok', 'empty')
 CROSS JOIN LATERAL (
     SELECT coalesce(bool_and(d.x1 >= -0.01 AND d.y1 >= -0.01 AND d.x2 <= i.width + 0.01 AND d.y2 <= i.height + 0.01), true)
@@ -26,9 +29,7 @@ CROSS JOIN LATERAL (
            coalesce(bool_and(d.score BETWEEN 0 AND 1), true) AS score_range,
            coalesce(bool_and(d.score >= coalesce(
                (r.spec -> 'class_thresholds' ->> d.class_id::text)::real, (r.spec ->> 'threshold')::real)), true)
-               AS above_threshold,
-           coalesce(bool_and(c.class_id IS NOT NULL), true) AS known_class
+               AS above_threshold
     FROM unnest(i.class_ids, i.scores, i.x1, i.y1, i.x2, i.y2) AS d (class_id, score, x1, y1, x2, y2)
-    LEFT JOIN classes c ON c.model = r.model AND c.class_id = d.class_id
 ) f
 WHERE r.run_id = {run_id}

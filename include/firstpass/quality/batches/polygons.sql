@@ -1,6 +1,6 @@
--- One row an image that this run inferred with masks. A column is null where all is well and holds the image's name where it
--- is not. Crossing edges take time that grows with the square of a polygon's points, so they are sought in the first {max_polygons}
--- detections, in order of content hash, which is as good as at random; the other rules look at every polygon.
+-- One row an image that this run inferred with masks. A column is null where all is well and holds the image's name
+-- where it is not. Crossing edges take time that grows with the square of a polygon's points, so they are sought in the
+-- first {max_polygons} detections only, in order of content hash, which is as good as at random.
 SELECT CASE WHEN NOT f.present THEN i.uri END AS polygon_missing,
        CASE WHEN NOT f.shaped THEN i.uri END AS polygon_broken,
        CASE WHEN NOT f.inside THEN i.uri END AS polygon_outside_image,
@@ -11,28 +11,28 @@ FROM (
     WHERE run_id = {run_id} AND outcome = 'ok' AND polygons IS NOT NULL
 ) AS i
 CROSS JOIN LATERAL (
-    SELECT bool_and(parts.shape <> '[]') AS present,
-           coalesce(bool_and(coalesce(p.shaped, true)), true) AS shaped,
-           coalesce(bool_and(coalesce(p.inside, true)), true) AS inside,
-           coalesce(bool_or(p.crossing), false) AS crossing
-    FROM jsonb_array_elements(i.polygons) AS parts (shape)
+    SELECT bool_and(shape.parts <> '[]') AS present,
+           bool_and(n.shaped) IS NOT false AS shaped,
+           -- PostgreSQL reads "x, y, x, y, ..." as a polygon.
+           bool_and(CASE WHEN n.shaped THEN box(btrim(part.flat::text, '[]')::polygon)
+                         <@ box(point(-0.01, -0.01), point(i.width + 0.01, i.height + 0.01)) END) IS NOT false AS inside,
+           bool_or(i.sought AND EXISTS (
+               SELECT
+               FROM (
+                   SELECT ARRAY(
+                       SELECT lseg(point(v[2 * p - 1], v[2 * p]),
+                                   point(coalesce(v[2 * p + 1], v[1]), coalesce(v[2 * p + 2], v[2])))
+                       FROM generate_series(1, cardinality(v) / 2) AS p
+                   ) AS edges
+                   FROM (SELECT ARRAY(SELECT x::float8 FROM jsonb_array_elements(part.flat) AS x) AS v OFFSET 0) AS flat
+                   OFFSET 0  -- once a polygon, not once a pair of edges
+               ) AS outline
+               CROSS JOIN LATERAL generate_series(1, cardinality(edges) - 2) AS a
+               WHERE edges[a] ?# ANY (edges[a + 2 : cardinality(edges) - (a = 1)::integer])
+           )) AS crossing
+    FROM jsonb_array_elements(i.polygons) AS shape (parts)
+    LEFT JOIN LATERAL jsonb_array_elements(shape.parts) AS part (flat) ON true
     LEFT JOIN LATERAL (
-        SELECT cardinality(v.numbers) >= 6 AND mod(cardinality(v.numbers), 2) = 0 AS shaped,
-               NOT EXISTS (
-                   SELECT FROM unnest(v.numbers) WITH ORDINALITY AS u (number, place)
-                   WHERE NOT u.number BETWEEN -0.01 AND CASE mod(place, 2) WHEN 1 THEN i.width ELSE i.height END + 0.01
-               ) AS inside,
-               i.sought AND EXISTS (
-                   SELECT
-                   FROM generate_series(1, cardinality(v.numbers) / 2 - 2) AS a
-                   CROSS JOIN LATERAL generate_series(a + 2, cardinality(v.numbers) / 2 - (a = 1)::integer) AS b
-                   WHERE lseg(point(v.numbers[2 * a - 1], v.numbers[2 * a]), point(v.numbers[2 * a + 1], v.numbers[2 * a + 2]))
-                      ?# lseg(point(v.numbers[2 * b - 1], v.numbers[2 * b]),
-                              point(coalesce(v.numbers[2 * b + 1], v.numbers[1]), coalesce(v.numbers[2 * b + 2], v.numbers[2])))
-               ) AS crossing
-        FROM jsonb_array_elements(parts.shape) AS part (flat)
-        CROSS JOIN LATERAL (
-            SELECT ARRAY(SELECT n::float8 FROM jsonb_array_elements_text(part.flat) AS n) AS numbers
-        ) AS v
-    ) AS p ON true
+        SELECT jsonb_array_length(part.flat) >= 6 AND mod(jsonb_array_length(part.flat), 2) = 0 AS shaped
+    ) AS n ON part.flat IS NOT NULL
 ) AS f
