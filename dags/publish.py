@@ -14,6 +14,7 @@ touched are replaced. Classes that no label fits are dropped, refused, or asked 
 |---|---|
 | `find_work` | the runs that are not published yet, and their tasks in CVAT |
 | `publish` | one a batch of tasks; a task that fails is tried again, and harms no other |
+| `renew_reports` | the runs' reports again, with links to their tasks and what each class became |
 | `questions` | which mappings a person has to be asked about |
 | `ask` | starts `review_mapping`, once for each question |
 """
@@ -111,14 +112,20 @@ with DAG(
         params = get_current_context()["params"]
         return nightly.publish(work["run_id"], work["tasks"], params["unmatched"], unchecked=params["unchecked"])
 
+    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    def renew_reports(work: list[dict[str, Any]]) -> list[str]:
+        from firstpass.cvat import nightly
+
+        return nightly.renew_reports(work)
+
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def questions() -> list[dict[str, Any]]:
         from firstpass.cvat import nightly
 
         return nightly.questions()
 
-    asked = questions()
-    publish.expand(work=find_work()) >> asked
+    work, asked = find_work(), questions()
+    publish.expand(work=work) >> [renew_reports(work), asked]
     TriggerDagRunOperator.partial(
         task_id="ask", trigger_dag_id="review_mapping", skip_when_already_exists=True
     ).expand_kwargs(asked)

@@ -157,6 +157,7 @@ def test_publishing_belongs_to_the_success(call, leaves, monkeypatch, state, rea
     task = {"task": 12, "url": "http://cvat/tasks/12", "state": state, "reason": reason, "shapes": 3, "frames": 2}
     published = {"state": state, "tasks": [task]}
     monkeypatch.setattr("firstpass.cvat.publish.publish_run", lambda _: published)
+    monkeypatch.setattr("firstpass.quality.report.build_report", lambda _: "/report.html")
     leaves({"ok": 8})
     result = call("run", "--images", "cvat:task/12", "--publish")
     assert result.exit_code == code

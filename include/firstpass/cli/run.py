@@ -166,9 +166,12 @@ def _publish(run_id: str) -> dict[str, Any]:
     """`publish_run`'s summary; what keeps the whole run from being published is its `reason`."""
     from firstpass.cvat.client import CvatDown
     from firstpass.cvat.publish import publish_run
+    from firstpass.quality.report import build_report
 
     try:
-        return publish_run(run_id)
+        published = publish_run(run_id)
+        build_report(run_id)  # again, now with links to the tasks
+        return published
     except (FirstpassError, CvatDown) as error:
         return {"run_id": run_id, "state": "failed", "reason": error.problem, "tasks": []}
 

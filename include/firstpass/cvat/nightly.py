@@ -78,6 +78,16 @@ def publish(run_id: str, tasks: list[int], unmatched: str | None, *, unchecked: 
     return counts
 
 
+def renew_reports(work: list[dict[str, Any]]) -> list[str]:
+    """Write the reports of these runs again, with links to their tasks and with the mapping's decisions.
+
+    Returns their URIs. `work` is what `find_work` gave.
+    """
+    from firstpass.quality.report import build_report  # plots and pictures take seconds to import
+
+    return [build_report(run_id) for run_id in dict.fromkeys(item["run_id"] for item in work)]
+
+
 def questions() -> list[dict[str, Any]]:
     """The open questions, as arguments of TriggerDagRunOperator: the same question gives the same run id."""
     with closing(connect()) as conn:

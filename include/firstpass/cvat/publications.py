@@ -84,21 +84,6 @@ def summarise(run_id: str, publications: list[Publication]) -> dict[str, Any]:
     }
 
 
-def publications_of(conn: connection, run_id: str) -> list[dict[str, Any]]:
-    """What is written down about a run, for its report: counts, links and the mapping's decisions, by task."""
-    with conn, conn.cursor() as cur:
-        cur.execute(
-            "SELECT task, task_name, server, scope, state, reason, mapping, counts FROM publications"
-            " WHERE run_id = %s ORDER BY task",
-            [run_id],
-        )
-        return [
-            {"task": task, "name": name, "url": f"{server}/tasks/{task}", "scope": scope, "state": state,
-             "reason": reason, "mapping": mapping, **counts}
-            for task, name, server, scope, state, reason, mapping, counts in cur
-        ]  # fmt: skip
-
-
 def waiting_runs(conn: connection, server: str, scope: str, model: str) -> list[str]:
     """Runs whose publishing waits for a review of this mapping, the oldest first."""
     with conn, conn.cursor() as cur:
