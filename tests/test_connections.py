@@ -46,7 +46,9 @@ def test_the_default_connection_is_a_setting(connection, monkeypatch):
     connection("aws_default_here", "http://127.0.0.1:9")
     monkeypatch.setenv("FIRSTPASS_S3_CONN_ID", "aws_default_here")
     settings.cache_clear()
+    storage.use_s3(None)
     assert s3_client()().meta.endpoint_url == "http://127.0.0.1:9"
+    storage.use_s3(None)
     settings.cache_clear()
 
 

@@ -7,20 +7,19 @@ from typing import Any
 
 from firstpass import storage
 from firstpass.errors import FirstpassError
-from firstpass.settings import settings
 
 
 def s3_client(connection: str = "") -> Callable[[], Any]:
-    """Makes boto3's S3 client of an Airflow connection, by default FIRSTPASS_S3_CONN_ID, else of boto3's own chain.
+    """Makes boto3's S3 client: of the Airflow connection, when that is called; the project's own without one."""
+    return (lambda: of_connection(connection)) if connection else storage.s3
 
-    The connection is looked up when the client is made. It may name its own endpoint (extra endpoint_url) and
-    addressing (extra config_kwargs). The maker raises FirstpassError for a connection that there is not.
+
+def of_connection(name: str) -> Any:
+    """boto3's S3 client of an Airflow connection.
+
+    The connection may name its own endpoint (extra endpoint_url) and addressing (extra config_kwargs). Raises
+    FirstpassError for a connection that there is not.
     """
-    name = connection or settings().s3_conn_id
-    return (lambda: _of_connection(name)) if name else storage.s3
-
-
-def _of_connection(name: str) -> Any:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException

@@ -152,10 +152,7 @@ _s3_factory: Callable[[], Any] | None = None
 
 
 def use_s3(factory: Callable[[], Any] | None) -> None:
-    """Take the S3 client from `factory` from now on (None: from boto3's own chain again).
-
-    This is how the DAG's side hands in its Airflow connection.
-    """
+    """Take the S3 client from `factory` from now on (None: as the settings say again)."""
     global _s3_factory
     _s3_factory = factory
     s3.cache_clear()
@@ -165,11 +162,15 @@ def use_s3(factory: Callable[[], Any] | None) -> None:
 def s3() -> Any:
     """The boto3 S3 client of this process: thread-safe, made once.
 
-    From `use_s3`'s factory if one was given, else from boto3's own chain (environment, IRSA, instance role) and the
-    setting FIRSTPASS_S3_ENDPOINT.
+    From `use_s3`'s factory if one was given, else of the Airflow connection FIRSTPASS_S3_CONN_ID, else from boto3's own
+    chain (environment, IRSA, instance role) and the setting FIRSTPASS_S3_ENDPOINT.
     """
     if _s3_factory is not None:
         return _s3_factory()
+    if settings().s3_conn_id:
+        from firstpass.connections import of_connection  # Airflow is there where this is set; a pod has neither
+
+        return of_connection(settings().s3_conn_id)
     import boto3
     from botocore.config import Config
 

@@ -56,6 +56,7 @@ def test_a_bad_folder_is_told_why(run, bad, tmp_path):
     assert code == 1
     assert "Would be refused" in output
     assert "classes.csv row 3: the name 'cat' is there twice" in output
+    assert "What to do: " in output
     code, output = run("check", bad, "--json")
     assert code == 1
     assert json.loads(output)["admitted"] is False

@@ -165,6 +165,8 @@ def check(folder: Path, as_json: bool) -> None:
             f"threshold {verdict.threshold:g}, version {verdict.version}",
             highlight=False,
         )
+        if verdict.reasons:
+            console.print("What to do: correct the files, or take weights and classes.csv of the same training run.")
     sys.exit(0 if verdict.admitted else _REFUSED)
 
 

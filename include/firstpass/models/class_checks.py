@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from firstpass.models.artifacts import CLASSES
@@ -45,7 +44,6 @@ def check_classes(
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # it would report home
     logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs hundreds of lines when imported
     import great_expectations as gx
-    from great_expectations.core.run_identifier import RunIdentifier
 
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)  # its import sets INFO
     context = gx.get_context(mode="ephemeral")
@@ -56,16 +54,16 @@ def check_classes(
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all rows")
         suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
         definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
-        checkpoint = gx.Checkpoint(
-            name=name,
-            validation_definitions=[definition],
-            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["where", "id"]},
+        outcome = definition.run(
+            batch_parameters={"dataframe": frame},
+            result_format={
+                "result_format": "COMPLETE",
+                "unexpected_index_column_names": ["where", "id"],
+                "return_unexpected_index_query": False,
+            },
         )
-        outcome = context.checkpoints.add(checkpoint).run(
-            batch_parameters={"dataframe": frame}, run_id=RunIdentifier(run_name=name, run_time=datetime.now(UTC))
-        )
-        (findings.validations[name],) = outcome.run_results.values()
-        for result in findings.validations[name].results:
+        findings.validations[name] = outcome
+        for result in outcome.results:
             if not result.success:
                 severe = result.expectation_config.severity == "critical"
                 (findings.critical if severe else findings.warnings).extend(_sentences(result))

@@ -13,6 +13,8 @@ from firstpass.validation_html import validation_html
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; color: #1d2733; }
 table { border-collapse: collapse; } td, th { border-bottom: 1px solid #ddd; padding: .3rem .8rem; text-align: left; }
+i.fas::before { font-style: normal; } i.text-success::before { content: "✓"; }
+i.text-danger::before, i.text-warning::before { content: "✗"; }
 .good { color: #14733b; } .bad { color: #b3261e; } .cooltip .top, .popover { display: none; }
 @media (prefers-color-scheme: dark) { body { background: #12181f; color: #dfe6ee; } td, th { border-color: #33404d; } }
 """
