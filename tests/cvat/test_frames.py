@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +15,8 @@ from firstpass.cvat import frames
 from firstpass.cvat.client import CvatDown
 from firstpass.cvat.client import cvat as client
 from firstpass.cvat.frames import Frames, upright
+from firstpass.cvat.selection import parse_frame
+from firstpass.errors import FirstpassError
 from firstpass.images import fetch as images
 from firstpass.images.decode import UnreadableImage, decode
 from firstpass.images.fetch import MissingImage
@@ -24,7 +25,7 @@ from firstpass.images.sources import open_source
 
 
 def refs(task: Task, *numbers: int, query: str = "") -> list[ImageRef]:
-    return [ImageRef(f"cvat:task/{task.id}{query}#{n}", 0, "", task=task.id, frame=n) for n in numbers]
+    return [ImageRef(f"cvat:task/{task.id}{query}#{n}", 0, "", frame=n) for n in numbers]
 
 
 def reads(cvat: CvatDouble, task: Task) -> int:
@@ -95,10 +96,16 @@ def test_a_frame_that_is_gone_is_missing(cvat: CvatDouble, task: Task) -> None:
     (ref,) = refs(task, 8)
     with pytest.raises(MissingImage, match="is gone from CVAT"):
         images.fetch(ref)
-    gone = refs(replace(task, id=9), 0)
+    gone = [ImageRef("cvat:task/9#0", 0, "")]
     images.expect(gone)
     with pytest.raises(MissingImage):
         images.fetch(gone[0])
+
+
+@pytest.mark.parametrize("uri", ["cvat:task/9", "cvat:task/9#", "cvat:task/9#x", "cvat:project/9#1", "cvat:task/9#-1"])
+def test_addresses_of_no_frame(uri: str) -> None:
+    with pytest.raises(FirstpassError):
+        parse_frame(uri)
 
 
 def test_one_frame_that_cvat_does_not_deliver_is_quarantined(cvat: CvatDouble, task: Task) -> None:

@@ -13,7 +13,7 @@ from threading import Lock
 from PIL import Image
 
 from firstpass.cvat.client import Cvat, CvatDown, Gone, cvat
-from firstpass.cvat.selection import quality_of
+from firstpass.cvat.selection import parse_frame
 from firstpass.errors import FirstpassError
 from firstpass.images.decode import UnreadableImage, decode
 from firstpass.images.fetch import MissingImage
@@ -46,7 +46,7 @@ class Frames:
     def expect(self, refs: Iterable[ImageRef]) -> None:
         """Announce what will be fetched; what was not announced is read by itself. Whatever is wrong shows then."""
         unknown: set[int] = set()
-        for task, quality, frame in map(_address, refs):
+        for task, quality, frame in (parse_frame(ref.uri) for ref in refs):
             try:
                 size = 0 if task in unknown else self._chunk_size(task)
             except (CvatDown, FirstpassError):
@@ -62,7 +62,7 @@ class Frames:
         A turned picture comes as an uncompressed PPM, any other with its original bytes. Raises MissingImage for a
         frame or task that is gone, UnreadableImage for one that CVAT does not deliver though it is well otherwise.
         """
-        task, quality, frame = _address(ref)
+        task, quality, frame = parse_frame(ref.uri)
         try:
             data = self._from_chunk(task, quality, frame) or self._alone(task, quality, frame)
         except Gone as error:
@@ -169,12 +169,6 @@ def _unpack(data: bytes, first: int, wanted: set[int]) -> dict[int, bytes]:
             for frame in sorted(wanted)
             if frame - first < len(members) and members[frame - first].file_size <= limit
         }
-
-
-def _address(ref: ImageRef) -> tuple[int, str, int]:
-    if ref.task is None or ref.frame is None:
-        raise FirstpassError(f"{ref.uri} names no frame", "plan the run again: clear the task catalogue_images")
-    return ref.task, quality_of(ref.uri), ref.frame
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import Any
 
 from psycopg2.extensions import connection
 from psycopg2.extras import execute_values
+
+log = logging.getLogger("firstpass")
 
 _LOCK = 0x43564154  # "CVAT"
 
@@ -82,7 +85,10 @@ class Ledger:
         """
         key = zlib.crc32(f"{self._server}/{self._task}".encode()) - 2**31
         with self._conn, self._conn.cursor() as cur:
-            cur.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK, key])
+            cur.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, key])
+            if not cur.fetchall()[0][0]:
+                log.info("task %d: somebody else publishes in it; waiting for our turn", self._task)
+                cur.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK, key])
         try:
             yield
         finally:

@@ -57,6 +57,10 @@ class Selection:
         return f"cvat:task/{task}" + (f"?{urlencode(query)}" if query else "") + f"#{frame}"
 
 
-def quality_of(frame_uri: str) -> str:
-    """The quality that a frame's URI asks for. Raises FirstpassError for a URI that is no frame's."""
-    return Selection.parse(frame_uri.partition("#")[0]).quality
+def parse_frame(uri: str) -> tuple[int, str, int]:
+    """Task, quality and frame of a frame's URI. Raises FirstpassError for a URI that is no frame's."""
+    selection, _, frame = uri.partition("#")
+    found = Selection.parse(selection)
+    if found.kind != "task" or not frame.isdecimal():
+        raise FirstpassError(f"{uri!r} names no frame in CVAT", "a frame is named like cvat:task/12#34")
+    return found.numbers[0], found.quality, int(frame)
