@@ -241,6 +241,16 @@ def test_a_sync_that_is_killed_leaves_nothing_half_visible_and_the_next_succeeds
     assert sync(source, client).state == "admitted"
 
 
+def test_what_killed_syncs_left_is_swept_out_after_a_day(source, client, store_folder):
+    for name, age in ((".staging/old", 90_000), (".staging/new", 100), (".incoming/old", 90_000)):
+        (store_folder / name).mkdir(parents=True)
+        (store_folder / name / "frozen_inference_graph.pb").write_bytes(b"half")
+        os.utime(store_folder / name, (time.time() - age, time.time() - age))
+    sync(source, client)
+    assert [path.name for path in (store_folder / ".staging").iterdir()] == ["new"]
+    assert list((store_folder / ".incoming").iterdir()) == []
+
+
 def test_keys_with_odd_characters_never_become_paths(store_folder, model, bucket, client):
     upload(model, f"{bucket}/runs/#1 ?a=b&c%2e%2e/output/model")
     synced = sync(make_source("pets", f"{bucket}/runs"), client)

@@ -14,8 +14,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from firstpass.settings import settings
 log = logging.getLogger("firstpass")
 
 RECORD = "model.json"
+_SWEEP_AFTER = 24 * 3600  # seconds
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?", re.ASCII)
 
 
@@ -107,9 +109,8 @@ def sha256_of(path: Path) -> str:
 @contextmanager
 def lock(what: str) -> Iterator[None]:
     """Hold `what` (a file name) on this machine: whoever else asks for it waits. It falls with its process."""
-    folder = workplace() / ".locks"
+    folder = workshop(".locks")
     with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / what, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -121,9 +122,8 @@ def lock(what: str) -> Iterator[None]:
 @contextmanager
 def staging() -> Iterator[Path]:
     """An empty folder on the store's own file system, so that a rename can bring it in; removed afterwards."""
-    parent = workplace() / ".staging"
+    parent = workshop(".staging")
     with _writing(parent):
-        parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=parent))
     try:
         yield folder
@@ -131,10 +131,20 @@ def staging() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def workplace() -> Path:
-    """Where hidden folders for work in progress go: the store itself, or the cache when the store is s3://."""
+def workshop(name: str) -> Path:
+    """A hidden folder for work in progress: in the store, or in the cache when the store is s3://.
+
+    What killed processes left in it more than a day ago is swept out.
+    """
     store = settings().models
-    return Path(settings().cache) if storage.is_s3(store) else storage.local_path(store)
+    folder = (Path(settings().cache) if storage.is_s3(store) else storage.local_path(store)) / name
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.iterdir():
+            with suppress(FileNotFoundError):  # somebody else's, and done with
+                if left.is_dir() and left.stat().st_mtime < time.time() - _SWEEP_AFTER:
+                    shutil.rmtree(left, ignore_errors=True)
+    return folder
 
 
 def put(staged: Path, version: ModelVersion) -> ModelVersion:

@@ -20,6 +20,7 @@ from firstpass.models.discovery import Found
 from firstpass.models.download import SourceChanged, Wanted, download
 from firstpass.models.sources import Source
 from firstpass.models.version import ModelVersion
+from firstpass.settings import settings
 
 log = logging.getLogger("firstpass")
 
@@ -93,8 +94,8 @@ def _sync_once(source: Source, s3: Any, again: bool) -> Synced:
 def _incoming(source: Source) -> Path:
     """Where a source's files arrive: the same place after a cut, so that the next try goes on there."""
     key = sha256(f"{source.name} {source.uri}".encode()).hexdigest()[:16]
-    folder = store.workplace() / ".incoming" / key
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = store.workshop(".incoming") / key
+    folder.mkdir(exist_ok=True)
     return folder
 
 
@@ -138,6 +139,6 @@ def _explained(source: Source) -> Iterator[None]:
         raise
     except OSError as error:
         raise FirstpassError(
-            f"{source.uri}: {error.strerror or error}: {error.filename or store.workplace()}",
+            f"{source.uri}: {error.strerror or error}: {error.filename or settings().models}",
             "see that the source may be read, the model store may be written and its disk is not full",
         ) from error
