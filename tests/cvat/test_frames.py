@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -133,6 +135,15 @@ def test_short_troubles_are_waited_out(cvat: CvatDouble, task: Task) -> None:
         cvat.faults.add(*fault, method="GET", path="/data/")  # type: ignore[arg-type]
     cvat.faults.add("status", 429, method="GET", path="/data/", retry_after="0")
     assert images.fetch(refs(task, 0)[0]) == (task.frames or [])[0].data
+
+
+def test_pods_need_no_airflow_and_no_database() -> None:
+    script = (
+        "import sys, firstpass.cvat.source as source; source.fetch, source.expect;"
+        "print({'airflow', 'psycopg2', 'great_expectations', 'matplotlib', 'cvat_sdk'} & sys.modules.keys())"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert printed.stdout.strip() == "set()"
 
 
 def test_large_frames_are_not_read(cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch) -> None:
