@@ -65,10 +65,12 @@ def test_a_class_may_have_a_threshold_of_its_own(finished_run):
 def test_two_boxes_of_one_class_over_the_same_object_are_a_warning(finished_run):
     twice = {"class_ids": [1, 1], "x1": [10, 11], "y1": [10, 10], "x2": [200, 200], "y2": [200, 200]}
     other = twice | {"class_ids": [1, 5]}
-    spec = finished_run([
-        row("file:///twice.jpg", detections=2, **twice),
-        row("file:///two.jpg", detections=2, **other),
-    ])
+    spec = finished_run(
+        [
+            row("file:///twice.jpg", detections=2, **twice),
+            row("file:///two.jpg", detections=2, **other),
+        ]
+    )
     verdict = check_run(spec.run_id)
     assert verdict.state == "warnings"
     assert broken(verdict) == {"boxes_overlap"}
