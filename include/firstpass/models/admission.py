@@ -162,7 +162,8 @@ def _judge(staged: Path, kind: Kind) -> tuple[Verdict, ClassFindings]:
     )
     if verdict.admitted:
         verdict = replace(verdict, reasons=_probe(verdict, staged))
-    return verdict, findings
+    # People know the file by its name in the folder that they gave, not by where it is judged.
+    return replace(verdict, reasons=tuple(r.replace(f"{staged}/", "") for r in verdict.reasons)), findings
 
 
 def _probe(verdict: Verdict, staged: Path) -> tuple[str, ...]:
