@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 from botocore.config import Config
@@ -30,7 +31,7 @@ from firstpass.models.discovery import newest
 from firstpass.models.download import Wanted, download
 from firstpass.models.sources import make_source
 
-BUCKET = "models"
+BUCKET = f"models-{uuid4().hex[:8]}"
 
 SERVER = """
 import logging, sys, time

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from firstpass.models.checksums import Checksum, fits, of_answer, of_etag
+from firstpass.models.checksums import Checksum, PartDigests, fits, of_answer, of_etag
 
 DATA = bytes(range(256)) * 10_000
 PART = 1_000_000
@@ -66,3 +66,37 @@ def test_answers():
     assert of_answer({"ChecksumCRC32": several}) == Checksum("CRC32", crc(DATA), 3)
     for other in ({}, {"ChecksumCRC64NVME": plain}, {"ChecksumCRC32": "?"}, {"ChecksumSHA256": plain}):
         assert of_answer(other) is None
+
+
+def test_a_server_that_forgets_to_say_that_a_checksum_is_one_of_parts():
+    plain = base64.b64encode(crc(DATA)).decode()
+    assert of_answer({"ETag": '"abc-3"', "ChecksumCRC32": plain}) is None
+    assert of_answer({"ETag": '"abc-3"', "ChecksumCRC32": plain, "ChecksumType": "FULL_OBJECT"}) is not None
+
+
+def seen(data: bytes, block: int = 2**20) -> PartDigests:
+    digests = PartDigests()
+    for at in range(0, len(data), block):
+        digests.update(at, data[at : at + block])
+    return digests
+
+
+def test_parts_are_digested_as_they_pass_by():
+    size = PartDigests.SIZE
+    data = b"a" * size + b"b" * size + b"c" * 5
+    several = crc(b"".join(crc(data[at : at + size]) for at in range(0, len(data), size)))
+    assert seen(data).fit(len(data), Checksum("CRC32", several, 3))
+    assert not seen(data[:-1] + b"?").fit(len(data), Checksum("CRC32", several, 3))
+    assert not seen(data).fit(len(data), Checksum("MD5", several, 3))
+    assert not seen(data[: 2 * size]).fit(len(data), Checksum("CRC32", several, 3))
+    assert seen(b"c" * 5).fit(5, Checksum("CRC32", crc(b"c" * 5), 0))
+
+
+def test_a_part_that_was_begun_anew_counts_from_its_start():
+    digests = PartDigests()
+    digests.update(0, b"broken off")
+    digests.update(0, b"whole")
+    assert digests.fit(5, Checksum("CRC32", crc(b"whole"), 0))
+    later = PartDigests()
+    later.update(3, b"whose start an earlier try fetched")
+    assert not later.fit(5, Checksum("CRC32", crc(b"whole"), 0))

@@ -145,7 +145,6 @@ def test_objects_uploaded_in_parts_are_verified_too(proxy, client, bucket, tmp_p
     proxy.fault = lambda request: Damage() if len(bodies(proxy)) == 3 else None
     download(client, bucket[5:], [file])
     assert file.target.read_bytes() == data
-    assert sum(1 for request in proxy.requests if request.method == "HEAD") == 2
 
 
 def test_storage_that_encrypts_by_key_service_has_etags_that_say_nothing(client, bucket, wanted, tmp_path, monkeypatch):
@@ -200,7 +199,7 @@ def test_a_download_that_was_killed_goes_on_where_it_stopped(proxy, client, buck
     proxy.fault = lambda request: None
     download(client, bucket[5:], [file])
     assert hashlib.md5(file.target.read_bytes()).hexdigest() == file.etag
-    assert len(bodies(proxy)) == 10 - 4
+    assert len(bodies(proxy)) == 8 - 4
 
 
 def test_what_was_there_of_another_object_is_not_used(client, bucket, wanted):

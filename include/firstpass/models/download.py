@@ -14,18 +14,18 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from firstpass.errors import FirstpassError
 from firstpass.models import checksums
-from firstpass.models.checksums import Checksum
+from firstpass.models.checksums import Checksum, PartDigests
 
 log = logging.getLogger("firstpass")
 
 WORKERS = 10  # connections; botocore's own pool holds as many
-RANGE = 32 * 2**20  # bytes; up to twice that for large files, since each range costs the storage a request
+RANGE = 32 * 2**20  # bytes; twice that for large files, since each range costs the storage a request
 _BLOCK = 2**18  # bytes in memory for each connection
 _TRIES = 6  # without a byte received
 _SECONDS_BETWEEN_LINES = 5
@@ -52,6 +52,7 @@ class _File:
     wanted: Wanted
     missing: list[_Range]
     checksum: Checksum | None = None
+    seen: PartDigests = field(default_factory=PartDigests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,9 @@ def _fetch(client: Any, bucket: str, file: _File, part: _Range) -> int:
             before = at
             try:
                 for block in _blocks(client, bucket, file, at, part.stop):
-                    at += os.pwrite(descriptor, block, at)
+                    os.pwrite(descriptor, block, at)
+                    file.seen.update(at, block)
+                    at += len(block)
             except (
                 botocore.ClientError,
                 botocore.ConnectionError,
@@ -131,8 +134,8 @@ def _fetch(client: Any, bucket: str, file: _File, part: _Range) -> int:
     return part.stop - part.start
 
 
-def _blocks(client: Any, bucket: str, file: _File, start: int, stop: int) -> Iterator[memoryview]:
-    """The bytes from `start` to `stop`, in blocks of one buffer. Raises SourceChanged for another object's."""
+def _blocks(client: Any, bucket: str, file: _File, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes from `start` to `stop`, in blocks within a common part. Raises SourceChanged for another object's."""
     wanted, left = file.wanted, stop - start
     part = {"ChecksumMode": "ENABLED"} if left == wanted.size else {"Range": f"bytes={start}-{stop - 1}"}
     answer = client.get_object(Bucket=bucket, Key=wanted.key, IfMatch=f'"{wanted.etag}"', **part)
@@ -140,12 +143,12 @@ def _blocks(client: Any, bucket: str, file: _File, start: int, stop: int) -> Ite
         raise SourceChanged(wanted.key)
     if left == wanted.size:
         file.checksum = checksums.of_answer(answer)
-    body, buffer = answer["Body"], memoryview(bytearray(min(_BLOCK, left)))
+    body = answer["Body"]
     try:
         while left:
-            count = body.readinto(buffer[:left])  # raises IncompleteReadError when the stream ends early
-            yield buffer[:count]
-            left -= count
+            block = body.read(min(_BLOCK - (stop - left) % _BLOCK, left))  # raises IncompleteReadError at an early end
+            yield block
+            left -= len(block)
     finally:
         body.close()
 
@@ -178,11 +181,15 @@ def _fits(client: Any, bucket: str, file: _File) -> bool:
     An ETag of storage that encrypts by key service says nothing about the bytes: then the size must do, and HTTPS. So
     it must where the storage does not tell how it cut the object into parts.
     """
-    wanted = file.wanted
+    wanted, where = file.wanted, {"Bucket": bucket, "Key": file.wanted.key}
+    if file.checksum is None and wanted.size > RANGE:  # no answer told, since each brought a part only
+        file.checksum = checksums.of_answer(client.head_object(**where, ChecksumMode="ENABLED"))
     checksum = file.checksum or checksums.of_etag(wanted.etag)
-    if checksum is None or (not checksum.parts and checksums.fits(_part(wanted), checksum, 0)):
+    if checksum is None or file.seen.fit(wanted.size, checksum):
         return True
-    first = client.head_object(Bucket=bucket, Key=wanted.key, **({"PartNumber": 1} if checksum.parts else {}))
+    if not checksum.parts and checksums.fits(_part(wanted), checksum, 0):
+        return True
+    first = client.head_object(**where, **({"PartNumber": 1} if checksum.parts else {}))
     encrypted = str(first.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in first
     if encrypted and checksum.algorithm == "MD5":
         return True
@@ -194,7 +201,7 @@ def _fits(client: Any, bucket: str, file: _File) -> bool:
 
 def _missing_ranges(wanted: Wanted) -> list[_Range]:
     """The ranges that no earlier try has noted; an earlier try at another ETag counts for nothing."""
-    length = min(max(RANGE, -(-wanted.size // 10)), 2 * RANGE)
+    length = RANGE if wanted.size <= 10 * RANGE else 2 * RANGE
     head = f"{wanted.etag} {wanted.size} {length}"
     lines = _note(wanted).read_text().splitlines() if _note(wanted).is_file() and _part(wanted).is_file() else []
     if lines[:1] != [head]:
