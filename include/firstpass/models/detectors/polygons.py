@@ -10,6 +10,8 @@ those as inside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +38,15 @@ def mask_to_polygons(
     than the whole frame.
     offset: x, y of the mask's upper left pixel in the image.
     image_size: width, height of the image in pixels; what lies outside of it is cut off before anything else.
-    min_iou: what each polygon, filled, must have in common with its part, 0..1; 1 keeps every step of the outline.
+    min_iou: what the polygons, filled, must at least have in common with the mask, 0..1 as intersection over union; 1
+    keeps every step of the outlines.
     largest_only: only the part with the largest area.
 
     Pixels that share an edge are one part; pixels that touch at a corner alone are two. Every polygon has an area and
     ≥ 3 points, does not repeat the first one at the end and does not cross itself. A mask without pixels gives ().
 
     Holes are filled, with all that lies inside of them: a CVAT polygon cannot have any. `min_iou` is therefore held
-    against the parts with their holes filled. A hole is enclosed on all sides, corners included.
+    against the mask with its holes filled. A hole is enclosed on all sides, corners included.
 
     Raises ValueError for a mask that is not two-dimensional.
     """
@@ -55,7 +58,7 @@ def mask_to_polygons(
     outlines, _ = cv2.findContours(_doubled(region), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     parts = sorted((_with_area(np.asarray(o[:, 0], np.int32)) for o in outlines), key=cv2.contourArea, reverse=True)
     wanted = parts[:1] if largest_only else parts
-    return tuple(_to_pixels(_simplified(part, min_iou), left, top) for part in wanted)
+    return _to_pixels(_simplified(wanted, min_iou), left, top)
 
 
 def _occupied(
@@ -99,51 +102,59 @@ def _with_area(outline: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.array([[left, top], [left, top + 1], [left + 1, top + 1], [left + 1, top]], np.int32)
 
 
-def _simplified(outline: NDArray[np.int32], min_iou: float) -> NDArray[np.int32]:
-    """The outline with as few points as `min_iou` allows."""
+def _simplified(parts: Sequence[NDArray[np.int32]], min_iou: float) -> Sequence[NDArray[np.int32]]:
+    """The outlines with as few points as `min_iou` allows, each simplified in proportion to its size."""
     target = min_iou + (1 - min_iou) * _RESERVE
-    area, length = cv2.contourArea(outline), cv2.arcLength(outline, True)
-    # An edge that strays by up to t along its whole length costs t·length/3 of the area; start well above that.
-    tolerance = min(max(9 * (1 - target) * area / length, 2.0), 2 * _ROUGHEST)
     if target >= 1:
-        return outline
-    part = _Part(outline)
-    while tolerance >= 2 * _FINEST:
-        points = np.asarray(cv2.approxPolyDP(outline, tolerance, True)[:, 0], np.int32)
-        if len(points) >= 3 and part.agrees(points, target) and not _crosses(points):
-            return points
-        tolerance *= 0.7
-    return outline
+        return parts
+    fills = _Fills(parts)
+    # An edge that strays by up to t along its whole length costs t·length/3 of the area; start well above that.
+    wanted = 9 * (1 - target) * np.array([cv2.contourArea(part) / cv2.arcLength(part, True) for part in parts])
+    tolerances = np.clip(wanted, 2.0, 2 * _ROUGHEST)
+    while tolerances.max() >= 2 * _FINEST:
+        simpler = [_simpler(part, tolerance) for part, tolerance in zip(parts, tolerances, strict=True)]
+        if fills.agree(simpler, target):
+            pairs = zip(parts, simpler, strict=True)
+            return [points if points is part or not _crosses(points) else part for part, points in pairs]
+        tolerances *= 0.7
+    return parts
 
 
-class _Part:
-    """One part of a mask, to hold simplified outlines against, as the different ways of filling see them."""
+def _simpler(outline: NDArray[np.int32], tolerance: float) -> NDArray[np.int32]:
+    points = cv2.approxPolyDP(outline, tolerance, True) if tolerance >= 2 * _FINEST else outline
+    return np.asarray(points[:, 0], np.int32) if points.ndim == 3 and len(points) >= 3 else outline
 
-    def __init__(self, outline: NDArray[np.int32]) -> None:
-        self._origin = outline.min(axis=0) // 2 * 2
-        width, height = (outline.max(axis=0) - self._origin) // 2 + 1
+
+class _Fills:
+    """A mask as the different ways of filling see its outlines, to hold simplified ones against.
+
+    What two outlines cover comes out empty, which only counts against outlines that strayed into each other.
+    """
+
+    def __init__(self, parts: Sequence[NDArray[np.int32]]) -> None:
+        self._origin = np.min([part.min(axis=0) for part in parts], axis=0) // 2 * 2
+        width, height = (np.max([part.max(axis=0) for part in parts], axis=0) - self._origin) // 2 + 1
         self._shape = (int(height), int(width))
         self._fine = next(fine for most, fine in _FINENESS if width * height <= most)
-        self._touched, self._tested = self._touched_by(outline), self._tested_in(outline)
+        self._touched, self._tested = self._touched_by(parts), self._tested_in(parts)
 
-    def agrees(self, outline: NDArray[np.int32], iou: float) -> bool:
-        """Whether each fill of the outline has at least this intersection over union with that of the part."""
-        if _iou(self._touched, self._touched_by(outline)) < iou:
+    def agree(self, parts: Sequence[NDArray[np.int32]], iou: float) -> bool:
+        """Whether each fill of these outlines has at least this intersection over union with that of the mask."""
+        if _iou(self._touched, self._touched_by(parts)) < iou:
             return False
-        return all(_iou(*pair) >= iou for pair in zip(self._tested, self._tested_in(outline), strict=True))
+        return all(_iou(*pair) >= iou for pair in zip(self._tested, self._tested_in(parts), strict=True))
 
-    def _touched_by(self, outline: NDArray[np.int32]) -> NDArray[np.uint8]:
+    def _touched_by(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.uint8]:
         """The pixels inside, and all those on the edges when the points are rounded to pixels."""
         pixels = np.zeros(self._shape, np.uint8)
-        cv2.fillPoly(pixels, [(outline - self._origin) // 2], 1)
+        cv2.fillPoly(pixels, [(part - self._origin) // 2 for part in parts], 1)
         return pixels
 
-    def _tested_in(self, outline: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _tested_in(self, parts: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The pixels whose whole coordinates lie inside, and those whose centres do."""
-        fine = self._fine
+        fine, half = self._fine, self._fine // 2
         samples = np.zeros((fine * self._shape[0], fine * self._shape[1]), np.uint8)
-        cv2.fillPoly(samples, [(outline - self._origin) * (fine // 2)], 1)
-        half = fine // 2
+        cv2.fillPoly(samples, [(part - self._origin) * half for part in parts], 1)
         return np.ascontiguousarray(samples[::fine, ::fine]), np.ascontiguousarray(samples[half::fine, half::fine])
 
 
@@ -154,7 +165,9 @@ def _iou(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 def _crosses(points: NDArray[np.int32]) -> bool:
     """Whether two edges of a polygon cross, or touch where they are not neighbours."""
-    start, end = points, np.roll(points, -1, axis=0)
+    if len(points) == 3:
+        return False
+    start, end = points, np.concatenate([points[1:], points[:1]])
     low, high = np.minimum(start, end), np.maximum(start, end)
     near = (low[:, None, 0] <= high[:, 0]) & (low[:, 0] <= high[:, None, 0])
     near &= (low[:, None, 1] <= high[:, 1]) & (low[:, 1] <= high[:, None, 1])
@@ -170,7 +183,8 @@ def _turn(a: NDArray[np.int64], b: NDArray[np.int64], c: NDArray[np.int64]) -> N
     return np.asarray(np.sign(ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]))
 
 
-def _to_pixels(outline: NDArray[np.int32], left: int, top: int) -> Polygon:
+def _to_pixels(parts: Sequence[NDArray[np.int32]], left: int, top: int) -> tuple[Polygon, ...]:
     """Samples of the padded region → pixels of the image."""
-    samples = outline - 2
-    return np.asarray(samples // 2 + (left, top) + samples % 2 * _REACH, np.float32)
+    samples = np.concatenate(parts) - 2
+    pixels = np.asarray(samples // 2 + (left, top) + samples % 2 * _REACH, np.float32)
+    return tuple(np.split(pixels, np.cumsum([len(part) for part in parts[:-1]])))
