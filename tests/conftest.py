@@ -44,30 +44,38 @@ def postgres_dsn() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _migrated_template(postgres_dsn: str) -> Iterator[str]:
-    """The name of a migrated database that each test's own is copied from."""
+def _migrated(postgres_dsn: str) -> Iterator[str]:
+    """The DSN of a migrated database that the tests use one after the other: emptying one is faster than making one."""
     from firstpass.warehouse.migrate import migrate
 
-    name = f"template_{uuid4().hex[:8]}"
+    name = f"test_{uuid4().hex[:12]}"
     _administer(postgres_dsn, f"CREATE DATABASE {name}")
-    conn = psycopg2.connect(make_dsn(postgres_dsn, dbname=name))
+    dsn = make_dsn(postgres_dsn, dbname=name)
+    conn = psycopg2.connect(dsn)
     migrate(conn)
     conn.close()
-    yield name
+    yield dsn
     _administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def warehouse_dsn(postgres_dsn: str, _migrated_template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The DSN of a migrated, empty database of the test's own; `firstpass.warehouse.connection.connect()` finds it."""
-    name = f"test_{uuid4().hex[:12]}"
-    _administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {_migrated_template}")
-    dsn = make_dsn(postgres_dsn, dbname=name)
-    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", dsn)
+def warehouse_dsn(_migrated: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The DSN of a migrated, empty warehouse; `firstpass.warehouse.connection.connect()` finds it."""
+    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", _migrated)
     settings.cache_clear()
-    yield dsn
+    yield _migrated
     settings.cache_clear()
-    _administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+    _administer(
+        _migrated,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+    )
+    _administer(
+        _migrated,
+        "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(oid::regclass::text, ', ') || ' RESTART IDENTITY'"
+        " FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        " AND relname <> 'schema_migrations'); END $$",
+    )
 
 
 @pytest.fixture

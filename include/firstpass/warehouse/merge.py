@@ -84,12 +84,13 @@ def merge_chunks(
 def prepare(spec: RunSpec, chunk: Chunk) -> Ready:
     """Read, verify and encode a chunk's result, without the database. Raises FirstpassError as `merge_chunk` does."""
     result = read_result(chunk)
+    encoded = tables.fields(result.rows)
     return Ready(
         spec,
         chunk,
         result,
-        tables.outcomes(spec, result.rows, chunk.index),
-        tables.images(spec, result.rows),
+        tables.outcomes(spec, result.rows, encoded, chunk.index),
+        tables.images(spec, result.rows, encoded),
         tables.detections(spec, tables.predictions(result.rows), chunk.index),
     )
 
@@ -112,7 +113,7 @@ def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> No
         }
     )
     with _turn(conn) as cur:
-        _replace_outcomes(cur, spec, rows, tables.outcomes(spec, rows, chunk.index))
+        _replace_outcomes(cur, spec, rows, tables.outcomes(spec, rows, tables.fields(rows), chunk.index))
         cur.execute(
             "INSERT INTO chunks (run_id, chunk, state, images, reason) VALUES (%s, %s, 'failed', %s, %s)"
             " ON CONFLICT (run_id, chunk) DO UPDATE SET state = 'failed', images = excluded.images, detections = NULL,"
@@ -133,8 +134,9 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
         cur.execute("DELETE FROM chunks WHERE run_id = %s", [spec.run_id])
         for start in range(0, len(decided), _SLICE):
             rows = one_batch(decided.slice(start, _SLICE))
-            tables.outcomes(spec, rows, None).into(cur)
-            _replace_images(cur, tables.images(spec, rows, table="staged"))
+            encoded = tables.fields(rows)
+            tables.outcomes(spec, rows, encoded, None).into(cur)
+            _replace_images(cur, tables.images(spec, rows, encoded, table="staged"))
 
 
 @contextmanager
@@ -160,7 +162,7 @@ def _write(conn: connection, ready: Ready) -> dict[str, int]:
         rows = ready.result.rows
         with _turn(conn) as cur:
             _replace_outcomes(cur, ready.spec, rows, ready.outcomes)
-            _replace_images(cur, tables.images(ready.spec, rows, table="staged"))
+            _replace_images(cur, tables.images(ready.spec, rows, tables.fields(rows), table="staged"))
             _replace_detections(cur, ready.spec, rows, ready.detections)
             _mark_merged(cur, ready)
     return ready.counts

@@ -10,53 +10,55 @@ import pyarrow.compute as pc
 
 from firstpass.chunks.run import RunSpec
 from firstpass.inference.schema import Outcome
-from firstpass.warehouse.binary import array, constant, number, polygons, text, timestamp
+from firstpass.warehouse.binary import Field, arrays, constant, number, only, polygons, text, timestamp
 from firstpass.warehouse.copy import Copy, copy
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
-_PLACE = ("width", "height", "task", "frame")
+_TEXTS = ("uri", "sha256", "etag", "outcome", "reason")
+_NUMBERS = ("size", "width", "height", "task", "frame")
 
 
-def outcomes(spec: RunSpec, rows: pa.RecordBatch, chunk: int | None) -> Copy:
+Fields = dict[str, Field]
+
+
+def fields(rows: pa.RecordBatch) -> Fields:
+    """The columns that say what an image is and what became of it, encoded: two tables want them."""
+    texts = {name: text(rows[name]) for name in _TEXTS if name in rows.schema.names}
+    return texts | {name: number(rows[name]) for name in _NUMBERS if name in rows.schema.names}
+
+
+def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int | None) -> Copy:
     """One row an image; `chunk` is None for what the catalogue decided."""
     found = number(pc.list_value_length(rows["scores"])) if "scores" in rows.schema.names else constant(0)
-    return copy(
-        "outcomes",
-        {
-            "run_id": constant(spec.run_id),
-            "chunk": constant(chunk),
-            "detections": found,
-            **{name: text(rows[name]) for name in ("uri", "sha256", "outcome", "reason")},
-            **{name: number(rows[name]) for name in _PLACE},
-        },
-    )
+    same = {"run_id": constant(spec.run_id), "chunk": constant(chunk)}
+    names = ("uri", "sha256", "outcome", "reason", "width", "height", "task", "frame")
+    return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names})
 
 
-def images(spec: RunSpec, rows: pa.RecordBatch, table: str = "images") -> Copy:
+def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "images") -> Copy:
     """What is known of each image and its current draft. One that is missing is left as it was when it was seen."""
-    rows = _where(rows, pc.not_equal(rows["outcome"], str(Outcome.MISSING)))
-    model, settings_hash = constant(spec.model), constant(spec.settings_hash)
+    started = datetime.fromisoformat(spec.started_at)
+    names = ("uri", "sha256", "etag", "size", "width", "height", "task", "frame")
+    columns = {name: encoded[name] for name in names} | {
+        "model": constant(spec.model),
+        "settings_hash": constant(spec.settings_hash),
+        "run_id": constant(spec.run_id),
+        "seen_at": timestamp((started - _EPOCH) // timedelta(microseconds=1)),
+    }
     drafted = pc.not_equal(rows["outcome"], str(Outcome.UNREADABLE))
     if not pc.all(drafted).as_py():
         nothing = pa.scalar(None, pa.string())
-        model = text(pc.if_else(drafted, spec.model, nothing))
-        settings_hash = text(pc.if_else(drafted, spec.settings_hash, nothing))
-    started = datetime.fromisoformat(spec.started_at)
-    return copy(
-        table,
-        {
-            **{name: text(rows[name]) for name in ("uri", "sha256", "etag")},
-            **{name: number(rows[name]) for name in ("size", *_PLACE)},
-            "model": model,
-            "settings_hash": settings_hash,
-            "run_id": constant(spec.run_id),
-            "seen_at": timestamp((started - _EPOCH) // timedelta(microseconds=1)),
-        },
-    )
+        columns["model"] = text(pc.if_else(drafted, spec.model, nothing))
+        columns["settings_hash"] = text(pc.if_else(drafted, spec.settings_hash, nothing))
+    there = pc.not_equal(rows["outcome"], str(Outcome.MISSING))
+    if not pc.all(there).as_py():
+        columns = {name: only(field, there) for name, field in columns.items()}
+    return copy(table, columns)
 
 
 def detections(spec: RunSpec, predictions: pa.RecordBatch, chunk: int) -> Copy:
     """One row a prediction, empty ones too. `predictions` is what the function of that name gives."""
+    lists = ("class_ids", "scores", "x1", "y1", "x2", "y2")
     return copy(
         "detections",
         {
@@ -65,7 +67,7 @@ def detections(spec: RunSpec, predictions: pa.RecordBatch, chunk: int) -> Copy:
             "settings_hash": constant(spec.settings_hash),
             "run_id": constant(spec.run_id),
             "chunk": constant(chunk),
-            **{name: array(predictions[name]) for name in ("class_ids", "scores", "x1", "y1", "x2", "y2")},
+            **dict(zip(lists, arrays([predictions[name] for name in lists]), strict=True)),
             "polygons": polygons(predictions["polygons"]),
         },
     )
