@@ -125,6 +125,23 @@ def test_a_host_that_is_not_cvat(cvat: CvatDouble, server: Cvat) -> None:
         server.get("/api/users/self")
 
 
+def test_a_token_on_an_open_line_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for host, warned in (
+        ("http://cvat.example.org", True),
+        ("https://cvat.example.org", False),
+        ("http://[::1]", False),
+    ):
+        connect(monkeypatch, host=host)
+        client.cvat.cache_clear()
+        caplog.clear()
+        client.cvat()
+        assert ("is not https" in caplog.text) is warned, host
+        assert TOKEN not in caplog.text
+    client.cvat.cache_clear()
+
+
 def test_a_wrong_token(cvat: CvatDouble) -> None:
     with pytest.raises(FirstpassError, match="it is wrong or has expired"):
         Cvat(Connection(cvat.url, SecretStr("made up"))).get("/api/users/self")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from firstpass.cvat.connection import Connection, connection
 from firstpass.errors import FirstpassError
+
+log = logging.getLogger("firstpass")
 
 Json = dict[str, Any]
 
@@ -72,7 +76,7 @@ class Cvat:
         self._api = ApiClient(configuration)
 
     def get(self, path: str, **query: Any) -> Any:
-        """JSON of GET `path`. An answer that is cut short or no JSON is asked for once more."""
+        """JSON of GET `path`. An answer that is cut short or no JSON is asked for twice more."""
         return self._read(path, query, json.loads)
 
     def pages(self, path: str, **query: Any) -> Iterator[Json]:
@@ -144,13 +148,13 @@ class Cvat:
         return numbers >= [2, 57]
 
     def _read(self, path: str, query: Mapping[str, Any], parse: Callable[[bytes], Any]) -> Any:
-        for last in (False, True):
+        for tries_left in (2, 1, 0):
             response = self._request("GET", path, query)
             self._check(response, path)
             try:
                 return parse(response.data)
             except ValueError as error:
-                if last:
+                if not tries_left:
                     raise FirstpassError(
                         f"{self.connection.host}{path} does not answer as CVAT does", "check the host in cvat_default"
                     ) from error
@@ -225,7 +229,10 @@ class Cvat:
 @lru_cache(maxsize=1)
 def cvat() -> Cvat:
     """The client of this process, made from `cvat_default` when first asked for."""
-    return Cvat(connection())
+    to = connection()
+    if to.host.startswith("http://") and urlsplit(to.host).hostname not in ("localhost", "127.0.0.1", "::1"):
+        log.warning("%s is not https: the token of cvat_default can be read on its way", to.host)
+    return Cvat(to)
 
 
 def _words(body: bytes) -> str:
