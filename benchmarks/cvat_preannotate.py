@@ -118,9 +118,10 @@ def firstpass(task: int, name: str) -> None:
     run = nightly.resolve_model(nightly.Request(run_id=name, images=images, model="nanodet-coco"))
     nightly.admit_model(run)
     nightly.catalogue_images(run)
-    for chunk in nightly.plan_chunks(run):
+    chunks = nightly.plan_chunks(run)
+    for chunk in chunks:
         nightly.infer(chunk)
-    nightly.merge(run)
+    nightly.merge(run, chunks)
     with closing(connect()) as conn:
         finish_run(conn, name, "success")
     summary = publish_run(name)
