@@ -5,6 +5,8 @@ const filters = document.getElementById("filters");
 const viewer = document.getElementById("viewer");
 const figures = gallery ? [...gallery.children] : [];
 
+const many = (count, thing) => `${count} ${thing}${count === 1 ? "" : "s"}`;
+
 function filter() {
   const wanted = filters.elements.class.value, least = Number(filters.elements.score.value);
   filters.querySelector("output").value = least.toFixed(2);
@@ -21,7 +23,7 @@ function filter() {
     pictures += !figure.hidden;
     shown += figure.hidden ? 0 : here;
   }
-  filters.querySelector("[role=status]").textContent = `${pictures} pictures, ${shown} drawn detections`;
+  filters.querySelector("[role=status]").textContent = `${many(pictures, "picture")}, ${many(shown, "drawn detection")}`;
 }
 
 const orders = {
