@@ -17,7 +17,8 @@ writes a report with pictures. Images that were done before by the same model wi
 | `report` | one HTML file with totals, pictures and quarantined files; asset `firstpass_drafts` wakes `publish` |
 
 A chunk that fails for good leaves the rest of the night intact: its images are reported as failed and come first next
-time.
+time. Who is named in FIRSTPASS_NOTIFY_EMAIL or FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID hears of a night with warnings, of one
+that failed, and of one that is late (FIRSTPASS_DEADLINE_MINUTES); a good night is silent.
 """
 
 from __future__ import annotations
@@ -28,15 +29,19 @@ from airflow.sdk import (
     DAG,
     Asset,
     CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
     ExceptionRetryPolicy,
     Param,
     RetryAction,
     RetryRule,
+    SyncCallback,
     TriggerRule,
     get_current_context,
     task,
 )
 
+from firstpass.quality import notify
 from firstpass.settings import settings
 
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -53,6 +58,21 @@ SCHEDULE = (
     CronTriggerTimetable(settings().schedule, timezone="UTC", run_immediately=timedelta(0))
     if settings().schedule
     else None
+)
+
+# Airflow starts a process for each callback: none where nobody is to be told.
+NOTIFICATIONS = (
+    {
+        "on_success_callback": notify.run_succeeded,
+        "on_failure_callback": notify.run_failed,
+        "deadline": DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=timedelta(minutes=settings().deadline_minutes),
+            callback=SyncCallback(notify.deadline_missed),
+        ),
+    }
+    if notify.wanted()
+    else {}
 )
 
 PARAMS = {
@@ -127,6 +147,7 @@ with DAG(
     },
     dagrun_timeout=timedelta(hours=12),
     render_template_as_native_obj=True,
+    **NOTIFICATIONS,
 ):
 
     @task

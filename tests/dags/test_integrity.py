@@ -87,3 +87,23 @@ def test_a_new_installation_waits_for_its_first_night(bag):
         )
         assert bag.dags[name].start_date is None, name
         assert info.run_after > now, name
+
+
+def test_a_night_tells_those_who_are_named_and_otherwise_nobody(bag, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    from firstpass.settings import settings
+
+    assert not bag.dags["preannotate"].has_on_failure_callback
+    assert not bag.dags["preannotate"].deadline
+
+    monkeypatch.setenv("FIRSTPASS_NOTIFY_EMAIL", "ann@example.org")
+    monkeypatch.setenv("FIRSTPASS_DEADLINE_MINUTES", "45")
+    settings.cache_clear()
+    dag = DagBag(ROOT / "dags" / "preannotate.py").dags["preannotate"]
+    assert dag.has_on_success_callback
+    assert dag.has_on_failure_callback
+    (deadline,) = dag.deadline
+    assert deadline.interval == timedelta(minutes=45)
+    assert deadline.callback.path == "firstpass.quality.notify.deadline_missed"
+    settings.cache_clear()

@@ -14,6 +14,7 @@ from firstpass import storage
 from firstpass.quality import notify
 from firstpass.quality.results import Result, Verdict, store
 from firstpass.settings import settings
+from firstpass.warehouse.merge import fail_chunk
 from warehouse.nights import row
 
 EVIL = "x{{ 7*7 }}<script>alert(1)</script>"
@@ -121,8 +122,33 @@ def test_a_failure_says_where_and_what_to_do(warned, bodies):
 
 def test_a_late_night_is_told_by_the_deadline_s_own_context(warned, bodies):
     notify.deadline_missed(context={"dag_run": {"dag_run_id": EVIL}, "deadline": {"id": 1}})
-    assert bodies[0][1]["event"] == "deadline"
+    assert bodies[0][1]["event"] == "late"
     assert bodies[0][1]["run_id"] == EVIL
+
+
+def test_a_night_that_failed_before_its_deadline_is_not_late_as_well(warned, bodies):
+    notify.deadline_missed(context={"dag_run": {"dag_run_id": EVIL, "state": "failed"}})
+    assert bodies == []
+
+
+def test_drafts_that_are_held_back_are_told_as_such(finished_run, warehouse, bodies):
+    spec = finished_run([row("file:///a.jpg", detections=2)])
+    wrong = Result("detections", "box_outside_image", "critical", False, "1 of 1 images", 1.0, "Boxes lie inside.")
+    store(warehouse, Verdict(spec.run_id, (wrong,)))
+    notify.run_succeeded({"run_id": spec.run_id})
+    said = bodies[0][1]
+    assert said["event"] == "held back"
+    assert said["title"] == "Pre-annotation: These drafts are held back"
+    assert "critical: Boxes lie inside. Found: 1 of 1 images." in said["lines"]
+
+
+def test_a_night_with_images_left_undone_is_told(night, warehouse, bodies):
+    run = night("partial")
+    chunk = run.chunk(0, [row("file:///a.jpg")])
+    fail_chunk(warehouse, run.spec, chunk, "the node died")
+    store(warehouse, Verdict("partial", (Result("run", "x", "warning", True, "0", 0.0, "s"),)))
+    notify.run_succeeded({"run_id": "partial"})
+    assert bodies[0][1]["title"] == "Pre-annotation: 1 image could not be finished"
 
 
 def test_a_lost_warehouse_and_an_unknown_run_are_still_told(bodies, storage_home, monkeypatch):
@@ -140,5 +166,20 @@ def test_what_cannot_be_delivered_is_logged_and_forgotten(warned, mails, monkeyp
     assert "could not send" in caplog.text
 
 
-def test_nothing_is_sent_where_nothing_is_named(warned):
+def test_the_address_of_a_webhook_is_a_secret(warned, monkeypatch, caplog):
+    connection = {"conn_type": "http", "host": "http://127.0.0.1:1/services/T01/geheim"}
+    monkeypatch.setenv("AIRFLOW_CONN_CHAT", json.dumps(connection))
+    monkeypatch.setenv("FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID", "chat")
+    settings.cache_clear()
     notify.run_succeeded({"run_id": EVIL})
+    (ours,) = (record.getMessage() for record in caplog.records if record.name == "firstpass")
+    assert "could not send" in ours
+    assert "geheim" not in ours
+
+
+def test_nothing_is_sent_where_nothing_is_named(warned, monkeypatch):
+    asked = []
+    monkeypatch.setattr("socket.socket.connect", lambda _, address: asked.append(address))
+    notify.run_succeeded({"run_id": EVIL})
+    assert asked == []
+    assert not notify.wanted()

@@ -2,7 +2,7 @@
 
 For Airflow's callbacks: `run_succeeded` and `run_failed` on the DAG, `deadline_missed` on its deadline. They use
 Airflow's own notifiers with connections named in the settings, and never raise: what cannot be delivered is logged.
-Nothing goes through Airflow's templates, because a run's id may be anything.
+Nothing goes through Airflow's templates, because a run's id may be anything. Importing this is cheap: DAG files do.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from firstpass.settings import settings
 
 log = logging.getLogger("firstpass")
 
+_SECONDS = 20  # that a webhook may take to answer
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is said: a title, a few lines, where to look; `facts` are for machines."""
+    """What is said: a title, a few lines, where to look; `facts` are for machines.
+
+    event: warnings, held back (a critical check failed), failed or late.
+    """
 
     event: str
     run_id: str
@@ -43,12 +48,18 @@ class Message:
         return {"text": "\n".join((self.title, *self.lines, self.url)), **asdict(self)}
 
 
+def wanted() -> bool:
+    """Whether anybody is to be told: the settings name an address or a webhook."""
+    return bool(settings().notify_email or settings().notify_webhook_conn_id)
+
+
 def run_succeeded(context: dict[str, Any]) -> None:
-    """The run ended well. Says something only if a check did not hold or images were left undone."""
+    """The run came to its end. Says something only if a check did not hold or images were left undone."""
     run_id = _run_id(context)
     told = _told(run_id)
     if told is not None and (told["verdict"] != "passed" or told["failed"]):
-        deliver(_message("warnings", run_id, told), context)
+        event = "held back" if told["verdict"] == "failed" else "warnings"
+        deliver(_message(event, run_id, told), context)
 
 
 def run_failed(context: dict[str, Any]) -> None:
@@ -58,19 +69,24 @@ def run_failed(context: dict[str, Any]) -> None:
 
 
 def deadline_missed(context: dict[str, Any] | None = None, **_: Any) -> None:
-    """The run has not ended in time; it goes on."""
+    """The run has not ended in time; it goes on. Of one that failed in the meantime, `run_failed` has told."""
     context = context or {}
+    run = context.get("dag_run")
+    if isinstance(run, dict) and run.get("state") in ("success", "failed"):
+        return
     run_id = _run_id(context)
-    deliver(_message("deadline", run_id, _told(run_id)), context)
+    deliver(_message("late", run_id, _told(run_id)), context)
 
 
 def deliver(message: Message, context: dict[str, Any]) -> None:
     """Send by every way that the settings name; by none when they name none."""
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # it has no other public home
+
     for way in (_mail, _webhook):
         try:
             way(message, context)
         except Exception as error:  # a notification is never worth a run
-            log.error("could not send %r: %s: %s", message.title, type(error).__name__, error)
+            log.error("could not send %r: %s: %s", message.title, type(error).__name__, redact(str(error)))
 
 
 def _mail(message: Message, context: Any) -> None:
@@ -85,17 +101,21 @@ def _mail(message: Message, context: Any) -> None:
 def _webhook(message: Message, context: Any) -> None:
     if connection := settings().notify_webhook_conn_id:
         from airflow.providers.http.notifications.http import HttpNotifier
+        from airflow.sdk import BaseHook
+        from airflow.sdk.log import mask_secret
 
-        HttpNotifier(http_conn_id=connection, json=message.payload).notify(context)
+        # Whoever knows a chat service's address may write there, and errors quote addresses.
+        mask_secret(urlsplit(BaseHook.get_connection(connection).host or "").path.strip("/"))
+        options = {"timeout": _SECONDS}
+        HttpNotifier(http_conn_id=connection, json=message.payload, extra_options=options).notify(context)
 
 
 def _message(event: str, run_id: str, told: dict[str, Any] | None) -> Message:
     told = told or {"title": "Nothing is known of this run", "lines": (), "facts": {}}
     title = {
-        "warnings": f"Pre-annotation: {told['title']}",
         "failed": "Pre-annotation failed",
-        "deadline": "Pre-annotation is late",
-    }[event]
+        "late": "Pre-annotation is late",
+    }.get(event, f"Pre-annotation: {told['title']}")
     lines = (*told["lines"], *_failure(run_id)) if event == "failed" else told["lines"]
     return Message(event, run_id, title, (*lines, f"Run {run_id}"), report_url(run_id), told["facts"])
 
