@@ -124,7 +124,7 @@ def firstpass(task: int, name: str) -> None:
     nightly.merge(run, chunks)
     with closing(connect()) as conn:
         finish_run(conn, name, "success")
-    summary = publish_run(name)
+    summary = publish_run(name, unchecked=True)
     assert summary["state"] == "published", summary
 
 

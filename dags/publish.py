@@ -64,7 +64,7 @@ PARAMS = {
         False,
         type="boolean",
         title="In spite of failed checks",
-        description_md="Publish a run that failed a critical check, too.",
+        description_md="Publish a run that failed a critical check or was never checked, too.",
         section="What to publish",
     ),
 }

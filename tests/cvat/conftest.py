@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cvat.nights import jpeg
 from doubles.cvat import CvatDouble, Task
 from firstpass.cvat import client, frames, sending
+from firstpass.settings import settings
 
 
 @pytest.fixture
-def cvat(monkeypatch: pytest.MonkeyPatch) -> Iterator[CvatDouble]:
+def cvat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CvatDouble]:
     """The double; `firstpass.cvat.client.cvat()` finds it. What breaks CVAT's schema fails the test."""
     with CvatDouble() as double:
         monkeypatch.setenv("AIRFLOW_CONN_CVAT_DEFAULT", double.connection())
+        monkeypatch.setenv("FIRSTPASS_STORAGE", str(tmp_path / "storage"))  # reports
+        settings.cache_clear()
         monkeypatch.setattr(sending, "FIRST_WAIT", 0.01)
         monkeypatch.setattr(client, "READ_BACKOFF", 0.01)
         client.cvat.cache_clear()

@@ -56,6 +56,7 @@ class Night:
     size: tuple[int, int] = (WIDTH, HEIGHT)
     model: str = "toy"
     publish: bool = False
+    checked: bool = True
 
     def save(self, conn: connection) -> str:
         ref = f"{self.model}@{self.version}"
@@ -74,6 +75,11 @@ class Night:
                  Json({"publish": self.publish, "threshold": 0.3}), self.state,
                  self.started_at],
             )  # fmt: skip
+            if self.checked:
+                cur.execute(
+                    "INSERT INTO quality_verdicts (run_id, verdict, images, detections) VALUES (%s, 'passed', 0, 0)",
+                    [self.run_id],
+                )
             outcomes, detections = [], []
             for frame, found in self.found.items():
                 key = sha256(f"{self.task}#{frame}".encode()).hexdigest()

@@ -246,6 +246,14 @@ def test_the_gate_of_the_checks(warehouse: connection, cvat: CvatDouble, task: T
     assert publish_run(run, unchecked=True)["shapes"] == 24
 
 
+def test_a_run_that_was_never_checked(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
+    run = Night("hasty", task.id, {0: boxes(0)}, checked=False).save(warehouse)
+    with pytest.raises(FirstpassError, match="was never checked"):
+        publish_run(run)
+    assert task.shapes == {}
+    assert publish_run(run, unchecked=True)["shapes"] == 3
+
+
 def test_runs_that_cannot_be_published(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
     Night("folder", task.id, {}, images_uri="/photos").save(warehouse)
     Night("early", task.id, {}, state="running").save(warehouse)

@@ -110,18 +110,20 @@ def preview(run_id: str, as_json: bool) -> None:
 @cvat.command()
 @_run
 @_unmatched
-@click.option("--unchecked", is_flag=True, help="Publish a run that failed its critical checks, too.")
+@click.option("--unchecked", is_flag=True, help="Publish a run that failed a critical check or was never checked, too.")
 @_as_json
 @_reachable
 def publish(run_id: str, unmatched: str | None, unchecked: bool, as_json: bool) -> None:
-    """Bring RUN's drafts into its tasks; again and again, it stays one copy.
+    """Bring RUN's drafts into its tasks; again and again, it stays one copy. RUN's report then links to them.
 
     Exits with 1 when a task failed or waits for a review.
     """
     from firstpass.cvat.publish import publish_run
+    from firstpass.quality.report import build_report
 
     warehouse()
     summary = publish_run(run_id, unmatched=unmatched, unchecked=unchecked)
+    build_report(summary["run_id"])
     if as_json:
         _print_json(summary)
     else:

@@ -50,17 +50,17 @@ class Run:
 def load_run(conn: connection, run_id: str, *, unchecked: bool = False) -> Run:
     """The run `run_id` (or `latest`).
 
-    Raises FirstpassError for one that is unknown, not finished or not about CVAT, and for one that failed a critical
-    check, unless `unchecked`.
+    Raises FirstpassError for one that is unknown, not finished or not about CVAT, and, unless `unchecked`, for one that
+    was never checked or failed a critical check.
     """
     run_id = find_run(conn, run_id)
     with conn, conn.cursor() as cur:
         cur.execute(
-            "SELECT r.model, r.settings_hash, r.images_uri, r.state, m.decided_at, r.started_at"
-            " FROM runs r JOIN models m USING (model) WHERE run_id = %s",
+            "SELECT r.model, r.settings_hash, r.images_uri, r.state, m.decided_at, r.started_at, v.run_id IS NOT NULL"
+            " FROM runs r JOIN models m USING (model) LEFT JOIN quality_verdicts v USING (run_id) WHERE run_id = %s",
             [run_id],
         )
-        model, settings_hash, images_uri, state, decided_at, started_at = cur.fetchall()[0]
+        model, settings_hash, images_uri, state, decided_at, started_at, checked = cur.fetchall()[0]
         cur.execute("SELECT class_id, name FROM classes WHERE model = %s ORDER BY class_id", [model])
         classes = ClassTable(tuple(ModelClass(*row) for row in cur))
         cur.execute(
@@ -81,6 +81,11 @@ def load_run(conn: connection, run_id: str, *, unchecked: bool = False) -> Run:
         )
     if state not in ("success", "partial"):
         raise FirstpassError(f"run {run_id} is {state}", "wait until it has ended, or repeat it if it failed")
+    if not checked and not unchecked:
+        raise FirstpassError(
+            f"run {run_id} was never checked",
+            "clear its task `check` in Airflow; `firstpass cvat publish --unchecked` sends its drafts all the same",
+        )
     if failed and not unchecked:
         sentence, observed = failed[0]
         raise FirstpassError(
