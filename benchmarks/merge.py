@@ -171,6 +171,7 @@ def make_chunk(task: tuple[RunSpec, int, int]) -> str:
         "frame": pa.nulls(images, pa.int32()),
         "outcome": np.where(counts > 0, "ok", "empty"),
         "reason": pa.nulls(images, pa.string()),
+        "brightness": random.uniform(40, 200, images).astype(np.float32),
         "class_ids": lists(random.integers(1, CLASSES + 1, detections), pa.int32()),
         "scores": lists(random.uniform(0.3, 1, detections), pa.float32()),
         "x1": lists(x, pa.float32()),

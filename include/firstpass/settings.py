@@ -87,6 +87,9 @@ class Settings(BaseSettings):
         0.9, gt=0, le=1, description="Warn about boxes of one class whose intersection over union exceeds this."
     )
     check_side: int = Field(32, ge=1, description="Warn about images less wide or high than this, in pixels.")
+    check_dark: float = Field(
+        10, ge=0, le=255, description="Warn about images darker than this on average: 0 is black, 255 white."
+    )
     check_polygons: int = Field(
         20_000, ge=0, description="Look for crossing edges in the polygons of at most this many detections a run."
     )

@@ -99,3 +99,8 @@ def test_giving_up_leaves_no_thread_behind(paint):
     items.close()
     names = {thread.name.rpartition("_")[0] for thread in threading.enumerate()}
     assert not names & {"decode", "fetch"}
+
+
+def test_brightness_comes_along(paint):
+    refs = [paint("black.png", (0, 0, 0)), paint("white.png", (255, 255, 255), (300, 200))]
+    assert [item.brightness for item in Pipeline(prepared, threads=1, ahead=2).run(refs)] == [0.0, 255.0]

@@ -42,8 +42,8 @@ def test_rows_have_the_one_schema():
     square = np.array([[0, 0], [4, 0], [4, 4.5]], np.float32)
     masks = found(0.9, 0.8, polygons=((square, square + 10), ()))
     rows = [
-        Row(REF, Outcome.OK, None, "aa", 640, 480, masks),
-        Row(REF, Outcome.EMPTY, None, "bb", 640, 480, found()),
+        Row(REF, Outcome.OK, None, "aa", 640, 480, 96.5, masks),
+        Row(REF, Outcome.EMPTY, None, "bb", 640, 480, 0.0, found()),
         Row(REF, Outcome.MISSING, "was listed, but is gone"),
     ]
     table = to_table(rows)
@@ -54,6 +54,7 @@ def test_rows_have_the_one_schema():
     assert (ok["x1"], ok["y1"], ok["x2"], ok["y2"]) == ([0.0, 4.0], [1.0, 5.0], [2.0, 6.0], [3.0, 7.0])
     assert ok["polygons"] == [[[0, 0, 4, 0, 4, 4.5], [10, 10, 14, 10, 14, 14.5]], []]
     assert (empty["scores"], empty["polygons"]) == ([], None)
+    assert [each["brightness"] for each in (ok, empty, missing)] == [96.5, 0.0, None]
     assert (missing["scores"], missing["sha256"], missing["reason"]) == ([], None, "was listed, but is gone")
 
 
@@ -63,7 +64,8 @@ def test_no_rows_are_a_table_too():
 
 def test_equal_rows_are_equal_bytes_in_however_many_pieces():
     rows = [
-        Row(ImageRef(f"file:///{i}", i, "e"), Outcome.OK, None, "aa", 1, 1, found(*[0.5] * (i % 5))) for i in range(300)
+        Row(ImageRef(f"file:///{i}", i, "e"), Outcome.OK, None, "aa", 1, 1, 2.5, found(*[0.5] * (i % 5)))
+        for i in range(300)
     ]
     whole = to_table(rows)
     pieces = pa.concat_tables([to_table(rows[:7]), from_bytes(to_bytes(to_table(rows[7:120]))), to_table(rows[120:])])

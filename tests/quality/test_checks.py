@@ -146,3 +146,12 @@ def test_another_run_s_data_docs_stay(finished_run, storage_home):
     for _ in range(2):
         check_run(finished_run([row("file:///a.jpg")]).run_id)
     assert len(list(storage_home.rglob("data_docs/index.html"))) == 2
+
+
+def test_nearly_black_images_are_worth_a_look(finished_run):
+    rows = [row(f"file:///photos/{n}.jpg", brightness=n) for n in (9.5, 10, 120)]
+    known = row("file:///photos/known.jpg", "known", 0, brightness=None)
+    verdict = check_run(finished_run(rows, [known]).run_id)
+    (dark,) = verdict.failures
+    assert (dark.expectation, dark.severity) == ("image_nearly_black", "warning")
+    assert dark.observed == "1 of 4 images: 9.5.jpg"

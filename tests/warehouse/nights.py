@@ -43,6 +43,7 @@ def row(uri: str, outcome: str = "ok", detections: int = 1, **other: Any) -> dic
         "sha256": sha256(uri.encode()).hexdigest(),
         "width": 640,
         "height": 480,
+        "brightness": 96.5,
         "task": None,
         "frame": None,
         "outcome": outcome,
@@ -58,7 +59,7 @@ def row(uri: str, outcome: str = "ok", detections: int = 1, **other: Any) -> dic
 
 
 def unreadable(uri: str, reason: str = "the file is empty") -> dict[str, Any]:
-    return row(uri, "unreadable", 0, width=None, height=None, reason=reason)
+    return row(uri, "unreadable", 0, width=None, height=None, brightness=None, reason=reason)
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,12 @@ def test_a_merged_chunk_can_be_read_back(warehouse, night):
         (1, 1, "cat", 0.875, 10.5, 20.25, 110.5, 220.25, None),
         (2, 2, "größe <b>", 0.859375, 11.5, 21.25, 111.5, 221.25, None),
     ]
-    assert query(warehouse, "SELECT uri, outcome, detections, reason, chunk FROM outcomes ORDER BY uri") == [
-        ("file:///a.jpg", "ok", 2, None, 0),
-        ("file:///b.jpg", "empty", 0, None, 0),
-        ("file:///c", "unreadable", 0, "the file is empty", 0),
+    assert query(
+        warehouse, "SELECT uri, outcome, detections, reason, brightness, chunk FROM outcomes ORDER BY uri"
+    ) == [
+        ("file:///a.jpg", "ok", 2, None, 96.5, 0),
+        ("file:///b.jpg", "empty", 0, None, 96.5, 0),
+        ("file:///c", "unreadable", 0, "the file is empty", None, 0),
     ]
     assert query(warehouse, "SELECT state, images, detections, seconds, marker ->> 'rows' FROM chunks") == [
         ("merged", 3, 2, 1.5, "3")

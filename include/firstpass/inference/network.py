@@ -60,11 +60,11 @@ class Network:
         return [item if isinstance(item, Row) else self._row(item, next(found)) for item in batch]
 
     def _row(self, item: Ready, found: Detections | str) -> Row:
-        width, height = item.prepared.width, item.prepared.height
+        read = (item.sha256, item.prepared.width, item.prepared.height, item.brightness)
         if isinstance(found, str):
-            return Row(item.ref, Outcome.UNREADABLE, found, item.sha256, width, height)
+            return Row(item.ref, Outcome.UNREADABLE, found, *read)
         kept = above(found, self._threshold, self._class_thresholds)
-        return Row(item.ref, Outcome.OK if len(kept) else Outcome.EMPTY, None, item.sha256, width, height, kept)
+        return Row(item.ref, Outcome.OK if len(kept) else Outcome.EMPTY, None, *read, kept)
 
     def _predict(self, batch: list[Prepared]) -> list[Detections | str]:
         """The detections of each image, or why the network failed on it; a failing batch is tried one by one."""

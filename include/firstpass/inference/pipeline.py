@@ -14,6 +14,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from firstpass.images.brightness import brightness
 from firstpass.images.decode import UnreadableImage, decode
 from firstpass.images.fetch import MissingImage, fetch
 from firstpass.images.reference import ImageRef
@@ -28,10 +29,11 @@ _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An image that the network can take, with the hash of its bytes."""
+    """An image that the network can take, with the hash of its bytes and its mean luma (0..255)."""
 
     ref: ImageRef
     sha256: str
+    brightness: float
     prepared: Prepared
 
 
@@ -92,10 +94,11 @@ class Pipeline:
             data = self._fetch(ref) if fetched is None else fetched.result()
             started = time.perf_counter()
             sha256 = hashlib.sha256(data).hexdigest()
-            prepared = self._to_input(decode(data))
+            pixels = decode(data)
+            ready = Ready(ref, sha256, brightness(pixels), self._to_input(pixels))
             with self._lock:
                 self.decode_seconds += time.perf_counter() - started
-            return Ready(ref, sha256, prepared)
+            return ready
         except MissingImage as error:
             return Row(ref, Outcome.MISSING, str(error))
         except (UnreadableImage, UnfitImage, MemoryError) as error:

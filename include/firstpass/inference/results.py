@@ -28,6 +28,7 @@ class Row:
     sha256: str | None = None
     width: int | None = None
     height: int | None = None
+    brightness: float | None = None
     detections: Detections | None = None
 
 
@@ -70,7 +71,7 @@ def from_bytes(data: bytes) -> pa.Table:
 
 
 _REF_FIELDS = ("uri", "etag", "size", "task", "frame")
-_ROW_FIELDS = ("sha256", "width", "height", "reason")
+_ROW_FIELDS = ("sha256", "width", "height", "brightness", "reason")
 
 
 def _lists(arrays: list[Any], dtype: Any, kind: pa.DataType) -> pa.Array:

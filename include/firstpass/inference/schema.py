@@ -38,6 +38,7 @@ RESULT = pa.schema(
         pa.field("frame", pa.int32()),
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("reason", pa.string()),  # one sentence for unreadable and missing
+        pa.field("brightness", pa.float32()),  # mean luma, 0 (black) to 255; null when unreadable or missing
         # The detections of the image in descending order of score: parallel lists, [n] each.
         pa.field("class_ids", pa.list_(pa.int32()), nullable=False),
         pa.field("scores", pa.list_(pa.float32()), nullable=False),

@@ -65,6 +65,7 @@ def _limits(run_id: str) -> dict[str, Any]:
         "run_id": f"convert_from(decode('{run_id.encode().hex()}', 'hex'), 'UTF8')",
         "listed": catalogues.load(run_folder(run_id)).num_rows,
         "min_side": limits.check_side,
+        "min_brightness": limits.check_dark,
         "max_boxes": limits.check_boxes,
         "max_overlap": limits.check_overlap,
         "max_polygons": limits.check_polygons,

@@ -134,7 +134,10 @@ def _images(limits: Settings) -> Suite:
         "images",
         "Images",
         "images",
-        (_warning("image_too_small", f"Every image is at least {side} pixels wide and high."),),
+        (
+            _warning("image_too_small", f"Every image is at least {side} pixels wide and high."),
+            _warning("image_nearly_black", "No image is nearly black."),
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from firstpass.warehouse.copy import Copy, copy
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
 _TEXTS = ("uri", "sha256", "etag", "outcome", "reason")
-_NUMBERS = ("size", "width", "height", "task", "frame")
+_NUMBERS = ("size", "width", "height", "brightness", "task", "frame")
 
 
 Fields = dict[str, Field]
@@ -31,8 +31,8 @@ def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int | 
     """One row an image; `chunk` is None for what the catalogue decided."""
     found = number(pc.list_value_length(rows["scores"])) if "scores" in rows.schema.names else constant(0)
     same = {"run_id": constant(spec.run_id), "chunk": constant(chunk)}
-    names = ("uri", "sha256", "outcome", "reason", "width", "height", "task", "frame")
-    return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names})
+    names = ("uri", "sha256", "outcome", "reason", "width", "height", "brightness", "task", "frame")
+    return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names if name in encoded})
 
 
 def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "images") -> Copy:

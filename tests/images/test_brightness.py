@@ -1,0 +1,27 @@
+"""Brightness tells a lens cap from a photograph, whatever the size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from firstpass.images.brightness import brightness
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (63, 640), (480, 640), (3000, 4000)])
+@pytest.mark.parametrize(("colour", "luma"), [((0, 0, 0), 0), ((255, 255, 255), 255), ((0, 0, 255), 29.07)])
+def test_a_plain_colour_has_its_luma(size, colour, luma):
+    pixels = np.broadcast_to(np.array(colour, np.uint8), (*size, 3))
+    assert brightness(pixels) == pytest.approx(luma)
+
+
+def test_a_photograph_is_as_bright_as_all_of_its_pixels():
+    photographs = list((Path(__file__).parents[2] / "include" / "samples").glob("*.*g"))
+    assert photographs
+    for path in photographs:
+        image = Image.open(path).convert("RGB")
+        whole = np.asarray(image.convert("L")).mean()
+        assert brightness(np.asarray(image)) == pytest.approx(whole, abs=3), path.name
