@@ -70,6 +70,14 @@ def test_the_list_shows_runs_newest_first(client, reported, finished_run):
     assert "No run matches" in client.get("/?q=100%25").text
 
 
+def test_what_runs_are_called_is_only_text(client, finished_run):
+    finished_run([], run_id="<script>alert(1)</script>", images="/photos/<img src=x onerror=alert(2)>")
+    text = client.get("/").text
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert "&lt;img src=x" in text
+
+
 def test_an_empty_warehouse_says_what_to_do(client):
     assert "Trigger the DAG preannotate" in client.get("/").text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from hashlib import sha256
@@ -133,9 +134,49 @@ def test_a_run_with_nothing_new_says_so_and_shows_the_known_drafts(finished_run,
     assert any(tag == "img" for tag, _ in found.tags)
 
 
-def test_a_run_without_an_image_has_a_report(finished_run):
+def test_a_run_without_an_image_is_checked_and_has_a_report(finished_run):
     spec = finished_run([])
+    assert check_run(spec.run_id).state == "passed"
     assert "No image had an outcome" in page(build_report(spec.run_id)).text
+
+
+def test_the_first_run_ever_has_nothing_to_compare_with(finished_run, photo):
+    spec = finished_run([drawn(photo, "a.png")])
+    check_run(spec.run_id)
+    found = page(build_report(spec.run_id)).text
+    assert "This is the first run: there is nothing to compare it with yet." in found
+
+
+def test_the_second_run_says_what_changed(finished_run, photo):
+    check_run(finished_run([drawn(photo, f"{n}.png", 2) for n in range(3)]).run_id)
+    spec = finished_run([drawn(photo, f"new {n}.png", 4) for n in range(2)])
+    check_run(spec.run_id)
+    found = page(build_report(spec.run_id)).text
+    assert "Images inferred 2 3" in found
+    assert "Detections an image 4.00 2.00" in found
+    for title in ("Mix of classes", "Scores", "Detections an image", "Size of boxes"):
+        assert title in found
+
+
+def test_numbers_that_are_none_break_no_page(finished_run, photo):
+    odd = {"scores": [math.nan, 0.5], "x1": [math.nan, 1], "x2": [math.inf, 9], "y2": [-math.inf, 9]}
+    spec = finished_run([drawn(photo, "odd.png", 2, **odd), drawn(photo, "plain.png")])
+    assert check_run(spec.run_id).state == "failed"
+    found = page(build_report(spec.run_id))
+    assert "These drafts are held back" in found.text
+    drawings = [(attrs["x"], attrs["width"]) for tag, attrs in found.tags if tag == "rect" and "x" in attrs]
+    assert {("1.0", "8.0"), ("10.5", "100.0")} <= set(drawings)
+    assert "nan" not in str(drawings), "what has no place is not drawn"
+
+
+def test_a_polygon_that_crosses_itself_is_drawn_and_told(finished_run, photo):
+    bow_tie = [10.0, 10.0, 100.0, 100.0, 100.0, 10.0, 10.0, 100.0]
+    spec = finished_run([drawn(photo, "a.png", polygons=[[bow_tie]])])
+    assert check_run(spec.run_id).state == "warnings"
+    found = page(build_report(spec.run_id))
+    assert "No polygon's outline crosses or touches itself." in found.text
+    (polygon,) = [attrs for tag, attrs in found.tags if tag == "polygon"]
+    assert polygon["points"] == "10.0 10.0 100.0 100.0 100.0 10.0 10.0 100.0"
 
 
 def test_a_picture_that_is_gone_or_changed_is_said_to_be(finished_run, photo):
@@ -160,9 +201,12 @@ def test_a_model_with_many_classes(finished_run, photo):
         "x2": [9.0] * 1200,
         "y2": [9.0] * 1200,
     }
-    spec = finished_run([drawn(photo, "a.png", 1200, **many)], version=version)
+    check_run(finished_run([drawn(photo, "a.png", 1200, **many)], version=version).run_id)
+    spec = finished_run([drawn(photo, "bb.png", 1200, **many)], version=version)
+    assert check_run(spec.run_id).state == "warnings"  # 1,200 boxes on one image
     found = page(build_report(spec.run_id))
     assert "class number 1200" in found.text
+    assert "1188 more" in found.text, "the plot of the drift is bounded"
     assert len([1 for tag, attrs in found.tags if tag == "g" and attrs.get("class") == "shape"]) == 100
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from math import isfinite
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,7 +31,7 @@ _CHOOSE = """
 WITH drafts AS (
     SELECT DISTINCT ON (d.sha256) d.uri, d.sha256, d.width, d.height, d.task, d.frame, d.model, d.class_ids, d.scores,
            d.x1, d.y1, d.x2, d.y2, d.polygons, d.detections,
-           (SELECT avg(s) FROM unnest(d.scores) AS s) AS certainty
+           nullif((SELECT avg(s) FROM unnest(d.scores) AS s), 'NaN') AS certainty
     FROM run_drafts d
     WHERE d.run_id = %(run_id)s AND d.outcome = ANY(%(outcomes)s)
     ORDER BY d.sha256, d.uri
@@ -101,6 +102,7 @@ def _picture(row: tuple[Any, ...], names: dict[int, str], side: int, room: int) 
     shapes = tuple(
         Shape(c, names.get(c, f"class {c}"), s, left, top, right - left, bottom - top, _points(polygons, n))
         for n, (c, s, left, top, right, bottom) in enumerate(zip(class_ids, scores, x1, y1, x2, y2, strict=True))
+        if all(map(isfinite, (left, top, right, bottom)))  # the checks have told of what cannot be drawn
     )
     jpeg, missing = None, None
     try:
