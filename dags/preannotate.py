@@ -11,7 +11,7 @@ writes a report with pictures. Images that were done before by the same model wi
 | `admit_model` | holds the model's files and class table against what was admitted |
 | `catalogue_images` | lists the images, tells new from known, finds the same photo under two names |
 | `plan_chunks` | splits what is new into chunks of equal cost |
-| `infer` | one task a chunk: `firstpass infer CHUNK_URI` |
+| `infer` | one task a chunk: `firstpass infer CHUNK_URI`, on this machine (`infer`) or in a pod (`infer_in_pod`) |
 | `merge` | one transaction a chunk into PostgreSQL |
 | `check` | data quality with Great Expectations |
 | `report` | one HTML file with totals, pictures and quarantined files; asset `firstpass_drafts` wakes `publish` |
@@ -75,6 +75,9 @@ NOTIFICATIONS = (
     else {}
 )
 
+# The pods' operator takes seconds to import, and every task imports this file: only who uses it pays for it.
+ENGINES = ["kubernetes", "local"] if settings().engine == "kubernetes" else ["local"]
+
 PARAMS = {
     "images": Param(
         settings().images,
@@ -124,6 +127,14 @@ PARAMS = {
         title="Thresholds per class",
         description_md='Where a class needs another threshold: `{"person": 0.6}`.',
         section="Model",
+    ),
+    "engine": Param(
+        settings().engine,
+        type="string",
+        enum=ENGINES,
+        title="Engine",
+        description_md="Where chunks run: on this machine, or each in a pod of the cluster (FIRSTPASS_ENGINE).",
+        section="Where",
     ),
 }
 
@@ -175,7 +186,11 @@ with DAG(
 
         return nightly.plan_chunks(run_uri)
 
-    @task(execution_timeout=timedelta(hours=10), map_index_template="{{ chunk_uri.rsplit('/', 1)[-1] }}")
+    @task(
+        execution_timeout=timedelta(hours=10),
+        max_active_tis_per_dagrun=settings().workers,
+        map_index_template="{{ chunk_uri.rsplit('/', 1)[-1] }}",
+    )
     def infer(chunk_uri: str) -> None:
         from firstpass import nightly
 
@@ -204,4 +219,22 @@ with DAG(
     chunk_uris = plan_chunks(run)
     merged = merge(run, chunk_uris)
     admit_model(run) >> catalogue_images(run) >> chunk_uris
-    infer.expand(chunk_uri=chunk_uris) >> merged >> check(run) >> report(run)
+    inferred = [infer.expand(chunk_uri=chunk_uris)]
+    if "kubernetes" in ENGINES:
+        from firstpass.pods.operator import InferencePod, pod_arguments
+
+        @task.branch
+        def choose_engine(run_uri: str) -> str:
+            from firstpass import nightly
+
+            return {"kubernetes": "infer_in_pod", "local": "infer"}[nightly.engine(run_uri)]
+
+        in_pods = InferencePod.partial(
+            task_id="infer_in_pod",
+            map_index_template="{{ task.arguments[-1].rsplit('/', 1)[-1] }}",
+            **pod_arguments(settings()),
+        )
+        inferred.append(in_pods.expand(arguments=chunk_uris.map(lambda uri: ["infer", uri])))
+        chosen = choose_engine(run)
+        chunk_uris >> chosen >> inferred
+    inferred >> merged >> check(run) >> report(run)

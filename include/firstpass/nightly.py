@@ -28,6 +28,7 @@ from firstpass.images import catalogue as catalogues
 from firstpass.images.sources import open_source
 from firstpass.models import registry
 from firstpass.models.version import ModelVersion
+from firstpass.pods.manifest import require_reachable
 from firstpass.settings import settings
 from firstpass.warehouse import experience, runs
 from firstpass.warehouse import known as knowledge
@@ -44,7 +45,7 @@ class Request:
     """What a person or the schedule asked for: the DAG's parameters, unchecked.
 
     threshold None means the model's own; class_thresholds maps class names to scores. publish: bring the drafts into
-    CVAT afterwards, where the images come from there.
+    CVAT afterwards, where the images come from there. engine: local or kubernetes; the configured one when empty.
     """
 
     run_id: str
@@ -54,18 +55,22 @@ class Request:
     class_thresholds: dict[str, float] | None = None
     reprocess: bool = False
     publish: bool = False
+    engine: str = ""
 
 
 def resolve_model(request: Request) -> str:
     """Check what was asked for, settle on a model version and open the run. Returns the run's URI.
 
-    Raises FirstpassError for images that are not there, an unknown model or version, a threshold outside 0..1 and a
-    threshold for a class that the model does not have.
+    Raises FirstpassError for images that are not there, an unknown model or version, a threshold outside 0..1, a
+    threshold for a class that the model does not have, and folders that pods could not reach.
     """
     with _stage(request.run_id, "resolve_model"):
         threshold = None if request.threshold is None else _score("threshold", request.threshold)
         source = open_source(request.images)
         version = registry.resolve(request.model)
+        where = request.engine or settings().engine
+        if where == "kubernetes":
+            require_reachable(settings(), source.uri)
         spec = RunSpec(
             run_id=request.run_id,
             images=source.uri,
@@ -74,7 +79,7 @@ def resolve_model(request: Request) -> str:
             threshold=version.threshold if threshold is None else threshold,
             class_thresholds=_class_thresholds(version, request.class_thresholds or {}),
             reprocess=request.reprocess,
-            engine=settings().engine,
+            engine=where,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             publish=request.publish,
         )
@@ -127,6 +132,11 @@ def plan_chunks(run_uri: str) -> list[str]:
             runs.record_plan(connection, spec.run_id, len(uris))
         log.info("%s", planned.estimate or "nothing to infer")
         return uris
+
+
+def engine(run_uri: str) -> str:
+    """The engine that the run was opened with: local or kubernetes."""
+    return RunSpec.load(run_uri).engine
 
 
 def infer(chunk_uri: str) -> None:

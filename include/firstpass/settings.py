@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from firstpass.errors import FirstpassError
 
@@ -60,7 +60,11 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow UI on 127.0.0.1.")
 
     # Inference.
-    engine: Literal["local"] = Field("local", description="Where chunks run: as subprocesses on this machine.")
+    engine: Literal["local", "kubernetes"] = Field(
+        "local",
+        description="Where chunks run: `local`, as subprocesses of this machine's tasks, or `kubernetes`, each in a pod."
+        " With `kubernetes` the trigger form offers both.",
+    )
     machine: str = Field(
         "cpu", description="What a chunk runs on: cpu, k80, t4, v100, a10g, a100, h100 or one of FIRSTPASS_MACHINES."
     )
@@ -76,6 +80,44 @@ class Settings(BaseSettings):
     )
     image_roots: str = Field(
         "", description="Folders, separated by ':', that image folders must lie in; any folder when empty."
+    )
+
+    # The Kubernetes engine. What these leave open, the pod template says.
+    kubernetes_conn_id: str = Field(
+        "", description="Airflow connection to the cluster; the one that Airflow itself runs in when empty."
+    )
+    kubernetes_namespace: str = Field("firstpass", description="Namespace of the pods.")
+    kubernetes_pod_template: str = Field(
+        default_factory=lambda: str(home() / "docker" / "kubernetes" / "inference-pod.yaml"),
+        description="Pod manifest, with a container named `base`, that everything below is added to.",
+    )
+    kubernetes_image: str = Field("", description="Image of docker/inference; the template's when empty.")
+    kubernetes_gpus: int = Field(1, ge=0, le=16, description="GPUs of a pod; 0 for CPU alone.")
+    kubernetes_gpu_resource: str = Field("nvidia.com/gpu", description="What the cluster calls a GPU.")
+    kubernetes_cpu: str = Field("2", description="CPUs that a pod asks for.")
+    kubernetes_memory: str = Field("8Gi", description="Memory that a pod asks for and may not exceed.")
+    kubernetes_service_account: str = Field("", description="Service account of the pods, for IRSA and the like.")
+    kubernetes_priority_class: str = Field("", description="Priority class of the pods.")
+    kubernetes_node_selector: dict[str, str] = Field({}, description="Labels of the nodes to run on, as JSON.")
+    kubernetes_tolerations: list[dict[str, Any]] = Field([], description="Tolerations, as a JSON list.")
+    kubernetes_labels: dict[str, str] = Field({}, description="More labels for the pods, as JSON: cost centre, team.")
+    kubernetes_env: dict[str, str] = Field({}, description="More environment for the pods, as JSON; never secrets.")
+    kubernetes_secrets: list[str] = Field(
+        [], description="Kubernetes secrets, a JSON list of names, whose keys become the pods' environment."
+    )
+    kubernetes_volumes: list[dict[str, Any]] = Field([], description="More volumes, as a JSON list.")
+    kubernetes_volume_mounts: list[dict[str, Any]] = Field([], description="Where to mount them, as a JSON list.")
+    kubernetes_pool: str = Field(
+        "gpu", description="Airflow pool of the pods; `firstpass up` makes it with FIRSTPASS_WORKERS slots."
+    )
+    kubernetes_deadline_minutes: int = Field(
+        240, ge=1, description="A pod that runs longer is ended by Kubernetes, and the chunk goes on in a new one."
+    )
+    kubernetes_startup_minutes: int = Field(
+        15, ge=1, description="A pod that waits longer for a node or its image is given up, and tried again."
+    )
+    kubernetes_deferrable: bool = Field(
+        False, description="Wait for pods in the triggerer instead of in a worker's slot: for hours-long chunks."
     )
 
     # Data quality: what is worth a warning. What is wrong beyond doubt (a box outside its image) needs no setting.
@@ -127,6 +169,10 @@ def settings() -> Settings:
     """
     try:
         return Settings(_env_file=home() / ".env")  # type: ignore[call-arg]
+    except SettingsError as error:
+        raise FirstpassError(
+            f"{error}: it is not JSON", f"correct it in the environment or in {home() / '.env'}"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         name = "FIRSTPASS_" + "_".join(str(part) for part in first["loc"]).upper()

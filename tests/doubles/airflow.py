@@ -31,6 +31,7 @@ class AirflowDouble:
     expired: int = 0  # this many answers are 401
     lose_triggers: int = 0  # this many triggers happen, but their answers are lost
     asked: list[tuple[str, str]] = field(default_factory=list)
+    pools: dict[str, int] = field(default_factory=dict)  # name → slots
     confs: dict[str, dict[str, Any]] = field(default_factory=dict)  # run id → conf
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, token: str) -> tuple[int, Any]:
@@ -44,7 +45,15 @@ class AirflowDouble:
         if self.expired or token != f"Bearer {TOKEN}":
             self.expired = max(0, self.expired - 1)
             return 401, {"detail": "Token Expired"}
+        if path.startswith("/api/v2/pools"):
+            return self._pool(method, body)
         return self._dag(method, path, query, body)
+
+    def _pool(self, method: str, pool: Any) -> tuple[int, Any]:
+        if method == "POST" and pool["name"] in self.pools:
+            return 409, {"detail": "Unique constraint violation"}
+        self.pools[pool["name"]] = pool["slots"]
+        return (201 if method == "POST" else 200), pool
 
     def _dag(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         if path == "/api/v2/importErrors":
@@ -91,6 +100,9 @@ def airflow_double() -> Iterator[AirflowDouble]:
 
         def do_POST(self) -> None:
             self._serve("POST")
+
+        def do_PATCH(self) -> None:
+            self._serve("PATCH")
 
         def _serve(self, method: str) -> None:
             length = int(self.headers.get("Content-Length") or 0)

@@ -39,6 +39,12 @@ def test_every_page_of_task_instances_is_read(airflow, api):
     assert all(each.finished for each in instances)
 
 
+def test_a_pool_is_made_once_and_then_resized(airflow, api):
+    api.set_pool("gpu", 4, "pods")
+    api.set_pool("gpu", 8, "pods")
+    assert airflow.pools == {"gpu": 8}
+
+
 def test_a_server_that_starts_again_is_waited_for(airflow, api):
     airflow.unavailable = 1
     assert api.trigger("preannotate", {})

@@ -33,6 +33,7 @@ _ABOUT_THE_REQUEST = {"resolve_model", "admit_model", "catalogue_images", "plan_
 @click.option("--threshold", type=float, metavar="X", help="Drop detections that score less; 0 to 1. [the model's own]")
 @click.option("--class-threshold", "per_class", multiple=True, metavar="NAME=X", help="Another one for a class.")
 @click.option("--reprocess", is_flag=True, help="Infer again what this model did before with the same settings.")
+@click.option("--engine", type=click.Choice(["local", "kubernetes"]), help="Where the chunks run. [FIRSTPASS_ENGINE]")
 @click.option("--publish", is_flag=True, help="Bring the drafts into the CVAT tasks that the frames came from.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary for machines, and nothing else, on stdout.")
 def run(
@@ -41,6 +42,7 @@ def run(
     threshold: float | None,
     per_class: tuple[str, ...],
     reprocess: bool,
+    engine: str | None,
     publish: bool,
     as_json: bool,
 ) -> None:
@@ -49,7 +51,7 @@ def run(
     Exits with 0 when every image has an outcome (and every task its drafts, with --publish), with 2 when what was asked
     for cannot be done, else with 1.
     """
-    conf = conf_of(images, model, threshold, per_class, reprocess)
+    conf = conf_of(images, model, threshold, per_class, reprocess) | ({"engine": engine} if engine else {})
     conf["publish"] = False  # with --publish this command sees to it, and tells how it went
     if publish and not (images or settings().images).startswith("cvat:"):
         raise FirstpassError("--publish is for images from CVAT", "give --images cvat:task/12 or cvat:project/3")

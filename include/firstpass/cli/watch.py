@@ -71,8 +71,8 @@ def watch(api: AirflowApi, run_id: str, run_uri: str, view: View) -> tuple[str, 
 
 
 def summarize(instances: list[TaskInstance], now: datetime) -> list[Stage]:
-    """The stages, in order, from the task instances of a run: mapped ones count as one stage."""
-    return [_stage(name, [i for i in instances if i.task_id == name], now) for name in STAGES]
+    """The stages, in order, from the task instances of a run: mapped ones count as one stage, whatever the engine."""
+    return [_stage(name, [i for i in instances if i.task_id in (name, f"{name}_in_pod")], now) for name in STAGES]
 
 
 class ImageCounter:

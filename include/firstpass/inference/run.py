@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import time
 from collections import Counter
@@ -71,7 +72,7 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
         "seconds": round(time.monotonic() - started, 3),
         **figures,
         "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "host": platform.node(),
+        "host": os.environ.get("NODE_NAME") or platform.node(),  # a pod's own name would say nothing
         "device": process.device(),
     }
     storage.write(chunk.done_uri, json.dumps(marker, indent=1).encode())

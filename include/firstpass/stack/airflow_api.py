@@ -85,6 +85,12 @@ class AirflowApi:
         self._call("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", json=body, accept=(409,))
         return run_id
 
+    def set_pool(self, name: str, slots: int, description: str) -> None:
+        """Make the pool, or give the one that is there this many slots. Tasks that are deferred keep theirs."""
+        pool = {"name": name, "slots": slots, "description": description, "include_deferred": True}
+        if self._call("POST", "/api/v2/pools", json=pool, accept=(409,)).status_code == 409:
+            self._call("PATCH", f"/api/v2/pools/{quote(name, safe='')}", json=pool)
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
         return str(self._call("GET", self._run(dag_id, run_id)).json()["state"])

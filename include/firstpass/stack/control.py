@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firstpass.settings import settings
 from firstpass.stack import leftovers, metadata, postgres, readiness, supervision
+from firstpass.stack.airflow_api import AirflowApi
 from firstpass.stack.environment import fingerprint, stack_environment, ui_url
 from firstpass.stack.layout import Layout, layout, lock, make_layout, started_before
 from firstpass.stack.secrets import ADMIN, load_secrets, make_secrets
@@ -51,6 +53,7 @@ def up(say: Say) -> Status:
         supervision.ensure(where, "scheduler", "dag-processor")
         _migrate_warehouse()
         readiness.wait_healthy(where)
+        _make_pool(where)
         supervision.ensure(where, "triggerer")  # nothing waits for it: it starts when the others are done
         return _status(where)
 
@@ -122,6 +125,13 @@ def _stop(where: Layout) -> int:
 
 def _alive(where: Layout, name: str) -> bool:
     return any(process.alive for process in supervision.processes(where) or () if process.name == name)
+
+
+def _make_pool(where: Layout) -> None:
+    """The pool that the pods of the Kubernetes engine wait in; the local engine needs none."""
+    if settings().engine == "kubernetes":
+        with AirflowApi(ui_url(), ADMIN, load_secrets(where).admin_password) as api:
+            api.set_pool(settings().kubernetes_pool, settings().workers, "Pods of preannotate: FIRSTPASS_WORKERS")
 
 
 def _migrate_warehouse() -> None:

@@ -22,7 +22,6 @@ from firstpass.stack.secrets import Secrets, passwords_file
 # Defaults for one machine with few cores; a variable of the same name, in the environment or in .env, wins.
 _TUNING = {
     "AIRFLOW__API__WORKERS": "1",
-    "AIRFLOW__CORE__PARALLELISM": "6",
     # getfqdn asks the DNS, and a machine without one waits for its timeout at every start of a task.
     "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
@@ -59,6 +58,9 @@ def stack_environment(where: Layout, secrets: Secrets) -> dict[str, str]:
     url = ui_url()
     local = "127.0.0.1,localhost"
     database = postgres.dsn("airflow", where).removeprefix("postgresql")
+    # A pod is a task that waits: it costs this machine a process, and a slot.
+    pods = settings().workers if settings().engine == "kubernetes" else 0
+    parallelism = {"AIRFLOW__CORE__PARALLELISM": str(6 + pods)}
     fixed = {
         MARKER: where.instance,
         "FIRSTPASS_HOME": str(where.home),
@@ -81,7 +83,7 @@ def stack_environment(where: Layout, secrets: Secrets) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # setproctitle leaves /proc/PID/environ alone: leftovers are found by MARKER
     }
-    return _TUNING | chosen | fixed
+    return _TUNING | parallelism | chosen | fixed
 
 
 def fingerprint(environment: dict[str, str], config: str) -> str:
