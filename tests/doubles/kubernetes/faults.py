@@ -1,0 +1,55 @@
+"""What can go wrong in a cluster, by script: on the pods in the order they are made, and on the API itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Lines = list[str]
+
+
+@dataclass
+class PodFault:
+    """What happens to one pod. It happens when `when`, given what the pod has printed so far, is true.
+
+    reason and message are the pod's (evicted, node lost) or, when `waiting`, its container's (image pull). exit_code:
+    the container's; None where the whole pod is taken away.
+    """
+
+    reason: str
+    message: str
+    when: Callable[[Lines], bool] = lambda lines: True
+    exit_code: int | None = None
+    waiting: bool = False
+
+
+def evicted(when: Callable[[Lines], bool]) -> PodFault:
+    """The node runs low on something: the pod is killed and marked Evicted."""
+    return PodFault("Evicted", "The node was low on resource: ephemeral-storage.", when)
+
+
+def out_of_memory(when: Callable[[Lines], bool]) -> PodFault:
+    """The container takes more memory than its limit: SIGKILL, exit code 137."""
+    return PodFault("OOMKilled", "", when, exit_code=137)
+
+
+def image_missing() -> PodFault:
+    """The image cannot be pulled: the container waits for ever."""
+    return PodFault("ErrImagePull", 'failed to pull image "nowhere/nothing": not found', waiting=True)
+
+
+@dataclass
+class ApiFault:
+    """The next `times` requests whose `METHOD /path` matches are answered with this status instead."""
+
+    request: str
+    status: int
+    times: int = 1
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether this request is to fail; counts it when so."""
+        if self.times > 0 and re.search(self.request, f"{method} {path}"):
+            self.times -= 1
+            return True
+        return False
