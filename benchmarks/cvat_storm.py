@@ -41,6 +41,7 @@ def main() -> None:
     migrate(conn)
     desk.PIECE = PIECE
     sending.FIRST_WAIT = client.READ_BACKOFF = 0.01
+    sending.LATE = 0.0
     broken = 0
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         with conn, conn.cursor() as cur:

@@ -21,6 +21,7 @@ def cvat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CvatDouble
         monkeypatch.setenv("FIRSTPASS_STORAGE", str(tmp_path / "storage"))  # reports
         settings.cache_clear()
         monkeypatch.setattr(sending, "FIRST_WAIT", 0.01)
+        monkeypatch.setattr(sending, "LATE", 0.0)
         monkeypatch.setattr(client, "READ_BACKOFF", 0.01)
         client.cvat.cache_clear()
         frames._reader.cache_clear()

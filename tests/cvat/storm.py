@@ -152,6 +152,7 @@ def publish(dsn: str, connection_json: str, run_id: str) -> None:
     settings.cache_clear()
     desk.PIECE = PIECE
     sending.FIRST_WAIT = client.READ_BACKOFF = 0.01
+    sending.LATE = 0.0
     if run_id.startswith("-"):
         withdraw_run(run_id[1:])
     else:

@@ -196,8 +196,28 @@ def test_a_write_is_sent_once_and_doubt_is_told(
     assert cvat.requests[f"PATCH /api/tasks/{task.id}/annotations/"] == 1
 
 
+@pytest.mark.parametrize("header", ["4", "Wed, 21 Oct 2037 07:28:00 GMT", "soon"])
+def test_how_long_a_server_asks_to_wait(cvat: CvatDouble, task: Task, server: Cvat, header: str) -> None:
+    cvat.faults.add("status", 429, retry_after=header)
+    with pytest.raises(Unsure) as caught:
+        server.send(task.id, "create", [])
+    assert caught.value.wait == {"4": 4, "soon": 0}.get(header, 60), "a date is far away, a minute is the longest"
+
+
+def test_a_gateway_that_has_lost_its_cvat_does_not_say_that_tasks_are_gone(
+    cvat: CvatDouble, task: Task, server: Cvat
+) -> None:
+    cvat.faults.add("status", 404, method="*", times=2)
+    with pytest.raises(CvatDown, match="it is not CVAT that says so"):
+        server.get(f"/api/tasks/{task.id}")
+    with pytest.raises(Unsure):
+        server.send(task.id, "create", [])
+    with pytest.raises(Gone):
+        server.get("/api/tasks/9")
+
+
 def test_reads_are_tried_again(cvat: CvatDouble, task: Task, server: Cvat) -> None:
-    for status in (502, 503, 504):
+    for status in (500, 502, 503, 504):
         cvat.faults.add("status", status, method="GET")
     cvat.faults.add("drop", method="GET")
     cvat.faults.add("truncate", when="after", method="GET")

@@ -217,6 +217,16 @@ def test_several_tasks_one_of_which_is_gone(warehouse: connection, cvat: CvatDou
     assert "does not exist (any more)" in summary["tasks"][1]["reason"]
 
 
+def test_withdraw_takes_away_what_the_run_found_drafted_already(
+    warehouse: connection, cvat: CvatDouble, task: Task, run: str
+) -> None:
+    publish_run(run)
+    again = Night("night 2", task.id, {frame: boxes(frame) for frame in range(4)}, started_at="2026-02-02")
+    assert only(publish_run(again.save(warehouse)))["left_alone"] == {"drafted already": 8}
+    assert withdraw_run("night 2")["removed"] == 12
+    assert {shape["frame"] for shape in task.shapes.values()} == {4, 5, 6, 7}
+
+
 def test_a_task_deleted_after_it_was_drafted_can_be_withdrawn(cvat: CvatDouble, task: Task, run: str) -> None:
     publish_run(run)
     del cvat.state.tasks[task.id]

@@ -166,6 +166,60 @@ def _die_on_second_look(look: Any) -> Any:
     return dying
 
 
+def test_a_late_request_is_waited_for(
+    warehouse: connection, cvat: CvatDouble, task: Task, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "LATE", 0.6)
+    cvat.faults.add("late", 504, seconds=0.3)
+    assert publish_run(run)["replaced"] > 0
+    assert copies(task) == {1: 24}
+    assert ledger(warehouse, task) == set(task.shapes)
+
+
+def test_an_answer_that_says_less_than_was_done(
+    warehouse: connection, cvat: CvatDouble, task: Task, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = client.Cvat.send
+    monkeypatch.setattr(client.Cvat, "send", lambda *arguments: real(*arguments)[1:])
+    summary = publish_run(run)
+    assert (summary["lost"], summary["shapes_in_task"]) == (0, 24)
+    assert ledger(warehouse, task) == set(task.shapes)
+
+
+def test_an_edit_that_is_saved_during_the_last_look(
+    warehouse: connection, cvat: CvatDouble, task: Task, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before the edit does not tell of it; that the task was changed meanwhile does."""
+    publish_run(run)
+    draft = min(task.shapes.values(), key=lambda shape: shape["id"])
+    edited = draft | {"points": [0.0, 0.0, 9.0, 9.0]}
+    real = client.Cvat.shapes
+
+    def shapes(self: client.Cvat, number: int, keep: Any) -> Any:
+        answer = real(self, number, keep)
+        if keep.__name__ == "keep" and task.shapes[draft["id"]] == draft and "_read_at_rest" in keep.__qualname__:
+            cvat.state.update(task, {"shapes": [edited]})
+        return answer
+
+    monkeypatch.setattr(client.Cvat, "shapes", shapes)
+    assert publish_run(newer(warehouse, task))["kept"] == 1
+    assert task.shapes[draft["id"]]["points"] == edited["points"]
+
+
+def test_jobs_that_overlap_each_have_their_copy(warehouse: connection, cvat: CvatDouble) -> None:
+    labels = ["person", "Car", "traffic_light"]
+    task = cvat.state.add_task("overlap", labels=labels, frames=[jpeg()] * 8, segment_size=4, overlap=2)
+    assert [(job.start, job.stop) for job in task.jobs] == [(0, 3), (2, 5), (4, 7)]
+    first, second = first_night(warehouse, task), newer(warehouse, task)
+    assert publish_run(first)["shapes_in_task"] == 24
+    assert len(task.shapes) == 24 + 4 * 3, "four frames lie in two jobs"
+    assert publish_run(second)["replaced"] == 24 + 4 * 3
+    assert copies(task) == {1: 4 * 2, 2: 4 * 2}
+    assert publish_run(second)["shapes"] == 0
+    withdraw_run(second)
+    assert task.shapes == {}
+
+
 def test_the_same_publish_twice_at_once(warehouse: connection, cvat: CvatDouble, task: Task, run: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         summaries = list(pool.map(publish_run, 4 * [run]))

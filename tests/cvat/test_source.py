@@ -128,11 +128,22 @@ def test_what_people_did_is_left_alone(warehouse: connection, cvat: CvatDouble, 
     assert frames(f"cvat:task/{task.id}?policy=all") == [0, 1, 3, 4, 5, 6, 7]
 
 
-def test_tracks_are_a_persons_work(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
-    box = {"type": "rectangle", "points": [1.0, 1.0, 9.0, 9.0], "outside": False}
-    track = {"frame": 1, "label_id": task.labels[0].id, "shapes": [box | {"frame": 1}, box | {"frame": 3}]}
-    cvat.state.create(task, {"tracks": [track]})
-    assert frames(f"cvat:task/{task.id}") == [0, 2, 4, 5, 6, 7]
+@pytest.mark.parametrize(
+    ("keyframes", "visible"),
+    [
+        ({1: False, 3: False}, {1, 2, 3}),  # up to the end of its job
+        ({0: False}, {0, 1, 2, 3}),
+        ({1: False, 2: True}, {1, 2}),
+        ({4: False, 5: True, 7: False}, {4, 5, 7}),
+    ],
+)
+def test_tracks_are_a_persons_work_wherever_they_are_seen(
+    warehouse: connection, cvat: CvatDouble, task: Task, keyframes: dict[int, bool], visible: set[int]
+) -> None:
+    box = {"type": "rectangle", "points": [1.0, 1.0, 9.0, 9.0]}
+    shapes = [box | {"frame": frame, "outside": outside} for frame, outside in keyframes.items()]
+    cvat.state.create(task, {"tracks": [{"frame": min(keyframes), "label_id": task.labels[0].id, "shapes": shapes}]})
+    assert set(frames(f"cvat:task/{task.id}")) == set(range(8)) - visible
 
 
 def test_frames_with_our_own_drafts_come_until_a_person_touches_them(
@@ -151,6 +162,11 @@ def test_ground_truth_jobs_say_nothing_about_annotation(warehouse: connection, c
 
     task.jobs.append(Job(999, 0, 7, stage="acceptance", type="ground_truth"))
     assert frames(f"cvat:task/{task.id}") == list(range(8))
+
+
+def test_jobs_that_people_work_on_in_replicas(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
+    task.jobs[0].consensus_replicas = 3
+    assert frames(f"cvat:task/{task.id}") == [4, 5, 6, 7]
 
 
 @pytest.mark.parametrize(

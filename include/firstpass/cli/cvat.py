@@ -32,6 +32,7 @@ def cvat() -> None:
     """List tasks, look at what would be published, publish it, take it back."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("firstpass").setLevel(logging.INFO)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # how it ended is said; each try need not be
 
 
 def _reachable(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,21 +54,20 @@ def _reachable(command: Callable[..., Any]) -> Callable[..., Any]:
 @_reachable
 def tasks(uri: str, as_json: bool) -> None:
     """Show the tasks that a run over URI would be about, and how many frames of each are worth drafting."""
-    from firstpass.cvat.client import cvat as server
-    from firstpass.cvat.selection import Selection
-    from firstpass.cvat.source import left_alone_in
+    from firstpass.cvat.source import left_alone_in, open_source
     from firstpass.cvat.tasks import read_meta, read_tasks
 
     warehouse()
-    selection = Selection.parse(uri)
+    source = open_source(uri)
+    server = source.server
     rows: list[dict[str, Any]] = []
-    for task in read_tasks(server(), selection):
+    for task in read_tasks(server, source.selection):
         if isinstance(task, FirstpassError):
             rows.append({"problem": task.problem})
             continue
-        alone = dict.fromkeys(read_meta(server(), task).deleted, "deleted")
-        alone |= left_alone_in(server(), task, selection.policy)
-        url = server().connection.task_url(task.id)
+        alone = dict.fromkeys(read_meta(server, task).deleted, "deleted")
+        alone |= left_alone_in(server, task, source.selection.policy)
+        url = server.connection.task_url(task.id)
         left = dict(Counter(alone.values()))
         rows.append({"task": task.id, "name": task.name, "frames": task.size, "open": task.size - len(alone),
                      "left_alone": left, "url": url})  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ READ_BACKOFF = 0.3  # seconds before a read is tried again; doubled each time
 _TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two packets
 _PAGE = 500  # the most rows that CVAT gives at a time
 _LONGEST_WAIT = 60  # seconds that a server may make us wait by Retry-After
+_NOT_NOW = frozenset((408, 425, 429, 502, 503, 504))  # the request may do well another time
 
 
 class CvatDown(Exception):
@@ -32,7 +34,9 @@ class CvatDown(Exception):
         super().__init__(problem)
         self.problem = problem
         self.status = status
-        self.fix = "wait until CVAT is back, then run this again: what was done is remembered"
+        self.fix = (
+            "check the host in cvat_default, or wait until CVAT is back; then run this again: what was done is kept"
+        )
 
 
 class Unsure(Exception):
@@ -50,8 +54,8 @@ class Gone(FirstpassError):
 class Cvat:
     """One server, seen with one token. Safe to share between threads.
 
-    Reads are tried six times on 429, 502, 503, 504 and on lost connections, with growing waits or those that the
-    server asks for; then they raise CvatDown. Writes are sent once: see `send`. What a person must put right (host,
+    Reads are tried six times on _NOT_NOW and on lost connections, with growing waits or those that the server asks for;
+    then they raise CvatDown. Writes are sent once: see `send`. What a person must put right (host,
     token, rights, a task that is gone) raises FirstpassError.
     """
 
@@ -66,7 +70,7 @@ class Cvat:
         configuration.connection_pool_maxsize = 16
         configuration.retries = Retry(
             total=5,
-            status_forcelist=(429, 502, 503, 504),
+            status_forcelist=_NOT_NOW,
             allowed_methods={"GET"},
             backoff_factor=READ_BACKOFF,
             backoff_max=10,
@@ -131,7 +135,7 @@ class Cvat:
             response = self._request("PATCH", path, {"action": action}, body=body)
         except (urllib3.exceptions.HTTPError, CvatDown) as error:
             raise Unsure(f"PATCH {path}: {_reason(error)}") from error
-        if response.status == 429 or response.status >= 500:
+        if response.status in _NOT_NOW or response.status >= 500 or _is_a_gateways(response):
             raise Unsure(f"PATCH {path}: {response.status}", _wait(response.headers.get("Retry-After")))
         self._check(response, path)
         try:
@@ -150,6 +154,9 @@ class Cvat:
     def _read(self, path: str, query: Mapping[str, Any], parse: Callable[[bytes], Any]) -> Any:
         for tries_left in (2, 1, 0):
             response = self._request("GET", path, query)
+            if response.status == 500 and tries_left:  # mostly there to stay, so less patience than with _NOT_NOW
+                time.sleep(READ_BACKOFF)
+                continue
             self._check(response, path)
             try:
                 return parse(response.data)
@@ -207,10 +214,12 @@ class Cvat:
                 f"{host}{path}: not allowed with the token of cvat_default, it may only read or has no access",
                 "use a token with write access, of somebody who may annotate the task",
             )
+        if status in _NOT_NOW or status >= 500:
+            raise CvatDown(f"{host}{path} answers {status}, however often it is asked", status)
+        if _is_a_gateways(response):
+            raise CvatDown(f"{host}{path} is not there, and it is not CVAT that says so", status)
         if status == 404:
             raise Gone(f"{host}{path} does not exist (any more)", "check the number of the task or project")
-        if status == 429 or status >= 500:
-            raise CvatDown(f"{host}{path} answers {status}, however often it is asked", status)
         self._refuse(status, path, response.data)
 
     def _refuse(self, status: int, path: str, body: bytes) -> NoReturn:
@@ -247,9 +256,20 @@ def _words(body: bytes) -> str:
     return text if len(text) <= 300 else text[:300] + "…"
 
 
+def _is_a_gateways(response: Any) -> bool:
+    """Whether a 404 comes from something before CVAT, which answers in JSON: the task need not be gone."""
+    return bool(response.status == 404 and "json" not in response.headers.get("Content-Type", ""))
+
+
 def _wait(header: str | None) -> float:
-    """Seconds of a Retry-After that is a number; a date is treated as none."""
-    return min(float(header), _LONGEST_WAIT) if header and header.strip().isdigit() else 0.0
+    """Seconds of a Retry-After, which may be a number or a date; none where it is neither."""
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
+    try:
+        return min(Retry().parse_retry_after(header), _LONGEST_WAIT) if header else 0.0
+    except InvalidHeader:
+        return 0.0
 
 
 def _reason(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from firstpass.cvat.publications import Publication
 from firstpass.cvat.reviews import Review, find_review
 from firstpass.cvat.rules import read_rules
 from firstpass.cvat.snapshot import Snapshot, attribute_defaults, fingerprint
-from firstpass.cvat.tasks import Meta, Task, closed_frames, read_labels, read_meta, read_task
+from firstpass.cvat.tasks import Meta, Task, read_jobs, read_labels, read_meta, read_task
 
 T = TypeVar("T")
 
@@ -32,15 +32,16 @@ _PIECE_FRAMES = 250
 class Desk:
     """Everything about one run in one task that does not change while it is published.
 
-    closed: frame → why nothing may be drafted there, whatever lies on it. scores: whether the server keeps them.
-    review: what a person was asked or said about the mapping. result: where it is counted what becomes of frames and
-    detections.
+    segments: the frames of each job. closed: frame → why nothing may be drafted there, whatever lies on it. scores:
+    whether the server keeps them. review: what a person was asked or said about the mapping. result: where it is
+    counted what becomes of frames and detections.
     """
 
     run: Run
     task: Task
     meta: Meta
     labels: list[Label]
+    segments: tuple[range, ...]
     closed: dict[int, str]
     scores: bool
     review: Review | None
@@ -52,19 +53,19 @@ class Desk:
         return attribute_defaults(self.labels)
 
     def drafts(self, known: Sequence[Draft], snapshot: Snapshot, newer: set[int]) -> Iterator[Draft]:
-        """A draft for each frame that is to have one; what is left alone or dropped is counted in `result`.
+        """A draft for each frame that is to have one; all that is left alone or dropped is counted in `result`.
 
         known: the task's ledger. newer: frames that a newer version has. Predictions are read as drafts are taken.
         """
         alone = dict.fromkeys(newer, "drafted by a newer version or run")
         alone |= left_alone(snapshot, known, self.run.policy) | self.closed
         alone |= {d.frame: "drafted already" for d in known if d.key[1:] == self.run.version}
+        self.result.left_alone.update(alone.values())
         groups = person_groups(snapshot)
         for prediction in read_predictions(self.run.id, self.task.id):
-            inside = prediction.frame < len(self.meta.sizes)
-            if reason := alone.get(prediction.frame) if inside else "beyond the task's end":
-                self.result.left_alone[reason] += 1
-            else:
+            if prediction.frame >= len(self.meta.sizes):
+                self.result.left_alone["beyond the task's end"] += 1
+            elif prediction.frame not in alone:
                 yield self._draft(prediction, groups.get(prediction.frame, 0) + 1)
 
     def _draft(self, prediction: Prediction, first_group: int) -> Draft:
@@ -100,10 +101,10 @@ def open_desk(conn: connection, server: Cvat, run: Run, number: int, result: Pub
     reviewed = review.answer if review and review.state == "approved" else None
     rules = read_rules(task, reviewed or {})
     result.decisions = map_labels(run.classes, labels, rules, outlines=run.outlines)
-    closed = {} if run.policy == "all" else closed_frames(server, task)
+    jobs = read_jobs(server, task)
     meta = read_meta(server, task)
-    closed |= dict.fromkeys(meta.deleted, "deleted")
-    return Desk(run, task, meta, labels, closed, server.keeps_scores, review, result)
+    closed = ({} if run.policy == "all" else jobs.closed) | dict.fromkeys(meta.deleted, "deleted")
+    return Desk(run, task, meta, labels, jobs.segments, closed, server.keeps_scores, review, result)
 
 
 def pieces(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:

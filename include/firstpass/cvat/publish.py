@@ -39,7 +39,7 @@ def publish_run(run_id: str, *, unmatched: str | None = None, unchecked: bool = 
                 done.append(publish_task(conn, run, task, unmatched))
             except (FirstpassError, CvatDown) as error:
                 log.error("task %d: %s", task, error.problem)
-                done.append(Publication(run.id, cvat().connection.host, task, run.model, "failed", error.problem))
+                done.append(Publication(run.id, cvat().connection.host, task, run.model, "failed", _reason(error)))
         return publications.summarise(run.id, done)
 
 
@@ -60,7 +60,7 @@ def publish_task(conn: connection, run: Run, number: int, unmatched: str | None 
             if _may_go_on(conn, desk, unmatched or settings().cvat_unmatched):
                 _publish(conn, server, ledger, desk)
     except (FirstpassError, CvatDown) as error:
-        result.state, result.reason = "failed", error.problem
+        result.state, result.reason = "failed", _reason(error)
         publications.save(conn, result)
         raise
     publications.save(conn, result)
@@ -78,7 +78,7 @@ def preview_run(run_id: str, *, unchecked: bool = True) -> dict[str, Any]:
             result = Publication(run.id, server.connection.host, number, run.model, "preview")
             desk = open_desk(conn, server, run, number, result)
             known = Ledger(conn, server.connection.host, number).drafts()
-            snapshot = take_snapshot(server, number, desk.defaults)
+            snapshot = take_snapshot(server, number, desk.defaults, desk.segments)
             for one in desk.drafts(known, snapshot, drafted_by_newer(conn, run, known)):
                 result.frames, result.shapes = result.frames + 1, result.shapes + len(one.ids)
             done.append(result)
@@ -89,22 +89,23 @@ def preview_run(run_id: str, *, unchecked: bool = True) -> dict[str, Any]:
 
 
 def withdraw_run(run_id: str) -> dict[str, Any]:
-    """Take away the run's drafts that nobody edited, in all tasks of this server. Returns removed, kept and tasks."""
+    """Take away the run's drafts that nobody edited, in all tasks of this server. Returns removed, kept and tasks.
+
+    A run's drafts are those of its model and settings on its frames, whichever run it was that sent them.
+    """
     server = cvat()
     host = server.connection.host
     with closing(connect()) as conn:
         run_id = find_run(conn, run_id)
-        with conn, conn.cursor() as cur:
-            cur.execute("SELECT DISTINCT task FROM drafts WHERE run_id = %s AND server = %s ORDER BY 1", [run_id, host])
-            tasks = [row[0] for row in cur]
+        found = _drafts_of(conn, run_id, host)
         totals = {"removed": 0, "kept": 0}
-        for number in tasks:
+        for number, keys in found.items():
             ledger = Ledger(conn, host, number)
             with ledger.turn():
                 try:
-                    removed, kept = _withdraw(server, ledger, number, run_id)
+                    removed, kept = _withdraw(server, ledger, number, keys)
                 except Gone:  # the task went, and our drafts with it
-                    ledger.forget([d for d in ledger.drafts() if d.run_id == run_id])
+                    ledger.forget([d for d in ledger.drafts() if d.key in keys])
                     removed = kept = 0
             totals["removed"] += removed
             totals["kept"] += kept
@@ -114,7 +115,11 @@ def withdraw_run(run_id: str) -> dict[str, Any]:
                     " WHERE run_id = %s AND server = %s AND task = %s",
                     [run_id, host, number],
                 )
-        return {"run_id": run_id, "tasks": tasks, **totals}
+        return {"run_id": run_id, "tasks": list(found), **totals}
+
+
+def _reason(error: FirstpassError | CvatDown) -> str:
+    return f"{error.problem}; {error.fix}"
 
 
 def _may_go_on(conn: connection, desk: Desk, unmatched: str) -> bool:
@@ -133,7 +138,7 @@ def _may_go_on(conn: connection, desk: Desk, unmatched: str) -> bool:
 
 def _publish(conn: connection, server: Cvat, ledger: Ledger, desk: Desk) -> None:
     result = desk.result
-    sender = Sender(server, ledger, desk.task.id, desk.defaults)
+    sender = Sender(server, ledger, desk.task.id, desk.defaults, desk.segments)
     try:
         sender.recover(lambda draft: draft.key[1:] == desk.run.version)
         known = list(sender.drafts.values())
@@ -145,14 +150,31 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, desk: Desk) -> None
         sender.finish()
     finally:
         current = [d for d in sender.drafts.values() if d.key[1:] == desk.run.version]
-        result.shapes, result.replaced, result.lost = sender.shapes_sent, sender.shapes_removed, sender.shapes_dropped
-        result.shapes_in_task = sum(len(d.ids) - len(d.missing) for d in current)
+        result.shapes, result.replaced = sender.shapes_sent, sender.shapes_removed
+        result.lost = sum(len(d.missing) for d in current)
+        result.shapes_in_task = sum(len(d.ids) for d in current) - result.lost
     result.state = "published"
 
 
-def _withdraw(server: Cvat, ledger: Ledger, number: int, run_id: str) -> tuple[int, int]:
+def _drafts_of(conn: connection, run_id: str, host: str) -> dict[int, set[tuple[int, str, str]]]:
+    """Task → keys (frame, model, settings) of the run's drafts in the ledger."""
+    with conn, conn.cursor() as cur:
+        cur.execute(
+            "SELECT d.task, d.frame, d.model, d.settings_hash FROM drafts d JOIN runs r ON r.run_id = %s"
+            " WHERE d.server = %s AND (d.model, d.settings_hash) = (r.model, r.settings_hash)"
+            " AND (d.run_id = r.run_id OR EXISTS (SELECT FROM outcomes o"
+            " WHERE o.run_id = r.run_id AND (o.task, o.frame) = (d.task, d.frame))) ORDER BY 1",
+            [run_id, host],
+        )
+        found: dict[int, set[tuple[int, str, str]]] = {}
+        for task, *key in cur:
+            found.setdefault(task, set()).add(tuple(key))
+        return found
+
+
+def _withdraw(server: Cvat, ledger: Ledger, number: int, keys: set[tuple[int, str, str]]) -> tuple[int, int]:
     labels = [Label.from_api(raw) for raw in server.pages("/api/labels", task_id=number)]
     sender = Sender(server, ledger, number, attribute_defaults(labels))
-    sender.recover(lambda draft: draft.run_id == run_id)
-    kept = sender.remove([d for d in sender.drafts.values() if d.run_id == run_id and d.state == "drafted"])
+    sender.recover(lambda draft: draft.key in keys)
+    kept = sender.remove([d for d in sender.drafts.values() if d.key in keys and d.state == "drafted"])
     return sender.shapes_removed, kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from firstpass.cvat.client import Cvat, CvatDown, Json, Unsure
@@ -18,6 +19,7 @@ log = logging.getLogger("firstpass")
 TRIES = 10  # of one request whose fate is unknown, before we give up for now
 FIRST_WAIT = 0.5  # seconds before we look whether a lost request was applied; doubled each time
 LONGEST_WAIT = 20.0
+LATE = 30.0  # seconds after a request got lost until the last look whether the server applied it after all
 _DELETIONS = 2000  # shapes looked at and taken away at a time: the fewer, the shorter the moment between the two
 
 
@@ -29,15 +31,19 @@ class Sender:
     under way, and the next `recover` continues there.
     """
 
-    def __init__(self, server: Cvat, ledger: Ledger, task: int, defaults: dict[int, str]) -> None:
+    def __init__(
+        self, server: Cvat, ledger: Ledger, task: int, defaults: dict[int, str], segments: Sequence[range] = ()
+    ) -> None:
         self._server = server
         self._ledger = ledger
         self._task = task
         self._defaults = defaults
+        self._segments = segments
         self.drafts = {draft.key: draft for draft in ledger.drafts()}
         self.snapshot = self.look()
-        self.shapes_sent = self.shapes_removed = self.shapes_dropped = 0
+        self.shapes_sent = self.shapes_removed = 0
         self._doubtful_frames: set[int] = set()
+        self._lost_at = time.monotonic()
 
     def recover(self, ours: Callable[[Draft], bool]) -> None:
         """Settle what an earlier process left under way, and take away doubles that lost requests left behind.
@@ -102,14 +108,16 @@ class Sender:
         self._ledger.save(doubled)
 
     def finish(self) -> None:
-        """A last look for late arrivals, where a request got lost."""
+        """Where a request got lost, a last look for what arrived twice: the server may apply it long after its gateway
+        gave up. What arrives later still is taken away by the next publish or withdraw of the task."""
         if self._doubtful_frames:
+            time.sleep(max(0.0, self._lost_at + LATE - time.monotonic()))
             self.look()
             self.sweep()
 
     def look(self) -> Snapshot:
         """Read the task anew."""
-        self.snapshot = take_snapshot(self._server, self._task, self._defaults)
+        self.snapshot = take_snapshot(self._server, self._task, self._defaults, self._segments)
         claimed = {number for draft in self.drafts.values() for number in draft.ids if number is not None}
         self._pool = self.snapshot.unclaimed(claimed)
         return self.snapshot
@@ -146,14 +154,17 @@ class Sender:
         for draft, i in missing:
             if numbers := arrived.get(draft.fingerprints[i]):
                 draft.ids[i] = numbers.pop(0)
-        if dropped := sum(draft.ids[i] is None for draft, i in missing):
-            self.shapes_dropped += dropped
+        if any(draft.missing for draft in drafts):  # the answer may say less than what was done
+            self.look()
+            self._claim(drafts)
+        if dropped := sum(len(draft.missing) for draft in drafts):
             log.warning("task %d: CVAT took %d shapes less than it was sent", self._task, dropped)
 
     def _look_for(self, drafts: Sequence[Draft]) -> None:
         for draft in drafts:
             draft.unsure = True
             self._doubtful_frames.add(draft.frame)
+        self._lost_at = time.monotonic()
         self.look()
         self._claim(drafts)
 
@@ -196,41 +207,67 @@ class Sender:
     def _delete(self, wanted: dict[int, int]) -> set[int]:
         """Take these shapes (id → fingerprint) away; returns the ids of those that somebody edited meanwhile.
 
-        CVAT deletes whatever bears the id, so each batch is looked at directly before.
+        Copies go as well: shapes from a machine that equal one of them to the last digit and that nobody claims. CVAT
+        has them where jobs overlap, one for each job, and shows a copy only when the first is gone.
         """
         edited: set[int] = set()
-        left = dict(wanted)
-        while left:
-            batch = dict(list(left.items())[:_DELETIONS])
-            found: dict[int, Json] = {}
-
-            def look(batch: dict[int, int] = batch, found: dict[int, Json] = found) -> None:
-                found.clear()
-                found.update(self._read_shapes(batch))
-                edited.update(n for n, raw in found.items() if fingerprint(raw, self._defaults) != batch[n])
-
-            def delete(found: dict[int, Json] = found) -> None:
-                if doomed := [raw for number, raw in found.items() if number not in edited]:
-                    self._server.send(self._task, "delete", doomed)
-                    self.shapes_removed += len(doomed)
-
-            look()
-            self._until_known(delete, look)
-            for number in batch:
-                del left[number]
+        left = wanted
+        for _ in range(TRIES):
+            for first in range(0, len(left), _DELETIONS):
+                edited |= self._delete_at_once(dict(islice(left.items(), first, first + _DELETIONS)))
+            self.look()
+            gone = {fp for number, fp in wanted.items() if number not in edited}
+            left = {number: fp for fp in gone for number in self._pool.get(fp, ())}
+            if not left:
+                break
         return edited
 
-    def _read_shapes(self, ids: Iterable[int]) -> dict[int, Json]:
-        """These shapes as CVAT has them now; those that are gone are left out."""
-        found: dict[int, Json] = {}
+    def _delete_at_once(self, batch: dict[int, int]) -> set[int]:
+        """`_delete` in one request.
+
+        CVAT deletes whatever bears the id, whatever became of it, so all are looked at directly before, and again if
+        the task was changed during the look. An edit that is saved in the moment between that and the deletion, some
+        hundredths of a second, is lost with its shape: CVAT has no way to make a deletion depend on what is deleted.
+        """
+        edited: set[int] = set()
+        doomed: list[Json] = []
+
+        def look() -> None:
+            found = self._read_at_rest(batch)
+            edited.update(n for n, raw in found.items() if fingerprint(raw, self._defaults) != batch[n])
+            doomed[:] = [raw for number, raw in found.items() if number not in edited]
+
+        def delete() -> None:
+            if doomed:
+                self._server.send(self._task, "delete", doomed)
+                self.shapes_removed += len(doomed)
+
+        look()
+        self._until_known(delete, look)
+        return edited
+
+    def _read_at_rest(self, ids: Iterable[int]) -> dict[int, Json]:
+        """These shapes as CVAT has them now, when nobody changed the task meanwhile; those that are gone are left out.
+
+        Raises CvatDown when the task does not come to rest.
+        """
         wanted = set(ids)
+        stamp = self._stamp()
+        for _ in range(TRIES):
+            found: dict[int, Json] = {}
 
-        def keep(raw: Json) -> None:
-            if raw.get("id") in wanted:
-                found[raw["id"]] = raw
+            def keep(raw: Json, found: dict[int, Json] = found) -> None:
+                if raw.get("id") in wanted:
+                    found[raw["id"]] = raw
 
-        self._server.shapes(self._task, keep)
-        return found
+            self._server.shapes(self._task, keep)
+            before, stamp = stamp, self._stamp()
+            if stamp == before:
+                return found
+        raise CvatDown(f"task {self._task} is changed faster than it can be read")
+
+    def _stamp(self) -> str:
+        return str(self._server.get(f"/api/tasks/{self._task}").get("updated_date"))
 
     def _until_known(self, act: Callable[[], Any], look: Callable[[], Any]) -> None:
         """Act; where that leaves us in doubt, wait, look, and act on what is left."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from firstpass.cvat.client import Cvat
@@ -23,7 +24,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The shapes of one task by id, and the frames that tracks touch."""
+    """The shapes of one task by id, and the frames on which a track is seen."""
 
     shapes: Mapping[int, Seen]
     tracked: frozenset[int]
@@ -38,16 +39,29 @@ class Snapshot:
         return found
 
 
-def take_snapshot(server: Cvat, task: int, defaults: Mapping[int, str]) -> Snapshot:
-    """Read the task's annotations, in one request; each shape is let go as soon as it was fingerprinted."""
+def take_snapshot(server: Cvat, task: int, defaults: Mapping[int, str], segments: Iterable[range] = ()) -> Snapshot:
+    """Read the task's annotations, in one request; each shape is let go as soon as it was fingerprinted.
+
+    segments: the frames of each job: a track that nobody ended is seen up to the end of its job.
+    """
 
     def keep(raw: dict[str, Any]) -> Seen:
         number = fingerprint(raw, defaults)
         return Seen(raw.get("id", 0), raw["frame"], raw.get("source", "manual"), number, raw.get("group") or 0)
 
     answer = server.shapes(task, keep)
-    tracked = {f for t in answer.get("tracks", ()) for f in (t["frame"], *(s["frame"] for s in t["shapes"]))}
+    jobs = list(segments)
+    tracked = {frame for track in answer.get("tracks", ()) for frame in _seen(track, jobs)}
     return Snapshot({shape.id: shape for shape in answer["shapes"]}, frozenset(tracked))
+
+
+def _seen(track: Mapping[str, Any], segments: Sequence[range]) -> Iterator[int]:
+    """The frames of a track's keyframes, and those between them and after them on which CVAT shows it."""
+    shapes = sorted(track["shapes"], key=lambda shape: shape["frame"])
+    for shape, after in zip_longest(shapes, shapes[1:]):
+        first = shape["frame"]
+        end = after["frame"] if after else max((s.stop for s in segments if first in s), default=first + 1)
+        yield from (first,) if shape.get("outside") else range(first, end)
 
 
 def fingerprint(shape: Mapping[str, Any], defaults: Mapping[int, str]) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from firstpass.cvat.client import Cvat, cvat
 from firstpass.cvat.frames import expect, fetch
 from firstpass.cvat.selection import Selection
-from firstpass.cvat.tasks import Task, closed_frames, read_meta, read_tasks
+from firstpass.cvat.tasks import Task, read_jobs, read_meta, read_tasks
 from firstpass.errors import FirstpassError
 from firstpass.images.reference import ImageRef
 
@@ -29,12 +29,13 @@ log = logging.getLogger("firstpass")
 def open_source(uri: str) -> CvatSource:
     """The source that `cvat:task/12` or `cvat:project/3?status=annotation` names: see `Selection`.
 
-    Raises FirstpassError for a URI that names nothing, and where CVAT does not let us in; the tasks themselves are
-    looked at when they are listed.
+    Raises FirstpassError for a URI that names nothing, and where CVAT does not let us in or does not have that task or
+    project; whether it can be drafted shows when it is listed.
     """
     selection = Selection.parse(uri)
     server = cvat()
-    server.get("/api/users/self")
+    for number in selection.numbers:
+        server.get(f"/api/{selection.kind}s/{number}")
     return CvatSource(uri, selection, server)
 
 
@@ -86,5 +87,6 @@ def left_alone_in(server: Cvat, task: Task, policy: str) -> dict[int, str]:
     with closing(connect()) as conn:
         drafts = Ledger(conn, server.connection.host, task.id).drafts()
     defaults = attribute_defaults(labels) if drafts else {}
-    snapshot = take_snapshot(server, task.id, defaults)
-    return left_alone(snapshot, drafts, policy) | closed_frames(server, task)
+    jobs = read_jobs(server, task)
+    snapshot = take_snapshot(server, task.id, defaults, jobs.segments)
+    return left_alone(snapshot, drafts, policy) | jobs.closed

@@ -77,6 +77,8 @@ def _checked(raw: dict[str, Any]) -> Task:
     named = f"task {raw['id']} ({raw['name']})"
     if raw.get("dimension", "2d") != "2d":
         raise FirstpassError(f"{named} has {raw['dimension'].upper()} data", "choose tasks made of images")
+    if raw.get("media_type") == "audio":
+        raise FirstpassError(f"{named} has audio data", "choose tasks made of images")
     if not raw.get("size"):
         raise FirstpassError(f"{named} has no data", "upload its images in CVAT first, or leave it out")
     if raw.get("mode") == "interpolation" or raw.get("data_original_chunk_type") == "video":
@@ -94,20 +96,30 @@ def read_meta(server: Cvat, task: Task) -> Meta:
     return Meta(sizes, frozenset(raw["deleted_frames"]), str(raw.get("chunks_updated_date")))
 
 
-def closed_frames(server: Cvat, task: Task) -> dict[int, str]:
-    """Frames that drafts must not reach any more, and why: in a job beyond annotation, or in no job at all."""
-    closed = dict.fromkeys(range(task.size), "in no annotation job")
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """segments: the frames of each annotation job. closed: frame → why drafts must not reach it any more."""
+
+    segments: tuple[range, ...]
+    closed: dict[int, str]
+
+
+def read_jobs(server: Cvat, task: Task) -> Jobs:
+    """The task's annotation jobs. Closed is what lies in a job beyond annotation, in replicas, or in no job at all."""
+    segments: list[range] = []
     beyond: dict[int, str] = {}
     for job in server.pages("/api/jobs", task_id=task.id):
         if job.get("type", "annotation") != "annotation":
             continue
         frames = range(max(job["start_frame"], 0), min(job["stop_frame"], task.size - 1) + 1)
+        segments.append(frames)
+        if job.get("replicas_count") or job.get("consensus_replicas"):  # drafts would lie where nobody works
+            beyond |= dict.fromkeys(frames, "people work on its job in replicas")
         if job["stage"] != "annotation" or job["state"] == "completed":
             stage = "completed" if job["state"] == "completed" else f"in {job['stage']}"
             beyond |= dict.fromkeys(frames, f"its job is {stage}")
-        for frame in frames:
-            closed.pop(frame, None)
-    return closed | beyond
+    nowhere = set(range(task.size)).difference(*segments)
+    return Jobs(tuple(segments), dict.fromkeys(sorted(nowhere), "in no annotation job") | beyond)
 
 
 def read_labels(server: Cvat, task: Task) -> list[Label]:

@@ -137,8 +137,8 @@ def job(base: str, of: Task, item: Job) -> dict[str, Any]:
         "issues": {"count": 0, "url": f"{base}/api/issues?job_id={item.id}"},
         "type": item.type,
         "parent_job_id": None,
-        "consensus_replicas": 0,
-        "replicas_count": 0,
+        "consensus_replicas": item.consensus_replicas,
+        "replicas_count": item.consensus_replicas,
     }
 
 

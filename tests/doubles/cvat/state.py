@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from PIL import Image, ImageOps
@@ -68,6 +69,7 @@ class Job:
     stage: str = "annotation"
     state: str = "new"
     type: str = "annotation"
+    consensus_replicas: int = 0
 
 
 @dataclass
@@ -100,6 +102,7 @@ class Task:
     shapes: dict[int, dict[str, Any]] = field(default_factory=dict)
     tags: dict[int, dict[str, Any]] = field(default_factory=dict)
     tracks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    in_job: dict[int, int] = field(default_factory=dict)  # object → the job that holds it
 
     @property
     def labels(self) -> list[Label]:
@@ -224,19 +227,23 @@ class State:
     # What CVAT does with annotations.
 
     def create(self, task: Task, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything or nothing is created; what lies on no frame of the task is silently dropped."""
+        """Everything or nothing is created; what lies on no frame of the task is silently dropped.
+
+        Each job that a frame lies in gets its own copy; the answer, like `annotations`, shows similar ones once.
+        """
         for shape in data.get("shapes", ()):
             self._check(task, shape)
         with self.lock:
             task.revision += 1
             created: dict[str, Any] = {"version": 0, "tags": [], "shapes": [], "tracks": []}
             for kind in ("shapes", "tags", "tracks"):
-                for item in data.get(kind, ()):
-                    if self._in_a_job(task, item["frame"]):
+                for item, job in product(data.get(kind, ()), task.jobs):
+                    if job.type == "annotation" and job.start <= item["frame"] <= job.stop:
                         full = {**(SHAPE_DEFAULTS if kind == "shapes" else {}), **_known(item), "id": self.new_id()}
                         getattr(task, kind)[full["id"]] = full
+                        task.in_job[full["id"]] = job.id
                         created[kind].append(full)
-            return created
+            return {**created, "shapes": _merged(task, created["shapes"])}
 
     def update(self, task: Task, data: Mapping[str, Any]) -> dict[str, Any]:
         """Replaces objects by id; the id is kept."""
@@ -269,12 +276,8 @@ class State:
 
     def annotations(self, task: Task) -> dict[str, Any]:
         with self.lock:
-            shapes = sorted(task.shapes.values(), key=lambda s: (s["frame"], s["id"]))
+            shapes = _merged(task, sorted(task.shapes.values(), key=lambda s: (s["frame"], s["id"])))
             return {"version": 0, "tags": [*task.tags.values()], "shapes": shapes, "tracks": [*task.tracks.values()]}
-
-    @staticmethod
-    def _in_a_job(task: Task, frame: int) -> bool:
-        return any(job.start <= frame <= job.stop for job in task.jobs if job.type == "annotation")
 
     @staticmethod
     def _check(task: Task, shape: Mapping[str, Any]) -> None:
@@ -294,6 +297,31 @@ class State:
         for attribute in shape.get("attributes", ()):
             if attribute["spec_id"] not in known:
                 raise Refused(400, f"spec_id `{attribute['spec_id']}` is invalid")
+
+
+def _merged(task: Task, shapes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a task shows of overlapping jobs: of similar shapes in two of them, that of the first."""
+    shown: list[dict[str, Any]] = []
+    hiding: set[tuple[int, int]] = set()
+    for shape in shapes if task.overlap else ():
+        job = task.in_job[shape["id"]]
+        like = (s for s in shown if task.in_job[s["id"]] != job and (s["id"], job) not in hiding and _similar(s, shape))
+        if twin := next(like, None):
+            hiding.add((twin["id"], job))
+        else:
+            shown.append(shape)
+    return shown if task.overlap else list(shapes)
+
+
+def _similar(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Same frame, label and type; rectangles overlap by three quarters, others are equal."""
+    if any(one[key] != other[key] for key in ("frame", "label_id", "type")):
+        return False
+    if one["type"] != "rectangle" or one["points"] == other["points"]:
+        return bool(one["points"] == other["points"])
+    (a, b, c, d), (e, f, g, h) = one["points"], other["points"]
+    both = max(0.0, min(c, g) - max(a, e)) * max(0.0, min(d, h) - max(b, f))
+    return both >= 0.75 * ((c - a) * (d - b) + (g - e) * (h - f) - both)
 
 
 def _known(item: Mapping[str, Any]) -> dict[str, Any]:
