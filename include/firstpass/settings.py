@@ -62,8 +62,8 @@ class Settings(BaseSettings):
     # Inference.
     engine: Literal["local", "kubernetes"] = Field(
         "local",
-        description="Where chunks run: `local`, as subprocesses of this machine's tasks, or `kubernetes`, each in a pod."
-        " With `kubernetes` the trigger form offers both.",
+        description="Where chunks run: `local`, as subprocesses on this machine, or `kubernetes`, each in a pod;"
+        " with `kubernetes` the trigger form offers both.",
     )
     machine: str = Field(
         "cpu", description="What a chunk runs on: cpu, k80, t4, v100, a10g, a100, h100 or one of FIRSTPASS_MACHINES."

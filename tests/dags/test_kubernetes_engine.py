@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def dag(airflow_database, monkeypatch):
     from airflow.dag_processing.dagbag import DagBag
+
     from firstpass.settings import settings
 
     monkeypatch.setenv("FIRSTPASS_ENGINE", "kubernetes")
