@@ -115,7 +115,12 @@ class Pod:
             self._event("Warning", "Failed", message)
             await self._tell()
             return
-        environment = self._environment()
+        try:
+            environment = self._environment()
+        except (KeyError, StopIteration) as error:  # a secret, or a field, that is not there
+            self.container = {"waiting": {"reason": "CreateContainerConfigError", "message": f"{error} not found"}}
+            await self._tell()
+            return
         command = [*self.base["command"], *self.base.get("args", [])]
         program = self.cluster.programs.get(command[0], command[0])
         self.process = await asyncio.create_subprocess_exec(
@@ -188,9 +193,10 @@ class Pod:
         }
 
     def _signal(self, number: int) -> None:
+        """SIGTERM goes to the container's first process alone, SIGKILL to them all."""
         assert self.process is not None
         try:
-            os.killpg(self.process.pid, number)
+            (os.killpg if number == signal.SIGKILL else os.kill)(self.process.pid, number)
         except ProcessLookupError:
             return
 
