@@ -64,7 +64,7 @@ def test_the_list_shows_runs_newest_first(client, reported, finished_run):
     text = client.get("/").text
     assert text.index("/other/photos") < text.index('title="manual__')
     assert ">warnings</span>" in text
-    assert '<td class="n">0.50</td>' in text
+    assert '<td class="n" data-label="Drift">0.50</td>' in text
     assert client.get("/?q=OTHER").text.count('<td class="when">') == 1
     assert client.get("/?q=warnings").text.count('<td class="when">') == 1
     assert "No run matches" in client.get("/?q=100%25").text

@@ -167,7 +167,7 @@ def _observed(suite: Suite, expectation: Expectation, found: Any, numbers: dict[
         value = numbers.get(expectation.column)
         if value is None:
             return None, suite.absent
-        return float(value), f"{value:.1%}" if expectation.percent else f"{value:g}"
+        return float(value), expectation.shown.format(value)
     wrong = found.result["unexpected_count"] or 0
     observed = f"{wrong} of {found.result['element_count']} {suite.rows}"
     if names := found.result["partial_unexpected_list"]:

@@ -19,9 +19,9 @@ _COLOURS = {
     "#0a0003": "var(--line)",
     "#0a0004": "var(--warn)",
     "#0a0005": "var(--ink)",
-    "#0a0006": "var(--bad)",
+    "#0a0006": "var(--paper)",
 }
-ACCENT, SOFT, LINE, WARN, INK, BAD = _COLOURS
+ACCENT, SOFT, LINE, WARN, INK, PAPER = _COLOURS
 
 # What an SVG file needs and an inline drawing does not: namespaces, fonts, ids that would collide, styles that leak.
 _NOISE = [
@@ -37,6 +37,7 @@ _NOISE = [
 ]
 
 _CLASSES = 12  # shown in the drift of classes; the rest is one bar
+_NODES = 12  # named in the timeline; a cluster's pods are too many
 _MEASURES = {"score": "score", "boxes": "detections an image", "size": "box size, as a share of the image's side"}
 
 
@@ -93,19 +94,26 @@ def shares(measure: str, one: Comparison) -> Markup:
 
 
 def timeline(chunks: Sequence[ChunkRun]) -> Markup:
-    """When each chunk ran, a lane for each that ran side by side. Failed ones have no time: the table has them."""
-    timed = sorted((c for c in chunks if c.start is not None and c.seconds), key=lambda c: c.start or 0)
-    lanes: list[float] = []
+    """When each chunk ran, a lane for each that ran side by side; by node, unless there are more than _NODES.
+
+    Failed ones have no time: the table has them.
+    """
+    timed = [c for c in chunks if c.start is not None and c.seconds]
+    hosts = sorted({c.host for c in timed})
+    named = len(hosts) <= _NODES
     figure, axes = _figure(12, 1)
-    for chunk in timed:
-        start, seconds = chunk.start or 0.0, chunk.seconds or 0.0
-        lane = next((n for n, free in enumerate(lanes) if free <= start + 0.05), len(lanes))
-        lanes[lane : lane + 1] = [start + seconds]
+    lanes: list[tuple[str, float]] = []  # whose, and until when it is taken
+    for chunk in sorted(timed, key=lambda c: (c.host if named else "", c.start or 0)):
+        start, seconds, owner = chunk.start or 0.0, chunk.seconds or 0.0, chunk.host if named else ""
+        free = (n for n, (whose, until) in enumerate(lanes) if whose == owner and until <= start + 0.05)
+        lane = next(free, len(lanes))
+        lanes[lane : lane + 1] = [(owner, start + seconds)]
         axes.broken_barh([(start, seconds * 0.995)], (-lane - 0.4, 0.8), color=WARN if chunk.resumed else ACCENT)
         if len(timed) <= 48:
-            axes.annotate(str(chunk.index), (start + seconds / 2, -lane), color="white", ha="center", va="center")
+            axes.annotate(str(chunk.index), (start + seconds / 2, -lane), color=PAPER, ha="center", va="center")
     figure.set_size_inches(12, 0.7 + 0.3 * len(lanes))
-    axes.set_yticks([])
+    owners = [owner for owner, _ in lanes]
+    axes.set_yticks([-owners.index(host) for host in hosts] if named else [], map(_short, hosts) if named else [])
     axes.grid(visible=False)
     axes.set_xlabel("seconds since the first chunk's start")
     return _svg(figure, "When each chunk ran")

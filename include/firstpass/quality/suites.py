@@ -19,7 +19,7 @@ class Expectation:
     """One rule. `column` of the batch is its name; `sentence` says it as a labeller would.
 
     minimum, maximum: bounds, inclusive, for a batch of one row; neither for a rule about every row.
-    percent: the value is a share and is shown as one.
+    shown: how the value is said, as a format string.
     """
 
     severity: Literal["critical", "warning"]
@@ -27,7 +27,7 @@ class Expectation:
     sentence: str
     minimum: float | None = None
     maximum: float | None = None
-    percent: bool = False
+    shown: str = "{:,.0f}"
 
     @property
     def bounds(self) -> bool:
@@ -56,7 +56,7 @@ def suites(limits: Settings) -> tuple[Suite, ...]:
 
 
 def _run(limits: Settings) -> Suite:
-    share = partial(_warning, percent=True)
+    share = partial(_warning, shown="{:.1%}")
     unreadable, empty, copies = limits.check_unreadable, limits.check_empty, limits.check_duplicates
     return Suite(
         "run",
@@ -113,7 +113,8 @@ def _polygons() -> Suite:
 
 
 def _drift(limits: Settings) -> Suite:
-    like = partial(_warning, maximum=limits.check_drift)
+    usual = f"a stability index of {{:.2f}}; up to {limits.check_drift:g} is usual"
+    like = partial(_warning, maximum=limits.check_drift, shown=usual)
     return Suite(
         "drift",
         "Drift",
