@@ -8,7 +8,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -50,7 +52,27 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
+def webhook():
+    """A web server of the test's own, which keeps what is posted to it in `bodies`."""
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.bodies, server.secret = [], "T0123456789-only-friends-know"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, webhook):
     home = tmp_path_factory.mktemp("home")
     for name in ("dags", "plugins", "airflow.cfg"):
         (home / name).symlink_to(ROOT / name)
@@ -61,7 +83,15 @@ def stack(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "FIRSTPASS"))}
-    stack = Stack(home, kept | {"FIRSTPASS_HOME": str(home), "FIRSTPASS_PORT": str(port), "AIRFLOW_HOME": str(home)})
+    hook = {"conn_type": "http", "host": f"http://127.0.0.1:{webhook.server_address[1]}/services/{webhook.secret}"}
+    own = {
+        "FIRSTPASS_HOME": str(home),
+        "FIRSTPASS_PORT": str(port),
+        "AIRFLOW_HOME": str(home),
+        "FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID": "chat",
+        "AIRFLOW_CONN_CHAT": json.dumps(hook),
+    }
+    stack = Stack(home, kept | own)
     started = stack("up", timeout=280)
     try:
         assert started.returncode == 0, started.stdout + started.stderr

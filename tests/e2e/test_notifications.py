@@ -1,0 +1,55 @@
+"""A night that is late and ends with warnings says so to a webhook, through Airflow's own callbacks."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg2
+import pytest
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+
+def let_the_deadline_pass(stack, photos) -> None:
+    """Moves the deadline of the run over these photos, which is hours away, into the past."""
+    metadata = stack("sql", "--dsn").stdout.strip().replace("/firstpass?", "/airflow?")
+    with closing(psycopg2.connect(metadata)) as connection, connection.cursor() as cursor:
+        while cursor.rowcount != 1:
+            time.sleep(0.1)
+            cursor.execute(
+                "UPDATE deadline SET deadline_time = now() - interval '1 s' FROM dag_run r"
+                " WHERE r.id = dagrun_id AND r.conf::text LIKE %s AND NOT missed",
+                [f"%{photos}%"],
+            )
+            connection.commit()
+
+
+def test_lateness_and_warnings_are_posted(stack, webhook, photos):
+    (photos / "torn.jpg").write_bytes((photos / "china.jpg").read_bytes()[:5000])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(stack.run, "--images", photos, "--threshold", "0.44")
+        let_the_deadline_pass(stack, photos)
+        run_id = running.result()["run_id"]
+    deadline = time.monotonic() + 120
+    while len(told := [body for body in webhook.bodies if body["run_id"] == run_id]) < 2:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.2)
+    late, warnings = sorted(told, key=lambda body: body["event"])
+    assert late["title"] == "Pre-annotation is late"
+    assert warnings["event"] == "warnings"
+    assert warnings["facts"]["unreadable"] == 1
+    assert any("cannot be read" in line for line in warnings["lines"])
+    port = stack.environment["FIRSTPASS_PORT"]
+    assert warnings["url"].startswith(f"http://127.0.0.1:{port}/pre-annotation/report?run=manual__")
+
+
+def test_good_nights_are_silent_and_no_log_knows_the_address(stack, webhook):
+    told = {body["run_id"] for body in webhook.bodies if body["event"] == "warnings"}
+    passed = {run_id for (run_id,) in stack.sql("SELECT run_id FROM quality_verdicts WHERE verdict = 'passed'")}
+    assert not told & passed
+    address = webhook.secret.encode()
+    logs = [path for folder in ("logs", "var/log") for path in (stack.home / folder).rglob("*.log")]
+    assert logs
+    assert [path for path in logs if address in path.read_bytes()] == []
