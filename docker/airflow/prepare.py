@@ -1,4 +1,4 @@
-"""Makes what the DAGs expect to be there: the warehouse's database and tables, and the buckets. Changes nothing else."""
+"""Makes what the DAGs expect to be there: the warehouse's database and tables, and the buckets."""
 
 from __future__ import annotations
 

@@ -1,0 +1,93 @@
+"""The values for Airflow's chart: held against the settings, the manifests and the image they go with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.configuration import conf
+
+from firstpass.settings import Settings
+
+DOCKER = Path(__file__).resolve().parents[2] / "docker"
+VALUES = yaml.safe_load((DOCKER / "helm" / "values.yaml").read_text())
+PROCESSES = ["scheduler", "dagProcessor", "triggerer"]
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DOCKER / "kubernetes" / name).read_text()))
+
+
+def test_only_what_chart_1_22_knows():
+    """The chart ignores a key that it does not know, so that a misspelt one would do nothing."""
+    assert set(VALUES) <= {
+        *("airflowVersion", "images", "executor", "allowPodLaunching", "uid", "gid", "securityContexts", "data"),
+        *("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName", "env", "extraEnvFrom", "config"),
+        *("volumes", "volumeMounts", "logs", "migrateDatabaseJob", "createUserJob", "apiServer", "scheduler"),
+        *("dagProcessor", "triggerer", "workers", "postgresql", "redis", "statsd"),
+    }
+
+
+def test_its_settings_are_settings_and_fit():
+    given = {entry["name"]: entry["value"] for entry in VALUES["env"]}
+    ours = {name.removeprefix("FIRSTPASS_").lower(): value for name, value in given.items() if "FIRSTPASS_" in name}
+    assert set(ours) <= set(Settings.model_fields)
+    parsed = {name: json.loads(value) if value.startswith("[") else value for name, value in ours.items()}
+    settings = Settings(**parsed)
+    assert settings.engine == "kubernetes"
+    namespaces = [manifest["metadata"]["name"] for manifest in manifests("namespaces.yaml")]
+    assert settings.kubernetes_namespace in namespaces
+
+
+def test_airflow_knows_every_option():
+    """A misspelt one would be written into airflow.cfg, and read by nobody."""
+    for section, options in VALUES["config"].items():
+        for option in options:
+            assert conf.configuration_description[section]["options"][option], (section, option)
+
+
+def test_no_secret_stands_in_it():
+    named = {VALUES[key] for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")}
+    named |= {VALUES["data"]["metadataSecretName"]}
+    secrets = {secret["metadata"]["name"]: set(secret["stringData"]) for secret in manifests("secrets.example.yaml")}
+    (password,) = VALUES["apiServer"]["env"]
+    reference = password["valueFrom"]["secretKeyRef"]
+    assert named == {reference["name"]} == {"firstpass-airflow"}
+    assert secrets["firstpass-airflow"] == {
+        *("connection", "fernet-key", "api-secret-key", "jwt-secret"),  # the chart's names for them
+        reference["key"],
+    }
+    assert VALUES["data"].keys() == {"metadataSecretName"}
+    (source,) = yaml.safe_load(VALUES["extraEnvFrom"])
+    assert source["secretRef"]["name"] in secrets
+
+
+def test_rights_are_those_of_the_manifests():
+    assert VALUES["allowPodLaunching"] is False
+    (binding,) = [manifest for manifest in manifests("rbac.yaml") if manifest["kind"] == "RoleBinding"]
+    bound = {subject["name"] for subject in binding["subjects"]}
+    assert bound == {VALUES["scheduler"]["serviceAccount"]["name"], VALUES["triggerer"]["serviceAccount"]["name"]}
+
+
+def test_the_image_runs_as_its_own_user_with_a_read_only_root():
+    assert VALUES["uid"] == VALUES["gid"] == 10001
+    assert "useradd --uid 10001" in (DOCKER / "airflow" / "Dockerfile").read_text()
+    assert VALUES["securityContexts"]["containers"]["readOnlyRootFilesystem"] is True
+    assert {mount["name"] for mount in VALUES["volumeMounts"]} == {volume["name"] for volume in VALUES["volumes"]}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_nothing_needs_scripts_of_the_official_image(process):
+    """Its /entrypoint and /clean-logs are what the chart's own probes and sidecars call."""
+    assert VALUES[process]["livenessProbe"]["command"][:3] == ["airflow", "jobs", "check"]
+    assert VALUES[process]["logGroomerSidecar"]["enabled"] is False
+
+
+@pytest.mark.parametrize("process", ["migrateDatabaseJob", "apiServer"])
+def test_its_scripts_are_in_the_image(process):
+    shell, script = VALUES[process]["args"]
+    assert shell == "bash"
+    assert (DOCKER.parent / Path(script).relative_to("/opt/airflow")).is_file()

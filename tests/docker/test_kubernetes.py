@@ -1,0 +1,146 @@
+"""The manifests: valid as Kubernetes sees them, and no more permissive than the operator needs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from airflow.providers.cncf.kubernetes.hooks import kubernetes as hooks
+from airflow.providers.cncf.kubernetes.operators import pod as operator
+from airflow.providers.cncf.kubernetes.utils import pod_manager
+
+from firstpass.pods.manifest import pod
+from firstpass.settings import Settings
+
+FOLDER = Path(__file__).resolve().parents[2] / "docker" / "kubernetes"
+VERSIONS = ["1.30", "1.37"]  # the oldest that the chart supports, and the newest that there is a schema of
+
+# What the provider's code calls, as RBAC spells it.
+VERB = {"create": "create", "read": "get", "list": "list", "patch": "patch", "delete": "delete"}
+RESOURCE = {"pod": "pods", "pod_log": "pods/log", "event": "events"}
+
+
+def documents(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+MANIFESTS = [
+    pytest.param(document, id=f"{file.stem}-{document['kind']}")
+    for file in sorted(FOLDER.glob("*.yaml"))
+    for document in documents(file)
+    if document["kind"] != "Kustomization"
+]
+
+
+def one(kind: str, name: str) -> dict[str, Any]:
+    return next(
+        p.values[0] for p in MANIFESTS if (p.values[0]["kind"], p.values[0]["metadata"].get("name")) == (kind, name)
+    )
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_manifest_is_valid(manifest, version):
+    assert kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_a_misspelt_field_would_be_noticed():
+    with pytest.raises(kubernetes_validate.ValidationError, match="readOnlyRoot"):
+        wrong = {"name": "base", "securityContext": {"readOnlyRoot": True}}
+        kubernetes_validate.validate(
+            {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [wrong]}}, VERSIONS[-1], strict=True
+        )
+
+
+def test_what_is_applied_is_there():
+    (applied,) = documents(FOLDER / "kustomization.yaml")
+    assert {file.name for file in FOLDER.glob("*.yaml")} == {
+        *applied["resources"],
+        "kustomization.yaml",
+        "inference-pod.yaml",
+        "model-cache.yaml",
+        "secrets.example.yaml",
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_pod_with_every_setting_is_valid(version):
+    settings = Settings(
+        kubernetes_image="registry/firstpass-inference:1",
+        kubernetes_service_account="other",
+        kubernetes_priority_class="night",
+        kubernetes_node_selector={"gpu": "t4"},
+        kubernetes_tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}],
+        kubernetes_labels={"cost-centre": "annotation"},
+        kubernetes_env={"A": "b"},
+        kubernetes_secrets=["keys"],
+        kubernetes_volumes=[{"name": "models", "persistentVolumeClaim": {"claimName": "firstpass-model-cache"}}],
+        kubernetes_volume_mounts=[{"name": "models", "mountPath": "/var/cache/models"}],
+    )
+    assert kubernetes_validate.validate(pod(settings), version, strict=True)
+
+
+def test_the_pod_meets_the_level_restricted():
+    """What the namespaces enforce (the Pod Security Standards' level `restricted`), field by field."""
+    spec = pod(Settings())["spec"]
+    assert spec["securityContext"] | {"fsGroup": 0} == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "fsGroup": 0,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    (base,) = spec["containers"]
+    assert base["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert all({"emptyDir", "persistentVolumeClaim"} & set(volume) for volume in spec["volumes"])
+    for name in ("airflow", "firstpass"):
+        assert one("Namespace", name)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_the_pod_has_no_token_and_its_account_no_rights():
+    spec = pod(Settings())["spec"]
+    account = one("ServiceAccount", spec["serviceAccountName"])
+    assert account["metadata"]["namespace"] == Settings().kubernetes_namespace
+    assert spec["automountServiceAccountToken"] is account["automountServiceAccountToken"] is False
+    subjects = one("RoleBinding", "firstpass-pods")["subjects"]
+    assert account["metadata"]["name"] not in {subject["name"] for subject in subjects}
+
+
+def test_the_role_grants_what_the_operator_calls_and_nothing_else():
+    source = "".join(Path(module.__file__ or "").read_text() for module in (operator, pod_manager, hooks))
+    calls = set(re.findall(r"\.(\w+?)_namespaced_(pod_log|pod_exec|pod|event)\b", source))
+    assert calls >= {("create", "pod"), ("read", "pod_log")}
+    # exec is for XCom's sidecar, which Firstpass's pods do not have: results go to storage.
+    needed = {(RESOURCE[resource], VERB[verb]) for verb, resource in calls if resource != "pod_exec"}
+    needed.add(("events", "watch"))  # the client's Watch over the call that lists them
+    rules = one("Role", "firstpass-pods")["rules"]
+    assert {(r, verb) for rule in rules for r in rule["resources"] for verb in rule["verbs"]} == needed
+    assert {group for rule in rules for group in rule["apiGroups"]} == {""}
+    assert not any("resourceNames" in rule for rule in rules)
+
+
+def test_the_network_policy_lets_nothing_in_and_names_and_https_out():
+    spec = one("NetworkPolicy", "firstpass-inference")["spec"]
+    assert spec["podSelector"] == {}
+    assert set(spec["policyTypes"]) == {"Ingress", "Egress"}
+    assert spec["ingress"] == []
+    assert {(port["protocol"], port["port"]) for rule in spec["egress"] for port in rule["ports"]} == {
+        ("UDP", 53),
+        ("TCP", 53),
+        ("TCP", 443),
+    }
+
+
+def test_the_secrets_have_no_values():
+    for document in documents(FOLDER / "secrets.example.yaml"):
+        assert set(document["stringData"].values()) == {""}
