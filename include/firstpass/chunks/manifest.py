@@ -78,7 +78,9 @@ class Chunk:
         try:
             body: dict[str, Any] = json.loads(text)
             checksum = body.pop("checksum")
-            sealed = checksum == _checksum(json.dumps(body, ensure_ascii=False))
+            sealed = text.startswith(head := f'{{"checksum": "{checksum}", ') and checksum == _checksum(
+                "{" + text.removeprefix(head)
+            )
             chunk = cls(
                 **body
                 | {
