@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from unittest.mock import ANY
 
 from firstpass import storage
 from firstpass.inference.results import from_bytes
@@ -81,7 +80,7 @@ def test_asked_to_stop_it_keeps_what_is_done_and_goes_on_later(chunk, paint):
     assert process.returncode == 143, errors
     assert "of 40 images; they are kept" in output
     assert not storage.exists(made.done_uri)
-    assert [entry.uri for entry in storage.listing(made.parts_uri)] == [ANY]
+    assert {entry.uri.rsplit("/", 1)[1] for entry in storage.listing(made.parts_uri)} >= {"attempt.json"}
     process = command(PAINTED, "infer", uri)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors

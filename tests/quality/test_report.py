@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -208,6 +209,22 @@ def test_a_model_with_many_classes(finished_run, photo):
     assert "class number 1200" in found.text
     assert "1188 more" in found.text, "the plot of the drift is bounded"
     assert len([1 for tag, attrs in found.tags if tag == "g" and attrs.get("class") == "shape"]) == 100
+
+
+def test_the_timeline_names_nodes_and_attempts(finished_run, warehouse, photo):
+    spec = finished_run([drawn(photo, "a.png")])
+    marker = {"host": "gpu-node-7", "ended_at": "2026-02-01T02:10:00+00:00", "attempt": 3, "resumed": 1}
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute("UPDATE chunks SET marker = %s", [json.dumps(marker)])
+        cursor.execute(
+            "INSERT INTO chunks (run_id, chunk, state, images, reason) VALUES (%s, 1, 'failed', 9, 'the node died')",
+            [spec.run_id],
+        )
+    found = page(build_report(spec.run_id)).text
+    assert found.count("gpu-node-7") == 2, "in the timeline and in the table"
+    assert "tried more than once" in found
+    assert "3 went on after 1" in found
+    assert "failed the node died" in found
 
 
 def test_an_unknown_run_is_a_clear_error(warehouse, storage_home):

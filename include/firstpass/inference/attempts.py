@@ -1,11 +1,12 @@
-"""A chunk that killed its process, by taking more memory than there was, is tried again in smaller batches."""
+"""Attempts at a chunk: counted, and one that was killed, by taking too much memory, is followed by smaller batches."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 
 from firstpass import storage
 from firstpass.chunks.manifest import Chunk
@@ -13,30 +14,48 @@ from firstpass.chunks.manifest import Chunk
 log = logging.getLogger("firstpass")
 
 
-@contextmanager
-def attempt(chunk: Chunk) -> Iterator[int]:
-    """The batch size of this attempt: the manifest's, or half of the last attempt's if that one was killed.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt: its number, from 1, and the images of a network call. killed: it did not come to an end."""
 
-    An attempt leaves word of itself in <output>.parts/attempt.json and takes it back however it ends, unless it is
-    killed (out of memory, a lost node). In other batches a score may differ in its last bits.
+    number: int
+    batch_size: int
+    killed: bool = True
+
+
+@contextmanager
+def attempt(chunk: Chunk) -> Iterator[Attempt]:
+    """This attempt. Its batches are the manifest's, or half of the last attempt's if that one was killed.
+
+    An attempt leaves word of itself in <output>.parts/attempt.json as if it had been killed (out of memory, a lost
+    node), and corrects it when it ends in another way. In other batches a score may differ in its last bits.
     """
     uri = storage.join(chunk.parts_uri, "attempt.json")
-    batch_size = _after(uri, chunk)
-    storage.write(uri, json.dumps({"chunk": chunk.checksum, "batch_size": batch_size}).encode())
+    now = _next(uri, chunk)
+    _note(uri, chunk, now)
     try:
-        yield batch_size
+        yield now
     except BaseException:
-        storage.delete(uri)
+        with suppress(Exception):  # what ended the attempt is what counts
+            _note(uri, chunk, replace(now, killed=False))
         raise
 
 
-def _after(uri: str, chunk: Chunk) -> int:
+def _note(uri: str, chunk: Chunk, now: Attempt) -> None:
+    storage.write(uri, json.dumps({"chunk": chunk.checksum, **asdict(now)}).encode())
+
+
+def _next(uri: str, chunk: Chunk) -> Attempt:
     try:
-        last = json.loads(storage.read(uri))
-    except (FileNotFoundError, ValueError):
-        return chunk.batch_size
-    if last.get("chunk") != chunk.checksum:
-        return chunk.batch_size
-    batch_size = max(1, min(int(last["batch_size"]), chunk.batch_size) // 2)
-    log.warning("chunk %d was killed before it ended: it goes on in batches of %d", chunk.index, batch_size)
-    return batch_size
+        note = json.loads(storage.read(uri))
+        planned = note.pop("chunk")
+        last = Attempt(**note)
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return Attempt(1, chunk.batch_size)
+    if planned != chunk.checksum:
+        return Attempt(1, chunk.batch_size)
+    batch_size = min(last.batch_size, chunk.batch_size)
+    if last.killed:
+        batch_size = max(1, batch_size // 2)
+        log.warning("chunk %d was killed before it ended: it goes on in batches of %d", chunk.index, batch_size)
+    return Attempt(last.number + 1, batch_size)

@@ -45,7 +45,8 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
     "seconds", "load_seconds", "fetch_seconds" and "decode_seconds": added up over threads, "infer_seconds",
     "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed": images that an
-    earlier attempt had finished, "batch_size", "ended_at", "host", "device"}. A chunk that is done is left alone.
+    earlier attempt had finished, "attempt": its number from 1, "batch_size", "ended_at", "host", "device"}. A chunk
+    that is done is left alone.
 
     When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
@@ -59,8 +60,8 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
         log.info("chunk %d is done already", chunk.index)
         return marker
     checkpoints = Checkpoints(chunk)
-    with attempt(chunk) as batch_size:
-        figures = _infer_rest(chunk, checkpoints, batch_size, stop or Event())
+    with attempt(chunk) as now:
+        figures = _infer_rest(chunk, checkpoints, now.batch_size, stop or Event())
     table = checkpoints.table()
     _check_access(chunk, table, checkpoints)
     data = to_bytes(table)
@@ -71,6 +72,7 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
         **_summary(table),
         "seconds": round(time.monotonic() - started, 3),
         **figures,
+        "attempt": now.number,
         "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "host": os.environ.get("NODE_NAME") or platform.node(),  # a pod's own name would say nothing
         "device": process.device(),

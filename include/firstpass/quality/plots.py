@@ -108,7 +108,7 @@ def timeline(chunks: Sequence[ChunkRun]) -> Markup:
         free = (n for n, (whose, until) in enumerate(lanes) if whose == owner and until <= start + 0.05)
         lane = next(free, len(lanes))
         lanes[lane : lane + 1] = [(owner, start + seconds)]
-        axes.broken_barh([(start, seconds * 0.995)], (-lane - 0.4, 0.8), color=WARN if chunk.resumed else ACCENT)
+        axes.broken_barh([(start, seconds * 0.995)], (-lane - 0.4, 0.8), color=WARN if chunk.attempts > 1 else ACCENT)
         if len(timed) <= 48:
             axes.annotate(str(chunk.index), (start + seconds / 2, -lane), color=PAPER, ha="center", va="center")
     figure.set_size_inches(12, 0.7 + 0.3 * len(lanes))

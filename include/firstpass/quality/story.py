@@ -82,7 +82,7 @@ class Change:
 class ChunkRun:
     """How one chunk went. `start` and `seconds` in seconds, from the start of the first chunk; None where unknown.
 
-    resumed: images that an earlier attempt had finished.
+    attempts: how often it was begun. resumed: images that earlier ones had finished.
     """
 
     index: int
@@ -91,6 +91,7 @@ class ChunkRun:
     host: str
     start: float | None
     seconds: float | None
+    attempts: int
     resumed: int
     reason: str | None
 
@@ -151,6 +152,7 @@ def chunk_runs(conn: connection, run_id: str) -> list[ChunkRun]:
             (row["marker"] or {}).get("host") or "–",
             (start - first).total_seconds() if start and first else None,
             row["seconds"],
+            (row["marker"] or {}).get("attempt") or 1,
             (row["marker"] or {}).get("resumed") or 0,
             row["reason"],
         )
