@@ -78,9 +78,7 @@ class Chunk:
         try:
             body: dict[str, Any] = json.loads(text)
             checksum = body.pop("checksum")
-            sealed = text.startswith(head := f'{{"checksum": "{checksum}", ') and checksum == _checksum(
-                "{" + text.removeprefix(head)
-            )
+            sealed = checksum == _checksum(json.dumps(body, ensure_ascii=False))
             chunk = cls(
                 **body
                 | {
