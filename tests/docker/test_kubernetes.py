@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
-from airflow.providers.cncf.kubernetes.hooks import kubernetes as hooks
-from airflow.providers.cncf.kubernetes.operators import pod as operator
-from airflow.providers.cncf.kubernetes.utils import pod_manager
 
 from firstpass.pods.manifest import pod
 from firstpass.settings import Settings
@@ -20,6 +18,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "docker" / "kubernetes"
 VERSIONS = ["1.30", "1.37"]  # the oldest that the chart supports, and the newest that there is a schema of
 
 # What the provider's code calls, as RBAC spells it.
+PROVIDER = "airflow.providers.cncf.kubernetes"
 VERB = {"create": "create", "read": "get", "list": "list", "patch": "patch", "delete": "delete"}
 RESOURCE = {"pod": "pods", "pod_log": "pods/log", "event": "events"}
 
@@ -49,11 +48,10 @@ def test_every_manifest_is_valid(manifest, version):
 
 
 def test_a_misspelt_field_would_be_noticed():
+    wrong = {"name": "base", "securityContext": {"readOnlyRoot": True}}
+    manifest = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [wrong]}}
     with pytest.raises(kubernetes_validate.ValidationError, match="readOnlyRoot"):
-        wrong = {"name": "base", "securityContext": {"readOnlyRoot": True}}
-        kubernetes_validate.validate(
-            {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [wrong]}}, VERSIONS[-1], strict=True
-        )
+        kubernetes_validate.validate(manifest, VERSIONS[-1], strict=True)
 
 
 def test_what_is_applied_is_there():
@@ -117,7 +115,8 @@ def test_the_pod_has_no_token_and_its_account_no_rights():
 
 
 def test_the_role_grants_what_the_operator_calls_and_nothing_else():
-    source = "".join(Path(module.__file__ or "").read_text() for module in (operator, pod_manager, hooks))
+    modules = [find_spec(f"{PROVIDER}.{name}") for name in ("operators.pod", "utils.pod_manager", "hooks.kubernetes")]
+    source = "".join(Path(module.origin).read_text() for module in modules)
     calls = set(re.findall(r"\.(\w+?)_namespaced_(pod_log|pod_exec|pod|event)\b", source))
     assert calls >= {("create", "pod"), ("read", "pod_log")}
     # exec is for XCom's sidecar, which Firstpass's pods do not have: results go to storage.

@@ -1,0 +1,196 @@
+"""The images themselves: built, and run as a cluster runs them. `make test-containers`; needs podman, and minutes.
+
+Not collected by `make test`. The inference image runs the very pod that Airflow would send to Kubernetes, against S3 on
+this machine; a GPU is not asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doubles.s3 import s3_client, s3_server
+from firstpass import storage
+from firstpass.chunks.manifest import Chunk
+from firstpass.images.reference import ImageRef
+from firstpass.models import registry
+from firstpass.pods.manifest import pod
+from firstpass.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+INFERENCE, AIRFLOW = "localhost/firstpass-inference:test", "localhost/firstpass-airflow:test"
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+NONE_BUT = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--tmpfs=/tmp"]
+
+pytestmark = pytest.mark.timeout(3600)
+
+
+@pytest.fixture(scope="session")
+def inference_image(podman) -> str:
+    podman.build("docker/inference/Dockerfile", INFERENCE)
+    return INFERENCE
+
+
+@pytest.fixture(scope="session")
+def airflow_image(podman) -> str:
+    podman.build("docker/airflow/Dockerfile", AIRFLOW)
+    return AIRFLOW
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """S3 with the bundled model and the sample photographs, each under thirty names."""
+    with s3_server() as address:
+        client = s3_client(address)
+        client.create_bucket(Bucket="firstpass")
+        version = registry.resolve("nanodet-coco")
+        for file in Path(registry.version_uri(version)).iterdir():
+            key = f"models/{version.name}/{version.version}/{file.name}"
+            client.upload_file(str(file), "firstpass", key)
+        for photo in sorted((REPOSITORY / "include" / "samples").glob("*.[pj][np]g")):
+            for copy in range(30):
+                client.upload_file(str(photo), "firstpass", f"images/{copy:02d}-{photo.name}")
+        storage.use_s3(lambda: client)
+        yield address
+        storage.use_s3(None)
+
+
+@pytest.fixture
+def chunk(endpoint: str) -> Callable[[str, int], tuple[Chunk, str]]:
+    """Plan a chunk of that many images; returns it with its URI."""
+    version = registry.resolve("nanodet-coco")
+    listed = [ImageRef(entry.uri, entry.size, entry.etag) for entry in storage.listing("s3://firstpass/images")]
+
+    def make(name: str, images: int) -> tuple[Chunk, str]:
+        run = f"s3://firstpass/runs/{name}"
+        made = Chunk(
+            run_id=name,
+            index=0,
+            model=version.ref,
+            model_uri=f"s3://firstpass/models/{version.name}/{version.version}",
+            threshold=0.4,
+            class_thresholds={},
+            batch_size=8,
+            output_uri=f"{run}/results/00000.parquet",
+            images=tuple(listed[:images]),
+        )
+        return made, made.save(run)
+
+    return make
+
+
+@pytest.fixture
+def start(podman, inference_image: str, endpoint: str) -> Iterator[Callable[..., str]]:
+    """Run a chunk in a pod, as Airflow would ask for it; returns the container's name."""
+    started = []
+
+    def play(chunk_uri: str, memory: str = "3Gi") -> str:
+        settings = Settings(
+            storage="s3://firstpass/runs",
+            models="s3://firstpass/models",
+            s3_endpoint=endpoint,
+            kubernetes_image=inference_image,
+            kubernetes_memory=memory,
+            kubernetes_env=KEYS,
+        )
+        manifest = pod(settings)
+        manifest["metadata"]["name"] = f"firstpass-{len(started)}-{os.getpid()}"
+        manifest["spec"]["hostNetwork"] = True  # S3 listens on this machine's 127.0.0.1
+        base = manifest["spec"]["containers"][0]
+        base |= {"command": ["firstpass"], "args": ["infer", chunk_uri]}
+        for entry in base["env"]:
+            if "valueFrom" in entry:  # the node's name, which this podman cannot tell
+                entry |= {"value": "here"}
+                del entry["valueFrom"]
+        started.append(manifest["metadata"]["name"])
+        return podman.play(manifest)
+
+    yield play
+    for name in started:
+        podman("pod", "rm", "--force", "--time=0", name, check=False)
+
+
+def here(chunk_uri: str, endpoint: str, tmp_path: Path) -> None:
+    """The same command on this machine, in this environment."""
+    environment = os.environ | KEYS | {"FIRSTPASS_S3_ENDPOINT": endpoint, "FIRSTPASS_CACHE": str(tmp_path)}
+    command = [Path(sys.executable).with_name("firstpass"), "infer", chunk_uri]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=600)
+
+
+def marker(chunk: Chunk) -> dict[str, Any]:
+    return json.loads(storage.read(chunk.done_uri))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(1)
+
+
+def test_the_inference_image_holds_what_inference_needs_and_no_more(podman, inference_image):
+    script = (
+        "import importlib.util as u, os, pathlib, firstpass.inference.run as r;"
+        "print([m for m in ('airflow', 'psycopg2', 'great_expectations', 'matplotlib', 'pandas') if u.find_spec(m)]);"
+        "print(os.getuid(), os.getgid(), pathlib.Path(r.__cached__).exists())"
+    )
+    said = podman("run", "--rm", *NONE_BUT, "--entrypoint=python", inference_image, "-c", script)
+    assert said.splitlines()[-2:] == ["[]", "10001 10001 True"]
+
+
+def test_a_pod_does_what_this_machine_does(podman, start, chunk, endpoint, tmp_path):
+    """The same bytes, from a container that is not root, writes nothing to its image and may do nothing."""
+    in_pod, uri = chunk("in-a-pod", 8)
+    container = start(uri)
+    state = json.loads(podman("inspect", container))[0]
+    assert state["HostConfig"]["ReadonlyRootfs"]
+    assert state["Config"]["User"].startswith("10001")
+    assert state["EffectiveCaps"] in (None, [])
+    assert podman.wait(container) == 0, podman("logs", container)
+    said = podman("logs", container).splitlines()
+    assert len(said) == 1, said  # nothing but its own summary
+    assert said[0].startswith("8 images")
+
+    on_this_machine, uri = chunk("here", 8)
+    here(uri, endpoint, tmp_path)
+    assert storage.read(in_pod.output_uri) == storage.read(on_this_machine.output_uri)
+    assert marker(in_pod)["detections"] > 0
+
+
+def test_sigterm_keeps_what_is_done_and_the_next_pod_goes_on(podman, start, chunk, endpoint, tmp_path):
+    long, uri = chunk("stopped", 240)
+    container = start(uri)
+    wait_for(lambda: storage.exists(long.progress_uri) or not running(podman, container), 120)
+    podman("kill", "--signal=TERM", container)
+    asked = time.monotonic()
+    assert podman.wait(container) == 143, podman("logs", container)
+    assert time.monotonic() - asked < 60  # the pod's grace period
+    assert "they are kept" in podman("logs", container)
+    assert not storage.exists(long.done_uri)
+
+    assert podman.wait(start(uri)) == 0
+    assert marker(long)["resumed"] >= 8
+    whole, uri = chunk("whole", 240)
+    here(uri, endpoint, tmp_path)
+    assert storage.read(long.output_uri) == storage.read(whole.output_uri)
+
+
+def running(podman, container: str) -> bool:
+    return json.loads(podman("inspect", container))[0]["State"]["Running"]
+
+
+def test_a_pod_out_of_memory_exits_with_137_and_the_next_takes_half_the_batch(podman, start, chunk):
+    large, uri = chunk("out-of-memory", 8)
+    assert podman.wait(start(uri, memory="250Mi")) == 137
+    assert not storage.exists(large.done_uri)
+    container = start(uri)
+    assert podman.wait(container) == 0, podman("logs", container)
+    assert marker(large)["batch_size"] == large.batch_size // 2
