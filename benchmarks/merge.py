@@ -5,10 +5,11 @@
 The merge is the whole of the nightly task: reading manifests, done-markers and Parquet files, verifying, encoding, and
 one transaction a chunk that writes detections, outcomes, images and the chunk's own row, with every index in place. The
 other side copies the very same rows, encoded beforehand, into copies of these tables that have no index: one COPY a
-table, all in one transaction. Both sides end on disk. The rounds interleave them on one throw-away PostgreSQL and the
-medians are compared, on the clock and in CPU time of this process and the server's; the target is 40 %. Beside it: the
-bare COPY of the table `detections` alone, one of a table with a row a detection, what it costs to merge everything a
-second time, and the process's memory.
+table, all in one transaction; once in COPY's default format, text, and once in the binary one that the merge uses too.
+Both sides end on disk. The rounds interleave them on one throw-away PostgreSQL and the medians are compared, on the
+clock and in CPU time of this process and the server's; the target is 40 %. Beside it: the bare COPY of the table
+`detections` alone, one of a table with a row a detection, what it costs to merge everything a second time, and the
+process's memory.
 """
 
 from __future__ import annotations
@@ -79,9 +80,10 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
     memory = [peak_mib()]
     sides = {
         "merge, indexes on": lambda: merge_all(conn, spec, chunks),
-        "bare COPY of the same rows": lambda: load(conn, folder, TABLES),
-        "  of the table detections alone": lambda: load(conn, folder, ["detections"]),
-        "bare COPY of one row a detection": lambda: load(conn, folder, ["rows"]),
+        "bare COPY of the same rows": lambda: load(conn, folder, TABLES, "text"),
+        "  in binary": lambda: load(conn, folder, TABLES, "binary"),
+        "  of detections alone, binary": lambda: load(conn, folder, ["detections"], "binary"),
+        "bare COPY of one row a detection": lambda: load(conn, folder, ["rows"], "text"),
         "merge again, every row replaced": lambda: merge_all(conn, spec, chunks),
     }
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
@@ -230,19 +232,20 @@ def cpu_seconds(conn) -> float:
     return time.process_time() + int(scheduled) / 1e9
 
 
-def load(conn, folder: Path, tables: list[str]) -> None:
+def load(conn, folder: Path, tables: list[str], form: str) -> None:
     with conn, conn.cursor() as cur:
         for table in tables:
-            with (folder / table).open("rb") as file:
-                cur.copy_expert(f"COPY bare_{table} FROM STDIN (FORMAT binary)", file, size=1 << 18)
+            with (folder / f"{table}.{form}").open("rb") as file:
+                cur.copy_expert(f"COPY bare_{table} FROM STDIN (FORMAT {form})", file, size=1 << 18)
 
 
 def unload(conn, folder: Path) -> None:
-    """Leave the rows of the tables encoded in files, as a bare COPY takes them."""
+    """Leave the rows of the tables encoded in files, as bare COPYs take them."""
     with conn, conn.cursor() as cur:
         for name, source in [*((table, table) for table in TABLES), ("rows", "(SELECT * FROM draft_detections)")]:
-            with (folder / name).open("wb") as file:
-                cur.copy_expert(f"COPY {source} TO STDOUT (FORMAT binary)", file)
+            for form in ("text", "binary"):
+                with (folder / f"{name}.{form}").open("wb") as file:
+                    cur.copy_expert(f"COPY {source} TO STDOUT (FORMAT {form})", file)
 
 
 def execute(conn, statement: str) -> None:
