@@ -23,7 +23,8 @@ def infer(chunk_uri: str) -> None:
 
     filter_stderr()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is no news; errors are
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("firstpass").setLevel(logging.INFO)  # botocore's own would tell each pod where it found its keys
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     from firstpass.inference.run import Stopped
