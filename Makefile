@@ -9,13 +9,16 @@ UV := $(BIN)/uv
 export UV_LINK_MODE ?= hardlink
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: run test lint lock up down status clean
+.PHONY: run test test-containers lint lock up down status clean
 
 run: .venv/ready  ## pre-annotate: make run [IMAGES=folder] [MODEL=name[@version]] [THRESHOLD=0.4]
 	@$(BIN)/firstpass run $${IMAGES:+--images "$$IMAGES"} $${MODEL:+--model "$$MODEL"} $${THRESHOLD:+--threshold "$$THRESHOLD"}
 
 test: .venv/ready-dev  ## every test, the real stack included
 	@$(BIN)/python -m pytest
+
+test-containers: .venv/ready-dev  ## build both images with podman and run them; before each release
+	@$(BIN)/python -m pytest tests/docker/containers.py
 
 lint: .venv/ready-dev  ## ruff (Airflow's rules, banned imports) and mypy --strict
 	@$(BIN)/ruff check --preview .
