@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
+import socket
+import socketserver
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import httpx
+import psycopg2
 import pytest
+import yaml
+from cryptography.fernet import Fernet
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from doubles.s3 import s3_client, s3_server
 from firstpass import storage
@@ -47,7 +58,7 @@ def airflow_image(podman) -> str:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """S3 with the bundled model and the sample photographs, each under thirty names."""
+    """S3 with the bundled model and the sample photographs, each under thirty names, and under night/ once."""
     with s3_server() as address:
         client = s3_client(address)
         client.create_bucket(Bucket="firstpass")
@@ -56,6 +67,7 @@ def endpoint() -> Iterator[str]:
             key = f"models/{version.name}/{version.version}/{file.name}"
             client.upload_file(str(file), "firstpass", key)
         for photo in sorted((REPOSITORY / "include" / "samples").glob("*.[pj][np]g")):
+            client.upload_file(str(photo), "firstpass", f"night/{photo.name}")
             for copy in range(30):
                 client.upload_file(str(photo), "firstpass", f"images/{copy:02d}-{photo.name}")
         storage.use_s3(lambda: client)
@@ -194,3 +206,126 @@ def test_a_pod_out_of_memory_exits_with_137_and_the_next_takes_half_the_batch(po
     container = start(uri)
     assert podman.wait(container) == 0, podman("logs", container)
     assert marker(large)["batch_size"] == large.batch_size // 2
+
+
+@pytest.fixture
+def postgres(postgres_dsn: str) -> Iterator[int]:
+    """A port of 127.0.0.1 at which the throw-away server, which listens on a socket of its own user, is to be had."""
+    address = str(Path(parse_dsn(postgres_dsn)["host"]) / ".s.PGSQL.5432")
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as server:
+                server.connect(address)
+                back = Thread(target=copy, args=(server, self.request), daemon=True)
+                back.start()
+                copy(self.request, server)
+                back.join()
+
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        with source.makefile("rb", buffering=0) as incoming, target.makefile("wb", buffering=0) as outgoing:
+            shutil.copyfileobj(incoming, outgoing)
+        target.shutdown(socket.SHUT_WR)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Relay) as relay:
+        Thread(target=relay.serve_forever, daemon=True).start()
+        yield relay.server_address[1]
+        relay.shutdown()
+
+
+@pytest.fixture
+def service(podman, airflow_image: str, endpoint: str, postgres: int) -> Iterator[Callable[..., str]]:
+    """Start a service of compose.yaml as it stands there, but on this machine's network; returns its container."""
+    services = yaml.safe_load((REPOSITORY / "docker" / "compose.yaml").read_text())["services"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    database = f"postgres:@127.0.0.1:{postgres}"
+    environment = KEYS | {
+        "ADMIN_PASSWORD": "password of the test",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}/airflow",
+        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+        "AIRFLOW__API__PORT": port,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "FIRSTPASS_WAREHOUSE_DSN": f"postgresql://{database}/firstpass",
+        "FIRSTPASS_S3_ENDPOINT": endpoint,
+        "FIRSTPASS_STORAGE": "s3://firstpass/storage",
+        "FIRSTPASS_MODELS": "s3://prepared/models",
+        "FIRSTPASS_IMAGES": "s3://firstpass/night",
+        "FIRSTPASS_SCHEDULE": "",
+    }
+    given = [f"--env={name}={value}" for name, value in environment.items()]
+    volumes = [f"--volume=firstpass-test-{name}:/opt/airflow/{name}" for name in ("logs", "var")]
+
+    def begin(name: str) -> str:
+        health = " ".join(services[name].get("healthcheck", {}).get("test", [])[1:2])
+        assert name == "init" or health in {"python", "airflow"}
+        container = f"firstpass-test-{name}"
+        podman("rm", "--force", "--time=0", container, check=False)
+        confined = [*NONE_BUT, f"--user={services[name]['user']}"]
+        podman(
+            "run",
+            "--detach",
+            "--name",
+            container,
+            *confined,
+            *given,
+            *volumes,
+            airflow_image,
+            *services[name]["command"],
+        )
+        return container
+
+    begin.healthy = (
+        lambda name: [  # type: ignore[attr-defined]
+            part.replace("8080", port) for part in services[name]["healthcheck"]["test"][1:]
+        ]
+    )
+    begin.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
+    yield begin
+    for name in services:
+        podman("rm", "--force", "--time=10", f"firstpass-test-{name}", check=False)
+    podman("volume", "rm", "--force", "firstpass-test-logs", "firstpass-test-var", check=False)
+
+
+def test_a_night_in_the_airflow_image(podman, service, postgres_dsn):
+    """compose.yaml's own services, read-only and without rights: prepared twice, healthy, then one night."""
+    with closing(psycopg2.connect(postgres_dsn)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("CREATE DATABASE airflow")  # what the image of PostgreSQL makes by itself
+    for _ in range(2):
+        init = service("init")
+        assert podman.wait(init, timeout=600) == 0, podman("logs", init)
+    started = {name: service(name) for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
+
+    def healthy(name: str) -> bool:
+        return "FAILED" not in podman(
+            "exec", started[name], "bash", "-c", '"$@" || echo FAILED', "-", *service.healthy(name)
+        )
+
+    for name in started:
+        wait_for(lambda name=name: healthy(name), 600)
+    login = {"username": "admin", "password": "password of the test"}
+    assert httpx.post(f"{service.url}/auth/token", json=login).status_code == 201
+    assert httpx.post(f"{service.url}/auth/token", json=login | {"password": "another"}).status_code == 401
+
+    listed = json.loads(
+        podman("exec", started["scheduler"], "airflow", "pools", "list", "--output=json").splitlines()[0]
+    )
+    assert next(pool for pool in listed if pool["pool"] == "gpu")["include_deferred"] == "True"
+    wait_for(lambda: "preannotate" in podman("exec", started["scheduler"], "airflow", "dags", "list"), 300)
+    podman("exec", started["scheduler"], "airflow", "dags", "trigger", "preannotate")
+
+    def state() -> str:
+        with closing(psycopg2.connect(make_dsn(postgres_dsn, dbname="firstpass"))) as warehouse:
+            cursor = warehouse.cursor()
+            cursor.execute("SELECT state, ok + empty FROM run_statistics")
+            return str(cursor.fetchall())
+
+    wait_for(lambda: state() == "[('success', 8)]", 900)
+    assert [entry.uri for entry in storage.listing("s3://firstpass/storage") if entry.uri.endswith("/report.html")]
