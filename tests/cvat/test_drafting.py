@@ -72,7 +72,7 @@ def test_thresholds_of_a_class() -> None:
 
 def test_classes_without_a_label_are_dropped_and_counted() -> None:
     nothing = {1: Decision(1, "person", How.UNMATCHED, "no label of this name")}
-    assert one(decisions=nothing) == ([], Counter({"person: no label": 1}))
+    assert one(decisions=nothing) == ([], Counter({"person: no label of this name": 1}))
 
 
 def test_an_outline_becomes_a_polygon_without_a_closing_point() -> None:

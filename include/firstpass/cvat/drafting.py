@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,58 +49,52 @@ def draft(
     shapes: list[tuple[int, Shape]] = []
     group = first_group
     scale = np.array([size[0] / prediction.width, size[1] / prediction.height])
-    boxes = _fitted(prediction.boxes.reshape(-1, 2), scale, size).reshape(-1, 4)
+    boxes = _fitted(prediction.boxes.reshape(-1, 2), scale, size).reshape(-1, 4).tolist()
+    templates: dict[int, Shape] = {}
     for index, (class_id, score) in enumerate(zip(prediction.class_ids, prediction.scores, strict=True)):
         decision = decisions.get(class_id)
         if decision is None or decision.label is None:
-            dropped[f"{decision.class_name if decision else class_id}: no label"] += 1
+            dropped[f"{decision.class_name}: {decision.reason}" if decision else f"{class_id}: no such class"] += 1
             continue
-        if score < decision.threshold:
+        if not score >= decision.threshold:  # nor is NaN
             dropped[f"{decision.class_name}: below {decision.threshold:g}"] += 1
             continue
         parts = prediction.polygons[index] if prediction.polygons is not None else ()
-        outlines = list(_outlines(decision.shape, boxes[index], parts, scale, size))
+        outlines = _outlines(decision.shape, boxes[index], parts, scale, size)
         if not outlines:
             dropped[f"{decision.class_name}: no area"] += 1
-        common = {
-            "type": decision.shape,
-            "frame": prediction.frame,
-            "label_id": decision.label.id,
-            "score": min(round(float(score), 4), 1.0),
-            "source": "auto",
-            "attributes": [{"spec_id": spec, "value": value} for spec, value in decision.label.attributes],
-        }
+        if class_id not in templates:
+            templates[class_id] = {
+                "type": decision.shape,
+                "frame": prediction.frame,
+                "label_id": decision.label.id,
+                "source": "auto",
+                "attributes": [{"spec_id": spec, "value": value} for spec, value in decision.label.attributes],
+            }
+        particular: Shape = {"score": min(round(score, 4), 1.0)}
         if len(outlines) > 1:
-            common["group"] = group
+            particular["group"] = group
             group += 1
-        shapes += [(index + 1, {**common, "points": points}) for points in outlines]
+        shapes += [(index + 1, {**templates[class_id], **particular, "points": points}) for points in outlines]
     return shapes
 
 
 def _outlines(
     kind: str | None,
-    box: NDArray[np.float64],
+    box: list[float],
     parts: Sequence[Sequence[float]],
     scale: NDArray[np.float64],
     size: tuple[int, int],
-) -> Iterator[list[float]]:
+) -> list[list[float]]:
     """The points of each shape that one detection becomes; none for a mask that is wanted and was not found."""
     if kind == "rectangle":
-        if box[2] - box[0] > 0 and box[3] - box[1] > 0:
-            yield box.tolist()
-        return
-    if not parts:
-        return
+        return [box] if box[2] > box[0] and box[3] > box[1] else []
     contours = [_fitted(np.asarray(part, np.float64).reshape(-1, 2), scale, size) for part in parts]
     if kind == "mask":
-        if mask := _run_lengths(contours, size):
-            yield mask
-        return
-    for contour in contours:
-        if len(contour) > 3 and (contour[0] == contour[-1]).all():
-            contour = contour[:-1]
-        if len(contour) >= 3 and abs(_area(contour)) > 0:
-            yield contour.ravel().tolist()
+        mask = _run_lengths(contours, size) if contours else []
+        return [mask] if mask else []
+    opened = (c[:-1] if len(c) > 3 and (c[0] == c[-1]).all() else c for c in contours)
+    return [contour.ravel().tolist() for contour in opened if len(contour) >= 3 and abs(_area(contour)) > 0]
 
 
 def _fitted(points: NDArray[np.float64], scale: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:

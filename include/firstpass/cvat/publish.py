@@ -10,8 +10,8 @@ from psycopg2.extensions import connection
 
 from firstpass.cvat import publications
 from firstpass.cvat.client import Cvat, CvatDown, Gone, cvat
-from firstpass.cvat.desk import Desk, drafted_by_newer, one_ahead, open_desk, pieces, replaced
-from firstpass.cvat.ledger import Ledger
+from firstpass.cvat.desk import Desk, drafted_by_newer, one_ahead, open_desk, pieces, quick_turns, replaced
+from firstpass.cvat.ledger import Key, Ledger
 from firstpass.cvat.mapping import Label, settle
 from firstpass.cvat.predictions import Run, load_run
 from firstpass.cvat.publications import Publication
@@ -143,12 +143,19 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, desk: Desk) -> None
         sender.recover(lambda draft: draft.key[1:] == desk.run.version)
         known = list(sender.drafts.values())
         newer = drafted_by_newer(conn, desk.run, known)
-        for piece in one_ahead(pieces(desk.drafts(known, sender.snapshot, newer))):
-            sender.create(piece)
-            result.frames += len(piece)
+        with (
+            quick_turns(),
+            closing(desk.drafts(known, sender.snapshot, newer)) as drafts,
+            closing(one_ahead(pieces(drafts))) as prepared,
+            closing(one_ahead(map(sender.announce, prepared))) as announced,
+        ):
+            for piece in announced:
+                sender.create(piece)
+                result.frames += len(piece)
         result.kept = sender.remove(replaced(desk.run, sender.drafts.values(), newer))
         sender.finish()
     finally:
+        sender.close()
         current = [d for d in sender.drafts.values() if d.key[1:] == desk.run.version]
         result.shapes, result.replaced = sender.shapes_sent, sender.shapes_removed
         result.lost = sum(len(d.missing) for d in current)
@@ -156,7 +163,7 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, desk: Desk) -> None
     result.state = "published"
 
 
-def _drafts_of(conn: connection, run_id: str, host: str) -> dict[int, set[tuple[int, str, str]]]:
+def _drafts_of(conn: connection, run_id: str, host: str) -> dict[int, set[Key]]:
     """Task → keys (frame, model, settings) of the run's drafts in the ledger."""
     with conn, conn.cursor() as cur:
         cur.execute(
@@ -166,13 +173,13 @@ def _drafts_of(conn: connection, run_id: str, host: str) -> dict[int, set[tuple[
             " WHERE o.run_id = r.run_id AND (o.task, o.frame) = (d.task, d.frame))) ORDER BY 1",
             [run_id, host],
         )
-        found: dict[int, set[tuple[int, str, str]]] = {}
+        found: dict[int, set[Key]] = {}
         for task, *key in cur:
             found.setdefault(task, set()).add(tuple(key))
         return found
 
 
-def _withdraw(server: Cvat, ledger: Ledger, number: int, keys: set[tuple[int, str, str]]) -> tuple[int, int]:
+def _withdraw(server: Cvat, ledger: Ledger, number: int, keys: set[Key]) -> tuple[int, int]:
     labels = [Label.from_api(raw) for raw in server.pages("/api/labels", task_id=number)]
     sender = Sender(server, ledger, number, attribute_defaults(labels))
     sender.recover(lambda draft: draft.key in keys)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from firstpass.cvat.client import Cvat, CvatDown, Json, Unsure
-from firstpass.cvat.ledger import Draft, Ledger
+from firstpass.cvat.ledger import Draft, Key, Ledger
 from firstpass.cvat.policy import unedited
 from firstpass.cvat.snapshot import Snapshot, fingerprint, take_snapshot
 from firstpass.errors import FirstpassError
@@ -43,7 +44,9 @@ class Sender:
         self.snapshot = self.look()
         self.shapes_sent = self.shapes_removed = 0
         self._doubtful_frames: set[int] = set()
-        self._lost_at = time.monotonic()
+        self._lost_at: float | None = None
+        self._arrived: deque[Draft] = deque()  # but the ledger does not know yet
+        self._announced: dict[Key, Draft] = {}
 
     def recover(self, ours: Callable[[Draft], bool]) -> None:
         """Settle what an earlier process left under way, and take away doubles that lost requests left behind.
@@ -59,27 +62,45 @@ class Sender:
             self._forget([draft for draft in halfway if draft.nothing_arrived and ours(draft)])
             if there := [draft for draft in halfway if not draft.nothing_arrived]:
                 self._deliver(there)
+                self.announce([])
                 self.look()
         if removing := [draft for draft in self.drafts.values() if draft.state == "removing"]:
             self._finish_removing(removing)
         self.sweep()
 
+    def announce(self, drafts: list[Draft]) -> list[Draft]:
+        """Write down that these drafts are to be sent next, and which earlier ones have arrived; returns them.
+
+        For one other thread than the one that calls `create`, at the same time.
+        """
+        arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
+        if drafts or arrived:
+            self._ledger.save(drafts, arrived)
+        for draft in drafts:
+            self.drafts[draft.key] = self._announced[draft.key] = draft
+        return drafts
+
     def create(self, drafts: Sequence[Draft]) -> None:
-        """Send these drafts in one request and see it through; the ledger has them before CVAT does.
+        """Send these drafts, which were announced, in one request and see it through.
 
         Raises FirstpassError when CVAT refuses them, CvatDown when it cannot be reached for long.
         """
         for draft in drafts:
-            self.drafts[draft.key] = draft
-        self._ledger.save(drafts)
+            del self._announced[draft.key]
         self._claim(drafts)  # a warehouse that was lost does not make them new
         self._deliver(drafts)
+
+    def close(self) -> None:
+        """Bring the ledger up to date, however it ended; what was announced and not sent is forgotten."""
+        self.announce([])
+        self._forget(list(self._announced.values()))
 
     def remove(self, drafts: Iterable[Draft]) -> int:
         """Take away what nobody edited of these drafts; returns how many shapes stay because somebody did."""
         doomed = list(drafts)
         if not doomed:
             return 0
+        self.announce([])
         self.look()
         for draft in doomed:
             pairs = zip(draft.ids, draft.fingerprints, strict=True)
@@ -111,19 +132,21 @@ class Sender:
         """Where a request got lost, a last look for what arrived twice: the server may apply it long after its gateway
         gave up. What arrives later still is taken away by the next publish or withdraw of the task."""
         if self._doubtful_frames:
-            time.sleep(max(0.0, self._lost_at + LATE - time.monotonic()))
+            if self._lost_at is not None:
+                time.sleep(max(0.0, self._lost_at + LATE - time.monotonic()))
+            self.announce([])
             self.look()
             self.sweep()
 
     def look(self) -> Snapshot:
         """Read the task anew."""
         self.snapshot = take_snapshot(self._server, self._task, self._defaults, self._segments)
-        claimed = {number for draft in self.drafts.values() for number in draft.ids if number is not None}
+        claimed = {number for draft in list(self.drafts.values()) for number in draft.ids if number is not None}
         self._pool = self.snapshot.unclaimed(claimed)
         return self.snapshot
 
     def _deliver(self, drafts: Sequence[Draft]) -> None:
-        """Send what is missing of the drafts until nothing is, then write down their ids."""
+        """Send what is missing of the drafts until nothing is."""
         for draft in drafts:
             draft.unsure |= draft.frame in self._doubtful_frames
         try:
@@ -136,15 +159,17 @@ class Sender:
 
     def _settle(self, drafts: Sequence[Draft]) -> None:
         for draft in drafts:
-            draft.state, draft.sent = "drafted", None
-        self._ledger.save(drafts)
+            draft.state, draft.sent, draft.text = "drafted", None, None
+        self._arrived.extend(drafts)
 
     def _send_missing(self, drafts: Sequence[Draft]) -> None:
         missing = [(draft, i) for draft in drafts for i in draft.missing]
         if not missing:
             return
         sent = [(draft.sent or [])[i] for draft, i in missing]
-        created = self._server.send(self._task, "create", sent)
+        if whole := all(draft.text and draft.nothing_arrived for draft in drafts if draft.ids):
+            text = ",".join(draft.text[1:-1] for draft in drafts if draft.text and draft.ids)
+        created = self._server.send(self._task, "create", f"[{text}]" if whole else sent)
         self.shapes_sent += len(created)
         if len(created) == len(sent) and all(map(_same, sent, created)):
             for (draft, i), shape in zip(missing, created, strict=True):
@@ -304,7 +329,7 @@ def _second_ones(draft: Draft, snapshot: Snapshot) -> dict[int, int]:
 
 def _same(sent: Json, created: Json) -> bool:
     """Whether the server gave back what it was sent, key by key; it adds some of its own."""
-    return all(created.get(key) == value for key, value in sent.items())
+    return sent.items() <= created.items()
 
 
 def _by_fingerprint(created: Sequence[Json], defaults: dict[int, str]) -> dict[int, list[int]]:
