@@ -116,8 +116,8 @@ def _message(event: str, run_id: str, told: dict[str, Any] | None) -> Message:
         "failed": "Pre-annotation failed",
         "late": "Pre-annotation is late",
     }.get(event, f"Pre-annotation: {told['title']}")
-    lines = (*told["lines"], *_failure(run_id)) if event == "failed" else told["lines"]
-    return Message(event, run_id, title, (*lines, f"Run {run_id}"), report_url(run_id), told["facts"])
+    more = _failure(run_id) if event == "failed" else _lateness() if event == "late" else ()
+    return Message(event, run_id, title, (*told["lines"], *more, f"Run {run_id}"), report_url(run_id), told["facts"])
 
 
 def _told(run_id: str) -> dict[str, Any] | None:
@@ -135,12 +135,13 @@ def _told(run_id: str) -> dict[str, Any] | None:
         return None
     title, checks = headline(summary, verdict)
     failures = verdict.failures if verdict else ()
+    said = (checks, *(f"{r.severity}: {r.sentence} Found: {r.observed}." for r in failures[:5])) if verdict else ()
     names = ("images", "detections", "empty", "unreadable", "skipped_known", "duplicates", "failed")
     return {
         "title": title,
         "verdict": verdict.state if verdict else None,
         "failed": summary["failed"],
-        "lines": (checks, *(f"{r.severity}: {r.sentence} Found: {r.observed}." for r in failures[:5])),
+        "lines": said,
         "facts": {"model": summary["model"], "verdict": verdict.state if verdict else None}
         | {name: summary[name] for name in names},
     }
@@ -156,6 +157,10 @@ def _failure(run_id: str) -> tuple[str, ...]:
         return (f"{note['stage']}: {note['problem']}", f"What to do: {note['fix']}")
     except (OSError, ValueError, KeyError):
         return ("See the run's tasks in Airflow.",)
+
+
+def _lateness() -> tuple[str, ...]:
+    return (f"It was to end within {settings().deadline_minutes} minutes, and goes on.",)
 
 
 def report_url(run_id: str) -> str:
