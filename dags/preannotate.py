@@ -31,10 +31,6 @@ from airflow.sdk import (
     CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
-    ExceptionRetryPolicy,
-    Param,
-    RetryAction,
-    RetryRule,
     SyncCallback,
     TriggerRule,
     get_current_context,
@@ -43,13 +39,7 @@ from airflow.sdk import (
 
 from firstpass.quality import notify
 from firstpass.settings import settings
-
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(exception="firstpass.errors.Unavailable", action=RetryAction.RETRY, reason="may come back"),
-        RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person"),
-    ]
-)
+from firstpass.wiring import ENGINES, NIGHT, RETRY_POLICY
 
 DRAFTS = Asset(name="firstpass_drafts", uri="firstpass://drafts", group="firstpass")
 
@@ -75,69 +65,6 @@ NOTIFICATIONS = (
     else {}
 )
 
-# The pods' operator takes seconds to import, and every task imports this file: only who uses it pays for it.
-ENGINES = ["kubernetes", "local"] if settings().engine == "kubernetes" else ["local"]
-
-PARAMS = {
-    "images": Param(
-        settings().images,
-        type="string",
-        minLength=1,
-        maxLength=1024,
-        title="Images",
-        description_md="A folder on the server or `s3://bucket/prefix`, with all that lies below it; or `cvat:task/12`,"
-        " `cvat:project/3?status=annotation`.",
-        section="What to annotate",
-    ),
-    "reprocess": Param(
-        False,
-        type="boolean",
-        title="Do known images again",
-        description_md="Infer again what this model did before with the same settings, and replace its drafts.",
-        section="What to annotate",
-    ),
-    "publish": Param(
-        True,
-        type="boolean",
-        title="Publish to CVAT",
-        description_md="Images from CVAT only: `publish` brings the drafts into their tasks if the checks have passed.",
-        section="What to annotate",
-    ),
-    "model": Param(
-        settings().model,
-        type="string",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[0-9a-f]{4,64})?$",
-        title="Model",
-        description_md="`name` for its newest admitted version, `name@version` for a certain one.",
-        section="Model",
-    ),
-    "threshold": Param(
-        None,
-        type=["null", "number"],
-        minimum=0,
-        maximum=1,
-        title="Threshold",
-        description_md="Detections below this score are dropped. Empty: the model's own.",
-        section="Model",
-    ),
-    "class_thresholds": Param(
-        {},
-        type="object",
-        additionalProperties={"type": "number", "minimum": 0, "maximum": 1},
-        title="Thresholds per class",
-        description_md='Where a class needs another threshold: `{"person": 0.6}`.',
-        section="Model",
-    ),
-    "engine": Param(
-        settings().engine,
-        type="string",
-        enum=ENGINES,
-        title="Engine",
-        description_md="Where chunks run: on this machine, or each in a pod of the cluster (FIRSTPASS_ENGINE).",
-        section="Where",
-    ),
-}
-
 with DAG(
     dag_id="preannotate",
     doc_md=__doc__,
@@ -146,7 +73,7 @@ with DAG(
     catchup=False,
     max_active_runs=4,
     tags=["firstpass", "nightly"],
-    params=PARAMS,
+    params=NIGHT,
     default_args={
         "owner": "firstpass",
         "retries": 3,

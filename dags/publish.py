@@ -30,18 +30,13 @@ from airflow.sdk import (
     Asset,
     AssetOrTimeSchedule,
     CronTriggerTimetable,
-    ExceptionRetryPolicy,
     Param,
-    RetryAction,
-    RetryRule,
     TriggerRule,
     get_current_context,
     task,
 )
 
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person")]
-)
+from firstpass.wiring import RETRY_POLICY
 
 PARAMS = {
     "run_id": Param(

@@ -21,11 +21,9 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context, task
+from airflow.sdk import DAG, Param, get_current_context, task
 
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person")]
-)
+from firstpass.wiring import RETRY_POLICY
 
 PARAMS = {
     "scope": Param(

@@ -25,21 +25,16 @@ from airflow.sdk import (
     DAG,
     Asset,
     CronTriggerTimetable,
-    ExceptionRetryPolicy,
     Metadata,
     Param,
-    RetryAction,
-    RetryRule,
     get_current_context,
     task,
 )
 from airflow.sdk.exceptions import AirflowSkipException
 
-MODELS = Asset(name="firstpass_models", uri="firstpass://models", group="firstpass")
+from firstpass.wiring import RETRY_POLICY
 
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person")]
-)
+MODELS = Asset(name="firstpass_models", uri="firstpass://models", group="firstpass")
 
 PARAMS = {
     "name": Param(

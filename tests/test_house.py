@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "include" / "firstpass"
-ROOMS = ["models", "images", "chunks", "inference", "warehouse", "quality", "cvat"]
+ROOMS = ["models", "images", "chunks", "pods", "inference", "warehouse", "quality", "cvat"]
 
 
 def imports(path: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,19 @@ ROOT = Path(__file__).resolve().parents[2]
 def dag(airflow_database, monkeypatch):
     from airflow.dag_processing.dagbag import DagBag
 
-    from firstpass.settings import settings
-
     monkeypatch.setenv("FIRSTPASS_ENGINE", "kubernetes")
     monkeypatch.setenv("FIRSTPASS_KUBERNETES_LABELS", '{"cost-centre": "vision"}')
-    settings.cache_clear()
+    _forget_settings()
     bag = DagBag(ROOT / "dags" / "preannotate.py")
     yield bag.dags["preannotate"]
+    _forget_settings()
+
+
+def _forget_settings() -> None:
+    from firstpass.settings import settings
+
     settings.cache_clear()
+    sys.modules.pop("firstpass.wiring", None)  # it reads them when imported
 
 
 def test_a_chunk_is_a_pod_in_the_pool(dag):

@@ -1,0 +1,82 @@
+"""What the DAG files share: which failures are worth another try, and the parameters that ask for a night.
+
+Imports Airflow, as they do; nothing but a DAG file imports this.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
+
+from firstpass.settings import settings
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception="firstpass.errors.Unavailable", action=RetryAction.RETRY, reason="may come back"),
+        RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person"),
+    ]
+)
+"""Of every task: what only a person can put right fails at once."""
+
+# The pods' operator takes seconds to import, and every task imports this file: only who uses it pays for it.
+ENGINES = ["kubernetes", "local"] if settings().engine == "kubernetes" else ["local"]
+
+NIGHT = {
+    "images": Param(
+        settings().images,
+        type="string",
+        minLength=1,
+        maxLength=1024,
+        title="Images",
+        description_md="A folder on the server or `s3://bucket/prefix`, with all that lies below it; or `cvat:task/12`,"
+        " `cvat:project/3?status=annotation`.",
+        section="What to annotate",
+    ),
+    "reprocess": Param(
+        False,
+        type="boolean",
+        title="Do known images again",
+        description_md="Infer again what this model did before with the same settings, and replace its drafts.",
+        section="What to annotate",
+    ),
+    "publish": Param(
+        True,
+        type="boolean",
+        title="Publish to CVAT",
+        description_md="Images from CVAT only: `publish` brings the drafts into their tasks if the checks have passed.",
+        section="What to annotate",
+    ),
+    "model": Param(
+        settings().model,
+        type="string",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[0-9a-f]{4,64})?$",
+        title="Model",
+        description_md="`name` for its newest admitted version, `name@version` for a certain one.",
+        section="Model",
+    ),
+    "threshold": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=1,
+        title="Threshold",
+        description_md="Detections below this score are dropped. Empty: the model's own.",
+        section="Model",
+    ),
+    "class_thresholds": Param(
+        {},
+        type="object",
+        additionalProperties={"type": "number", "minimum": 0, "maximum": 1},
+        title="Thresholds per class",
+        description_md='Where a class needs another threshold: `{"person": 0.6}`.',
+        section="Model",
+    ),
+    "engine": Param(
+        settings().engine,
+        type="string",
+        enum=ENGINES,
+        title="Engine",
+        description_md="Where chunks run: on this machine, or each in a pod of the cluster (FIRSTPASS_ENGINE).",
+        section="Where",
+    ),
+}
+"""The parameters of `preannotate`, as its trigger form shows them."""
