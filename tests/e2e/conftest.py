@@ -19,9 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRSTPASS = Path(sys.executable).with_name("firstpass")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stack:
-    """A home with a running stack, driven through the command line as a user would."""
+    """A home with a running stack, driven through the command line as a user would.
+
+    A command with another environment starts the stack again.
+    """
 
     home: Path
     environment: dict[str, str]
@@ -74,7 +77,7 @@ def webhook():
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory, webhook):
     home = tmp_path_factory.mktemp("home")
-    for name in ("dags", "plugins", "airflow.cfg"):
+    for name in ("dags", "plugins", "docker", "airflow.cfg"):
         (home / name).symlink_to(ROOT / name)
     (home / "include").mkdir()
     (home / "include" / "samples").symlink_to(ROOT / "include" / "samples")

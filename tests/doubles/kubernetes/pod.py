@@ -49,6 +49,7 @@ class Pod:
         self.events: list[Json] = []
         self.process: asyncio.subprocess.Process | None = None
         self.changed = asyncio.Condition()
+        self.killed_because = ""
         self._scratch = tempfile.TemporaryDirectory(prefix="pod-")
         self.life = asyncio.ensure_future(self._live())
 
@@ -131,6 +132,7 @@ class Pod:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            limit=2**20,
             cwd=self._scratch.name,
         )
         self.phase, self.container = "Running", {"running": {"startedAt": _now()}}
@@ -147,18 +149,28 @@ class Pod:
         """Collect what the process prints, let the fault strike when it is time, and return the exit code."""
         assert self.process is not None
         assert self.process.stdout is not None
-        async for raw in self.process.stdout:
-            self.lines.append((_now(), raw.decode(errors="replace").rstrip("\n")))
-            await self._tell()
+        while True:
+            try:
+                raw = await asyncio.wait_for(self.process.stdout.readline(), 0.1)
+            except TimeoutError:
+                raw = None  # nothing to read at the moment; a fault may still be due
+            if raw == b"":
+                return await self.process.wait()
+            if raw:
+                self.lines.append((_now(), raw.decode(errors="replace").rstrip("\n")))
+                await self._tell()
             if self.fault and self.fault.when([text for _, text in self.lines]):
-                fault, self.fault = self.fault, None
-                if fault.exit_code is None:
-                    return await self._take_away(fault.reason, fault.message)
-                self._signal(signal.SIGKILL)
-                await self.process.wait()
-                self.reason_of_container = fault.reason
-                return fault.exit_code
-        return await self.process.wait()
+                return await self._strike(self.fault)
+
+    async def _strike(self, fault: PodFault) -> int:
+        self.fault = None
+        if fault.exit_code is None:
+            return await self._take_away(fault.reason, fault.message)
+        assert self.process is not None
+        self._signal(signal.SIGKILL)
+        await self.process.wait()
+        self.killed_because = fault.reason
+        return fault.exit_code
 
     async def _take_away(self, reason: str, message: str) -> int:
         self._signal(signal.SIGKILL)
@@ -170,7 +182,7 @@ class Pod:
 
     async def _finish(self, code: int) -> None:
         code = 128 - code if code < 0 else code  # Python's -9 is the shell's, and Kubernetes', 137
-        reason = getattr(self, "reason_of_container", "Completed" if code == 0 else "Error")
+        reason = self.killed_because or ("Completed" if code == 0 else "Error")
         self.container = {"terminated": {"exitCode": code, "reason": reason, "startedAt": _now(), "finishedAt": _now()}}
         self.phase = "Succeeded" if code == 0 else "Failed"
         await self._tell()

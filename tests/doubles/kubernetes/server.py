@@ -107,7 +107,7 @@ async def _stop(double: KubernetesDouble, runner: web.AppRunner) -> None:
 def _guard(double: KubernetesDouble) -> Any:
     @web.middleware
     async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
-        double.requests.append(f"{request.method} {request.path}")
+        double.requests.append(f"{request.method} {request.path_qs}")
         if request.headers.get("Authorization") != f"Bearer {double.token}":
             return _failure(401, "Unauthorized", "Unauthorized")
         for fault in double.api_faults:
