@@ -1,4 +1,4 @@
-"""A night that is late and ends with warnings says so to a webhook, through Airflow's own callbacks."""
+"""Nights that are late, end with warnings or fail say so to a webhook, through Airflow's own callbacks."""
 
 from __future__ import annotations
 
@@ -26,23 +26,36 @@ def let_the_deadline_pass(stack, photos) -> None:
             connection.commit()
 
 
+def told(webhook, run_id: str, messages: int) -> list[dict]:
+    """What was posted about the run, once it is so many messages."""
+    deadline = time.monotonic() + 120
+    while len(found := [body for body in webhook.bodies if body["run_id"] == run_id]) < messages:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    return found
+
+
 def test_lateness_and_warnings_are_posted(stack, webhook, photos):
     (photos / "torn.jpg").write_bytes((photos / "china.jpg").read_bytes()[:5000])
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(stack.run, "--images", photos, "--threshold", "0.44")
         let_the_deadline_pass(stack, photos)
         run_id = running.result()["run_id"]
-    deadline = time.monotonic() + 120
-    while len(told := [body for body in webhook.bodies if body["run_id"] == run_id]) < 2:
-        assert time.monotonic() < deadline, told
-        time.sleep(0.2)
-    late, warnings = sorted(told, key=lambda body: body["event"])
+    late, warnings = sorted(told(webhook, run_id, 2), key=lambda body: body["event"])
     assert late["title"] == "Pre-annotation is late"
     assert warnings["event"] == "warnings"
     assert warnings["facts"]["unreadable"] == 1
     assert any("cannot be read" in line for line in warnings["lines"])
     port = stack.environment["FIRSTPASS_PORT"]
     assert warnings["url"].startswith(f"http://127.0.0.1:{port}/pre-annotation/report?run=manual__")
+
+
+def test_a_failure_is_posted_with_what_to_do(stack, webhook):
+    run_id = stack.run("--model", "nobody", code=2)["run_id"]
+    (failed,) = told(webhook, run_id, 1)
+    assert failed["title"] == "Pre-annotation failed"
+    assert any(line.startswith("resolve_model: ") and "nobody" in line for line in failed["lines"])
+    assert any(line.startswith("What to do: ") for line in failed["lines"])
 
 
 def test_good_nights_are_silent_and_no_log_knows_the_address(stack, webhook):
