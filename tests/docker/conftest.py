@@ -24,7 +24,7 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 """
-_DEBIAN = ["ca-certificates", "python3.11", "python3-pip"]
+_DEBIAN = ["ca-certificates", "python3.11", "python3.11-venv"]
 
 
 class Podman:
@@ -78,12 +78,11 @@ class Podman:
         return bool(self("images", "--quiet", image).strip())
 
     def _make_base_from_debian(self) -> None:
-        """No registry answers: Debian's own Python of the same release, called `python` and open to pip as there."""
+        """No registry answers: Debian's Python of the same release, with `python` and pip in /usr/local as there."""
         root = self._folder / "debian"
         include = ",".join(_DEBIAN)
         subprocess.run(["debootstrap", "--variant=minbase", f"--include={include}", "bookworm", root], check=True)
-        (root / "usr/bin/python").symlink_to("python3.11")
-        (root / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink(missing_ok=True)
+        subprocess.run(["chroot", root, "python3.11", "-m", "venv", "/usr/local"], check=True)
         archive = self._folder / "debian.tar"
         subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
