@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from cvat.storm import PIECE, rage
 from doubles.cvat import CvatDouble
-from firstpass.cvat import client, desk, sending
+from firstpass.cvat import client, desk, doubt, sending
 from firstpass.warehouse.migrate import migrate
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     conn = psycopg2.connect(server.get_uri())
     migrate(conn)
     desk.PIECE = PIECE
-    sending.FIRST_WAIT = client.READ_BACKOFF = 0.01
+    doubt.FIRST_WAIT = client.READ_BACKOFF = 0.01
     sending.LATE = 0.0
     broken = 0
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):

@@ -9,7 +9,7 @@ import pytest
 
 from cvat.nights import jpeg
 from doubles.cvat import CvatDouble, Task
-from firstpass.cvat import client, frames, sending
+from firstpass.cvat import client, doubt, frames, sending
 from firstpass.settings import settings
 
 
@@ -20,7 +20,7 @@ def cvat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CvatDouble
         monkeypatch.setenv("AIRFLOW_CONN_CVAT_DEFAULT", double.connection())
         monkeypatch.setenv("FIRSTPASS_STORAGE", str(tmp_path / "storage"))  # reports
         settings.cache_clear()
-        monkeypatch.setattr(sending, "FIRST_WAIT", 0.01)
+        monkeypatch.setattr(doubt, "FIRST_WAIT", 0.01)
         monkeypatch.setattr(sending, "LATE", 0.0)
         monkeypatch.setattr(client, "READ_BACKOFF", 0.01)
         client.cvat.cache_clear()

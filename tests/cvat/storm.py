@@ -145,13 +145,13 @@ def publish(dsn: str, connection_json: str, run_id: str) -> None:
     """What is killed: one try at publishing, or at withdrawing a run whose name begins with a minus."""
     os.environ["FIRSTPASS_WAREHOUSE_DSN"] = dsn
     os.environ["AIRFLOW_CONN_CVAT_DEFAULT"] = connection_json
-    from firstpass.cvat import client, desk, sending
+    from firstpass.cvat import client, desk, doubt, sending
     from firstpass.cvat.publish import publish_run, withdraw_run
     from firstpass.settings import settings
 
     settings.cache_clear()
     desk.PIECE = PIECE
-    sending.FIRST_WAIT = client.READ_BACKOFF = 0.01
+    doubt.FIRST_WAIT = client.READ_BACKOFF = 0.01
     sending.LATE = 0.0
     if run_id.startswith("-"):
         withdraw_run(run_id[1:])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from psycopg2.extensions import connection
@@ -14,6 +16,7 @@ from psycopg2.extensions import connection
 from cvat.nights import Night, boxes
 from doubles.cvat import CvatDouble, Task
 from firstpass.cli import cli
+from firstpass.cli.cvat import cvat as commands
 from firstpass.cvat import client
 from firstpass.errors import FirstpassError
 
@@ -88,3 +91,13 @@ def test_a_server_that_is_down_is_said_in_two_lines(
     result = call("tasks", "cvat:task/1")
     assert isinstance(result.exception, FirstpassError)
     assert "does not answer" in result.exception.problem
+
+
+def test_the_readme_has_every_command() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    for name, command in commands.commands.items():
+        argument = "URI" if name == "tasks" else "RUN"
+        assert f"| `firstpass cvat {name} {argument}` |" in readme
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.opts[0] in readme, f"{name} {option.opts}"

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection
 from cvat.nights import Night, boxes, jpeg
 from cvat.storm import FAULTS
 from doubles.cvat import CvatDouble, Task
-from firstpass.cvat import client, desk, sending
+from firstpass.cvat import client, desk, doubt, sending
 from firstpass.cvat.ledger import Ledger
 from firstpass.cvat.publish import publish_run, withdraw_run
 
@@ -230,7 +230,7 @@ def test_the_same_publish_twice_at_once(warehouse: connection, cvat: CvatDouble,
 def test_an_outage_is_said_and_made_up_for(
     warehouse: connection, cvat: CvatDouble, task: Task, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "TRIES", 3)
+    monkeypatch.setattr(doubt, "TRIES", 3)
     cvat.faults.add("status", 503, skip=1, times=3)
     summary = publish_run(run)
     assert summary["state"] == "failed"

@@ -22,6 +22,7 @@ from firstpass.settings import settings
 
 _HELD = 256 * 2**20  # bytes of frames that wait for their turn, at most: beyond it frames are read one by one
 _ORIENTATION = 0x0112
+_HINTS = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}  # where a PNG may say how it is turned
 
 Key = tuple[int, str, int]
 """Task, quality, number of the data chunk."""
@@ -149,6 +150,8 @@ def upright(data: bytes) -> bytes:
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.format == "PNG" and not _HINTS & image.info.keys() and b"eXIf" not in data:
+                return data  # Pillow would decode all of it to be sure
             orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:
         return data

@@ -7,9 +7,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
 
-from firstpass.cvat.client import Cvat, CvatDown, Json, Unsure
+from firstpass.cvat.client import Cvat, Json
+from firstpass.cvat.deleting import delete_unedited
+from firstpass.cvat.doubt import TRIES, until_known
 from firstpass.cvat.ledger import Draft, Key, Ledger
 from firstpass.cvat.policy import unedited
 from firstpass.cvat.snapshot import Snapshot, fingerprint, take_snapshot
@@ -17,9 +18,6 @@ from firstpass.errors import FirstpassError
 
 log = logging.getLogger("firstpass")
 
-TRIES = 10  # of one request whose fate is unknown, before we give up for now
-FIRST_WAIT = 0.5  # seconds before we look whether a lost request was applied; doubled each time
-LONGEST_WAIT = 20.0
 LATE = 30.0  # seconds after a request got lost until the last look whether the server applied it after all
 _DELETIONS = 2000  # shapes looked at and taken away at a time: the fewer, the shorter the moment between the two
 
@@ -150,7 +148,7 @@ class Sender:
         for draft in drafts:
             draft.unsure |= draft.frame in self._doubtful_frames
         try:
-            self._until_known(lambda: self._send_missing(drafts), lambda: self._look_for(drafts))
+            until_known(lambda: self._send_missing(drafts), lambda: self._look_for(drafts))
         except FirstpassError:  # refused: what is not there will not come
             self._settle([draft for draft in drafts if not draft.missing])
             self._forget([draft for draft in drafts if draft.nothing_arrived])
@@ -239,75 +237,16 @@ class Sender:
         left = wanted
         for _ in range(TRIES):
             for first in range(0, len(left), _DELETIONS):
-                edited |= self._delete_at_once(dict(islice(left.items(), first, first + _DELETIONS)))
+                batch = dict(islice(left.items(), first, first + _DELETIONS))
+                touched, removed = delete_unedited(self._server, self._task, batch, self._defaults)
+                edited |= touched
+                self.shapes_removed += removed
             self.look()
             gone = {fp for number, fp in wanted.items() if number not in edited}
             left = {number: fp for fp in gone for number in self._pool.get(fp, ())}
             if not left:
                 break
         return edited
-
-    def _delete_at_once(self, batch: dict[int, int]) -> set[int]:
-        """`_delete` in one request.
-
-        CVAT deletes whatever bears the id, whatever became of it, so all are looked at directly before, and again if
-        the task was changed during the look. An edit that is saved in the moment between that and the deletion, some
-        hundredths of a second, is lost with its shape: CVAT has no way to make a deletion depend on what is deleted.
-        """
-        edited: set[int] = set()
-        doomed: list[Json] = []
-
-        def look() -> None:
-            found = self._read_at_rest(batch)
-            edited.update(n for n, raw in found.items() if fingerprint(raw, self._defaults) != batch[n])
-            doomed[:] = [raw for number, raw in found.items() if number not in edited]
-
-        def delete() -> None:
-            if doomed:
-                self._server.send(self._task, "delete", doomed)
-                self.shapes_removed += len(doomed)
-
-        look()
-        self._until_known(delete, look)
-        return edited
-
-    def _read_at_rest(self, ids: Iterable[int]) -> dict[int, Json]:
-        """These shapes as CVAT has them now, when nobody changed the task meanwhile; those that are gone are left out.
-
-        Raises CvatDown when the task does not come to rest.
-        """
-        wanted = set(ids)
-        stamp = self._stamp()
-        for _ in range(TRIES):
-            found: dict[int, Json] = {}
-
-            def keep(raw: Json, found: dict[int, Json] = found) -> None:
-                if raw.get("id") in wanted:
-                    found[raw["id"]] = raw
-
-            self._server.shapes(self._task, keep)
-            before, stamp = stamp, self._stamp()
-            if stamp == before:
-                return found
-        raise CvatDown(f"task {self._task} is changed faster than it can be read")
-
-    def _stamp(self) -> str:
-        return str(self._server.get(f"/api/tasks/{self._task}").get("updated_date"))
-
-    def _until_known(self, act: Callable[[], Any], look: Callable[[], Any]) -> None:
-        """Act; where that leaves us in doubt, wait, look, and act on what is left."""
-        wait = FIRST_WAIT
-        for attempt in range(1, TRIES + 1):
-            try:
-                act()
-                return
-            except Unsure as doubt:
-                if attempt == TRIES:
-                    raise CvatDown(f"after {TRIES} tries it is still not done: {doubt}") from None
-                log.warning("%s (try %d); looking whether it was applied", doubt, attempt)
-                time.sleep(max(wait, doubt.wait))
-                wait = min(2 * wait, LONGEST_WAIT)
-            look()
 
 
 def _pairs(draft: Draft) -> list[tuple[int, int]]:
