@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from doubles.cvat import CvatDouble
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRSTPASS = Path(sys.executable).with_name("firstpass")
 
@@ -75,7 +77,15 @@ def webhook():
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, webhook):
+def cvat():
+    """A CVAT that the stack has the connection to."""
+    with CvatDouble() as double:
+        yield double
+        assert double.problems == []
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, webhook, cvat):
     home = tmp_path_factory.mktemp("home")
     for name in ("dags", "plugins", "docker", "airflow.cfg"):
         (home / name).symlink_to(ROOT / name)
@@ -93,6 +103,7 @@ def stack(tmp_path_factory, webhook):
         "AIRFLOW_HOME": str(home),
         "FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID": "chat",
         "AIRFLOW_CONN_CHAT": json.dumps(hook),
+        "AIRFLOW_CONN_CVAT_DEFAULT": cvat.connection(),
     }
     stack = Stack(home, kept | own)
     started = stack("up", timeout=280)
