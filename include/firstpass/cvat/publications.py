@@ -19,7 +19,7 @@ class Publication:
     state: running, published, waiting (for a review), refused (in one), failed or withdrawn; reason says why.
     shapes: sent this time; shapes_in_task: of this model and settings, now. replaced: shapes of older versions taken
     away; kept: shapes of ours that stayed because a person had edited them. left_alone: reason → frames; dropped:
-    reason → detections; lost: shapes that CVAT did not take.
+    reason → detections; lost: shapes of this model and settings that CVAT did not take.
     """
 
     run_id: str
