@@ -39,9 +39,10 @@ from airflow.sdk import (
 
 from firstpass.quality import notify
 from firstpass.settings import settings
-from firstpass.wiring import ENGINES, NIGHT, RETRY_POLICY
+from firstpass.wiring import NIGHT, RETRY_POLICY, pods_wanted
 
-DRAFTS = Asset(name="firstpass_drafts", uri="firstpass://drafts", group="firstpass")
+# "x-": no provider's scheme, so that Airflow does not import every provider to find out.
+DRAFTS = Asset(name="firstpass_drafts", uri="x-firstpass://drafts", group="firstpass")
 
 # With a start date in the past, or without `run_immediately`, a new installation would begin with last night's run.
 SCHEDULE = (
@@ -147,7 +148,7 @@ with DAG(
     merged = merge(run, chunk_uris)
     admit_model(run) >> catalogue_images(run) >> chunk_uris
     inferred = [infer.expand(chunk_uri=chunk_uris)]
-    if "kubernetes" in ENGINES:
+    if pods_wanted():
         from firstpass.pods.operator import InferencePod, pod_arguments
 
         @task.branch

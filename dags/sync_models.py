@@ -34,7 +34,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from firstpass.wiring import RETRY_POLICY
 
-MODELS = Asset(name="firstpass_models", uri="firstpass://models", group="firstpass")
+MODELS = Asset(name="firstpass_models", uri="x-firstpass://models", group="firstpass")
 
 PARAMS = {
     "name": Param(

@@ -22,11 +22,12 @@ from warehouse.nights import VERSION, Night
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several processes (`-n 2 --dist loadgroup`): a file stays in one, and so does the stack, which goes first."""
+    """For several processes (`-n 3 --dist loadgroup`): a file stays in one, and so does a stack, which goes first."""
     items.sort(key=lambda item: item.get_closest_marker("stack") is None)
     for item in items:
-        group = "stack" if item.get_closest_marker("stack") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        if not item.get_closest_marker("xdist_group"):
+            group = "stack" if item.get_closest_marker("stack") else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ Imports Airflow, as they do; nothing but a DAG file imports this.
 
 from __future__ import annotations
 
-from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_parsing_context
 
 from firstpass.settings import settings
 
@@ -17,7 +17,6 @@ RETRY_POLICY = ExceptionRetryPolicy(
 )
 """Of every task: what only a person can put right fails at once."""
 
-# The pods' operator takes seconds to import, and every task imports this file: only who uses it pays for it.
 ENGINES = ["kubernetes", "local"] if settings().engine == "kubernetes" else ["local"]
 
 NIGHT = {
@@ -80,3 +79,12 @@ NIGHT = {
     ),
 }
 """The parameters of `preannotate`, as its trigger form shows them."""
+
+
+def pods_wanted() -> bool:
+    """Whether this reading of `preannotate` needs the task `infer_in_pod`: its operator takes seconds to import.
+
+    It does where kubernetes is the configured engine: for the whole DAG, and for the two tasks that know of pods. Every
+    other task reads the file too, and does without.
+    """
+    return "kubernetes" in ENGINES and get_parsing_context().task_id in (None, "choose_engine", "infer_in_pod")

@@ -1,6 +1,6 @@
 """A Kubernetes API server over TLS that runs each pod's command as a process of this machine."""
 
-from doubles.kubernetes.faults import ApiFault, PodFault, evicted, image_missing, out_of_memory
+from doubles.kubernetes.faults import ApiFault, PodFault, evicted, frozen, image_missing, out_of_memory
 from doubles.kubernetes.server import KubernetesDouble, kubernetes_double
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "KubernetesDouble",
     "PodFault",
     "evicted",
+    "frozen",
     "image_missing",
     "kubernetes_double",
     "out_of_memory",

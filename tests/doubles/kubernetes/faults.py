@@ -14,7 +14,7 @@ class PodFault:
     """What happens to one pod. It happens when `when`, given what the pod has printed so far, is true.
 
     reason and message are the pod's (evicted, node lost) or, when `waiting`, its container's (image pull). exit_code:
-    the container's; None where the whole pod is taken away.
+    the container's; None where the whole pod is taken away. until: nothing worse than standing still until it is true.
     """
 
     reason: str
@@ -22,6 +22,7 @@ class PodFault:
     when: Callable[[Lines], bool] = lambda lines: True
     exit_code: int | None = None
     waiting: bool = False
+    until: Callable[[], bool] | None = None
 
 
 def evicted(when: Callable[[Lines], bool]) -> PodFault:
@@ -37,6 +38,11 @@ def out_of_memory(when: Callable[[Lines], bool]) -> PodFault:
 def image_missing() -> PodFault:
     """The image cannot be pulled: the container waits for ever."""
     return PodFault("ErrImagePull", 'failed to pull image "nowhere/nothing": not found', waiting=True)
+
+
+def frozen(until: Callable[[], bool]) -> PodFault:
+    """The container stands still, as on a node that is too busy, until something else has happened."""
+    return PodFault("", "", until=until)
 
 
 @dataclass

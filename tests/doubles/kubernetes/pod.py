@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import tempfile
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -159,8 +160,17 @@ class Pod:
             if raw:
                 self.lines.append((_now(), raw.decode(errors="replace").rstrip("\n")))
                 await self._tell()
-            if self.fault and self.fault.when([text for _, text in self.lines]):
+            if self.fault and self.fault.until:
+                await self._freeze(self.fault.until)
+            elif self.fault and self.fault.when([text for _, text in self.lines]):
                 return await self._strike(self.fault)
+
+    async def _freeze(self, until: Callable[[], bool]) -> None:
+        self.fault = None
+        self._signal(signal.SIGSTOP)
+        while not until():
+            await asyncio.sleep(0.1)
+        self._signal(signal.SIGCONT)
 
     async def _strike(self, fault: PodFault) -> int:
         self.fault = None
