@@ -24,7 +24,7 @@ def test_its_services():
     assert set(SERVICES) - set(AIRFLOW) == {"postgres", "store"}
 
 
-@pytest.mark.parametrize("name", set(SERVICES) - {"init"})
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"init"}))
 def test_every_service_that_stays_up_is_watched_and_restarted(name):
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     assert SERVICES[name]["restart"] == "unless-stopped"
