@@ -15,7 +15,7 @@ run: .venv/ready  ## pre-annotate: make run [IMAGES=folder] [MODEL=name[@version
 	@$(BIN)/firstpass run $${IMAGES:+--images "$$IMAGES"} $${MODEL:+--model "$$MODEL"} $${THRESHOLD:+--threshold "$$THRESHOLD"}
 
 test: .venv/ready-dev  ## every test, the real stack included
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 test-containers: .venv/ready-dev  ## build both images with podman and run them; before each release
 	@$(BIN)/python -m pytest tests/docker/containers.py

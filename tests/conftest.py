@@ -22,12 +22,24 @@ from warehouse.nights import VERSION, Night
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several processes (`-n 3 --dist loadgroup`): a file stays in one, and so does a stack, which goes first."""
+    """What needs a stack takes longest, and goes first."""
     items.sort(key=lambda item: item.get_closest_marker("stack") is None)
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            group = "stack" if item.get_closest_marker("stack") else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In several processes a file stays in one, and so do the files that share the stack.
+
+    The cluster's tests start theirs with other settings, and so have one of their own. (xdist's own groups do nothing
+    with pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneStack(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::", 1)[0]
+            return "stack" if path.startswith("tests/e2e/") and "cluster" not in path else path
+
+    return OneStack(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -33,8 +33,7 @@ from doubles.kubernetes import (
 from doubles.kubernetes.pod import NODE, Cluster
 from doubles.s3 import s3_client, s3_server
 
-# A group of its own: with several processes it gets a stack of its own, and nobody else's is started again.
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret-of-s3", "AWS_DEFAULT_REGION": "us-east-1"}
