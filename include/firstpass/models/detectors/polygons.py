@@ -21,7 +21,7 @@ from firstpass.models.detectors.base import Polygon
 _REACH = 0.499  # of a pixel
 _ROUGHEST = 8.0  # pixels; beyond it a polygon loses its shape long before it loses area
 _FINEST = 0.3  # pixels; a polygon simplified by less has as many points as the outline itself
-_RESERVE = 0.15  # of what `min_iou` leaves, for the ways of filling that are not tried
+_RESERVE = 0.35  # of what `min_iou` leaves, for the ways of filling that are not tried
 _FINENESS = ((4096, 8), (40_000, 4), (np.inf, 2))  # samples a pixel to tell inside from outside with, by a part's size
 
 
