@@ -1,13 +1,16 @@
 """The one kind of error that a person is meant to read."""
 
+NEEDS_A_PERSON = 2
+"""The exit code of a command that ended with a FirstpassError: no further try would put that right."""
+
 
 class FirstpassError(Exception):
     """Something that a person can put right.
 
     The message says what is wrong, naming the file, the row and the value; `fix` says what to do about it. The command
     line prints both and exits with 2; an Airflow task logs both and, but for `Unavailable`, fails without another try.
-    Anything that is not a
-    FirstpassError is either worth another try (a lost connection) or a defect, and keeps its traceback.
+    Anything that is not a FirstpassError is either worth another try (a lost connection) or a defect, and keeps its
+    traceback.
     """
 
     def __init__(self, problem: str, fix: str) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 from firstpass import storage
 from firstpass.chunks.plan import plan, read_chunks
 from firstpass.chunks.run import RunSpec, run_folder
-from firstpass.errors import FirstpassError
+from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 from firstpass.images import catalogue as catalogues
 from firstpass.images.sources import open_source
 from firstpass.models import registry
@@ -158,7 +158,7 @@ def infer(chunk_uri: str) -> None:
         except BaseException:
             process.terminate()
             raise
-    if process.returncode == 2:
+    if process.returncode == NEEDS_A_PERSON:
         problem, _, fix = "\n".join(lines).rpartition("firstpass: ")[2].partition("\n  What to do: ")
         raise FirstpassError(problem, fix or "see the log of this task")
     if process.returncode != 0:

@@ -65,23 +65,6 @@ def test_what_is_applied_is_there():
     }
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_pod_with_every_setting_is_valid(version):
-    settings = Settings(
-        kubernetes_image="registry/firstpass-inference:1",
-        kubernetes_service_account="other",
-        kubernetes_priority_class="night",
-        kubernetes_node_selector={"gpu": "t4"},
-        kubernetes_tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}],
-        kubernetes_labels={"cost-centre": "annotation"},
-        kubernetes_env={"A": "b"},
-        kubernetes_secrets=["keys"],
-        kubernetes_volumes=[{"name": "models", "persistentVolumeClaim": {"claimName": "firstpass-model-cache"}}],
-        kubernetes_volume_mounts=[{"name": "models", "mountPath": "/var/cache/models"}],
-    )
-    assert kubernetes_validate.validate(pod(settings), version, strict=True)
-
-
 def test_the_pod_meets_the_level_restricted():
     """What the namespaces enforce (the Pod Security Standards' level `restricted`), field by field."""
     spec = pod(Settings())["spec"]

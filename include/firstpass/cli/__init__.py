@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from firstpass.errors import FirstpassError
+from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 
 # Command → (module in this package, attribute, one line for `firstpass --help`).
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -55,4 +55,4 @@ def main() -> None:
         cli()
     except FirstpassError as error:
         click.echo(f"firstpass: {error}", err=True)
-        sys.exit(2)
+        sys.exit(NEEDS_A_PERSON)

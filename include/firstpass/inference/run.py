@@ -140,7 +140,7 @@ def _check_access(chunk: Chunk, table: pa.Table, checkpoints: Checkpoints) -> No
         checkpoints.clear()
         raise FirstpassError(
             f"access denied to each of the {len(table)} images of chunk {chunk.index}, {chunk.images[0].uri} first",
-            "allow s3:GetObject on them to the credentials that inference runs with, then clear the task infer",
+            "allow s3:GetObject on them to the credentials that inference runs with, then clear the chunk's task",
         )
 
 

@@ -12,11 +12,9 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from kubernetes.client import V1Pod
 
-from firstpass.errors import FirstpassError
+from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 from firstpass.pods.manifest import BASE, pod
 from firstpass.settings import Settings
-
-NEEDS_A_PERSON = 2  # the exit code of `firstpass infer` for what no further try would put right
 
 _SPARE = timedelta(minutes=10)  # from the pod's own deadline to the task's: the pod ends first, and says why
 

@@ -102,5 +102,5 @@ def _check_lists(chunk: Chunk, rows: pa.RecordBatch) -> None:
 def _refuse(chunk: Chunk, problem: str) -> FirstpassError:
     return FirstpassError(
         f"chunk {chunk.index} of run {chunk.run_id}: {problem}",
-        f"clear the chunk's task `infer` (map index {chunk.index}) and what follows it",
+        f"clear the chunk's task, `infer` or `infer_in_pod` with map index {chunk.index}, and what follows it",
     )
