@@ -7,7 +7,6 @@ each pod's command as a process of this machine.
 from __future__ import annotations
 
 import json
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -32,10 +31,10 @@ from doubles.kubernetes import (
 )
 from doubles.kubernetes.pod import NODE, Cluster
 from doubles.s3 import s3_client, s3_server
+from real_stack import FIRSTPASS, ROOT, Stack, running_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret-of-s3", "AWS_DEFAULT_REGION": "us-east-1"}
 # A machine that starts at once: eight photographs make four chunks.
 MACHINE = json.dumps({"quick": {"memory_gib": 8, "speed": 0.5, "start_up": 0.00068, "batch_limit": 8}})
@@ -45,7 +44,7 @@ MACHINE = json.dumps({"quick": {"memory_gib": 8, "speed": 0.5, "start_up": 0.000
 class Site:
     """The stack, set up for the cluster, the cluster, and what a run of the local engine gave."""
 
-    stack: object
+    stack: Stack
     kubernetes: KubernetesDouble
     s3: object
     local: dict = field(default_factory=dict)
@@ -72,12 +71,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(stack, tmp_path_factory):
+def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cluster")
-    programs = {"firstpass": str(Path(sys.executable).with_name("firstpass"))}
     images = {"firstpass-inference": {"FIRSTPASS_CACHE": "/var/cache/firstpass", "FIRSTPASS_HOME": str(folder)}}
-    cluster = Cluster(programs, images, secrets={"firstpass-s3": KEYS})
-    before = stack.environment
+    cluster = Cluster({"firstpass": str(FIRSTPASS)}, images, secrets={"firstpass-s3": KEYS})
     with s3_server() as endpoint, kubernetes_double(folder, cluster) as kubernetes:
         s3 = s3_client(endpoint)
         s3.create_bucket(Bucket="site")
@@ -85,35 +82,29 @@ def site(stack, tmp_path_factory):
             s3.upload_file(str(path), "site", f"photos/{path.name}")
             if path.name.startswith("c"):
                 s3.upload_file(str(path), "site", f"some/{path.name}")
-        stack.environment = (
-            before
-            | KEYS
-            | {
-                "FIRSTPASS_ENGINE": "kubernetes",
-                "FIRSTPASS_STORAGE": "s3://site/runs",
-                "FIRSTPASS_MODELS": "s3://site/models",
-                "FIRSTPASS_IMAGES": "s3://site/photos",
-                "FIRSTPASS_S3_ENDPOINT": endpoint,
-                "FIRSTPASS_KUBERNETES_CONN_ID": "cluster",
-                "AIRFLOW_CONN_CLUSTER": json.dumps(
-                    {"conn_type": "kubernetes", "extra": {"kube_config_path": str(kubernetes.kubeconfig)}}
-                ),
-                "FIRSTPASS_KUBERNETES_SECRETS": '["firstpass-s3"]',
-                "FIRSTPASS_KUBERNETES_GPUS": "0",
-                "FIRSTPASS_MACHINES": MACHINE,
-                "FIRSTPASS_MACHINE": "quick",
-                "FIRSTPASS_WORKERS": "4",
-            }
-        )
-        try:
+        connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": str(kubernetes.kubeconfig)}}
+        with running_stack(
+            folder / "home",
+            **KEYS,
+            FIRSTPASS_ENGINE="kubernetes",
+            FIRSTPASS_STORAGE="s3://site/runs",
+            FIRSTPASS_MODELS="s3://site/models",
+            FIRSTPASS_IMAGES="s3://site/photos",
+            FIRSTPASS_S3_ENDPOINT=endpoint,
+            FIRSTPASS_KUBERNETES_CONN_ID="cluster",
+            AIRFLOW_CONN_CLUSTER=json.dumps(connection),
+            FIRSTPASS_KUBERNETES_SECRETS='["firstpass-s3"]',
+            FIRSTPASS_KUBERNETES_GPUS="0",
+            FIRSTPASS_MACHINES=MACHINE,
+            FIRSTPASS_MACHINE="quick",
+            FIRSTPASS_WORKERS="4",
+        ) as stack:
             source = next((stack.home / "include" / "models" / "nanodet-coco").glob("*/model.json")).parent
             synced = stack("models", "sync", "--name", "nanodet-coco", "--source", source)
             assert synced.returncode == 0, synced.stdout + synced.stderr
             site = Site(stack, kubernetes, s3)
             site.local = site.run(0.36, "--engine", "local")  # now the photographs' sizes are known
             yield site
-        finally:
-            stack.environment = before
 
 
 def test_pods_give_the_rows_that_the_local_engine_gives(site):
