@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from threading import Event
+from typing import NoReturn
 
 import click
 
@@ -21,12 +22,19 @@ def infer(chunk_uri: str) -> None:
     """
     from firstpass.inference.quiet import filter_stderr
 
-    filter_stderr()
+    pass_stderr = filter_stderr()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is no news; errors are
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("firstpass").setLevel(logging.INFO)  # botocore's own would tell each pod where it found its keys
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def leave(code: int) -> NoReturn:
+        """All is on disk: to have TensorFlow and Python take themselves apart would take a second more."""
+        sys.stdout.flush()
+        pass_stderr()
+        os._exit(code)
+
     from firstpass.inference.run import Stopped
     from firstpass.inference.run import infer as run
 
@@ -34,10 +42,11 @@ def infer(chunk_uri: str) -> None:
         marker = run(chunk_uri, stop)
     except Stopped as stopped:
         click.echo(str(stopped))
-        sys.exit(128 + signal.SIGTERM)
+        leave(128 + signal.SIGTERM)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in marker["outcomes"].items())
     rate = marker["images_per_second"]
     click.echo(
         f"{marker['rows']} images ({outcomes}), {marker['detections']} detections in {marker['seconds']:.1f} s"
         + (f", {rate:.1f} images/s on {marker['device']}" if rate else "")
     )
+    leave(0)

@@ -41,8 +41,8 @@ class Pipeline:
     """Turns references into network input in threads.
 
     `threads` decode and `prepare`; what is not a local file is fetched by others. At most `ahead` images are in flight,
-    and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes them. `decode_seconds` adds up what the
-    decoding threads worked, `fetch_seconds` what reading took, in whichever thread.
+    and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes them. `decode_seconds` is the CPU time of the
+    decoding threads, `fetch_seconds` adds up what reading took, in whichever thread.
     """
 
     def __init__(self, prepare: Callable[[NDArray[np.uint8]], Prepared], threads: int, ahead: int) -> None:
@@ -92,12 +92,12 @@ class Pipeline:
         sha256 = None
         try:
             data = self._fetch(ref) if fetched is None else fetched.result()
-            started = time.perf_counter()
+            started = time.thread_time()
             sha256 = hashlib.sha256(data).hexdigest()
             pixels = decode(data)
             ready = Ready(ref, sha256, brightness(pixels), self._to_input(pixels))
             with self._lock:
-                self.decode_seconds += time.perf_counter() - started
+                self.decode_seconds += time.thread_time() - started
             return ready
         except MissingImage as error:
             return Row(ref, Outcome.MISSING, str(error))

@@ -7,6 +7,7 @@ import faulthandler
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -21,11 +22,12 @@ _CHATTER = [
 _NO_GPU = rb".*(cuda|CUDA)"
 
 
-def filter_stderr() -> None:
+def filter_stderr() -> Callable[[], None]:
     """From now on, lines of known chatter written to descriptor 2 are dropped and all others passed on.
 
     Python's own `sys.stderr` goes past the filter. On a machine without NVIDIA's device files, complaints about CUDA
-    are chatter too. A crash of native code still leaves Python's traceback; its own last words may be lost.
+    are chatter too. A crash of native code still leaves Python's traceback; its own last words may be lost. Returns a
+    function that ends it when all lines are through; at Python's own end that happens anyhow.
     """
     chatter = [*_CHATTER, _NO_GPU] if not Path("/dev/nvidiactl").exists() else _CHATTER
     pattern = re.compile(b"|".join(chatter))
@@ -49,4 +51,4 @@ def filter_stderr() -> None:
         os.dup2(real, 2)  # closes the pipe's last end, which ends the thread
         thread.join(timeout=5)
 
-    atexit.register(restore)
+    return atexit.register(restore)

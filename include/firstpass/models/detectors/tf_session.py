@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from firstpass.errors import FirstpassError
 
-# Both are read when TensorFlow is imported.
+# All are read when TensorFlow is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter is no news
 os.environ.setdefault(
     "TF_ENABLE_ONEDNN_OPTS", "1"
 )  # by itself only on processors with AVX-512; it halves the others' time too
+# By itself TensorFlow imports Keras, and Keras matplotlib: a second of start-up that frozen graphs have no use for. The
+# older Keras that it is sent for is not there, and it goes on without. Who needs Keras imports it.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import tensorflow as tf
 
@@ -27,10 +30,11 @@ Run = Callable[..., list[NDArray[Any]]]
 
 
 class GraphSession:
-    """A graph, loaded once and kept warm: every core inside an operation, GPU memory taken as needed, not all at once.
+    """A graph, loaded once and kept warm, GPU memory taken as needed, not all at once.
 
     Operations without a kernel for the device that the graph names run where they can. The callables that it gives may
-    be used from many threads at once.
+    be used from many threads at once. `streams` of them keep the machine busy: one a GPU; on a CPU two, each with half
+    of the cores inside an operation, which waits less for its slowest core than one with all of them.
     """
 
     def __init__(self, graph_def: Any, path: Path) -> None:
@@ -42,8 +46,11 @@ class GraphSession:
         except (ValueError, TypeError) as error:
             raise FirstpassError(f"{path}: {error}", "export the graph again: TensorFlow refuses this one") from error
         cores = os.cpu_count() or 1
+        self.streams = 1 if tf.config.list_physical_devices("GPU") else min(cores, 2)
         config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=cores, inter_op_parallelism_threads=min(cores, 2), allow_soft_placement=True
+            intra_op_parallelism_threads=cores // self.streams,
+            inter_op_parallelism_threads=min(cores, 2),
+            allow_soft_placement=True,
         )
         config.gpu_options.allow_growth = True
         self._session = tf.compat.v1.Session(graph=graph, config=config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class TfodGraph:
             session.restore(*file.restore, file.variables)
         if self._cut is not None:
             self._front = session.callable([file.image], self._cut.front)
+        self._streams = session.streams
+        self._threads = ThreadPoolExecutor(session.streams, "network")
         self._back = session.callable([file.image] if self._cut is None else self._cut.back, outputs)
 
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
@@ -49,9 +52,12 @@ class TfodGraph:
         return Prepared(pixels[0], width, height, others)
 
     def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """See `Detector.predict`."""
-        if self._one_a_batch and len(batch) > 1:
-            return [found for item in batch for found in self.predict([item])]
+        """See `Detector.predict`. A batch is divided among the session's streams."""
+        share = 1 if self._one_a_batch else -(-len(batch) // self._streams)
+        shares = [batch[first : first + share] for first in range(0, len(batch), share)]
+        return [found for each in self._threads.map(self._predict, shares) for found in each]
+
+    def _predict(self, batch: Sequence[Prepared]) -> list[Detections]:
         outputs = self._outputs(batch)
         return [tfod_outputs.detections(outputs, i, item.width, item.height) for i, item in enumerate(batch)]
 
