@@ -227,6 +227,25 @@ def test_the_timeline_names_nodes_and_attempts(finished_run, warehouse, photo):
     assert "failed the node died" in found
 
 
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        ("cvat:task/7", "originals; reading them took 3 s"),
+        ("cvat:task/7?quality=compressed", "compressed, as the browser shows them; reading them took 3 s"),
+        ("/photos", None),
+    ],
+)
+def test_what_the_quality_of_frames_costs(finished_run, warehouse, photo, images, words):
+    spec = finished_run([row(**photo("a.png"))], images=images)
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute("UPDATE chunks SET marker = marker || '{\"fetch_seconds\": 2.9}'")
+    check_run(spec.run_id)
+    found = page(build_report(spec.run_id)).text
+    assert ("Frames" in found) == bool(words)
+    assert (words or "") in found
+    assert ("of the drafts that originals give" in found) == ("compressed" in images)
+
+
 def test_an_unknown_run_is_a_clear_error(warehouse, storage_home):
     with pytest.raises(FirstpassError, match="no run 'nope'"):
         build_report("nope")

@@ -15,7 +15,7 @@ from firstpass.quality.drift import comparisons
 from firstpass.quality.pages import render
 from firstpass.quality.pictures import pictures
 from firstpass.quality.results import load
-from firstpass.quality.words import headline
+from firstpass.quality.words import frames_read, headline
 from firstpass.settings import settings
 from firstpass.warehouse.connection import connect
 from firstpass.warehouse.summary import run_summary
@@ -66,6 +66,7 @@ def _tell(conn: connection, run_id: str) -> dict[str, Any]:
         "chunks": chunks,
         "timeline": plots.timeline(chunks) if any(chunk.start is not None for chunk in chunks) else None,
         "estimate": story.estimate(run_id),
+        "frames": frames_read(summary["images_uri"], story.fetch_seconds(conn, run_id)) if fresh else None,
         "duplicates": story.duplicates(conn, run_id),
         "publications": story.publications(conn, run_id),
     }

@@ -160,6 +160,14 @@ def chunk_runs(conn: connection, run_id: str) -> list[ChunkRun]:
     ]
 
 
+def fetch_seconds(conn: connection, run_id: str) -> float:
+    """What reading the images took in all chunks, added up over threads."""
+    query = (
+        "SELECT coalesce(sum((marker ->> 'fetch_seconds')::float8), 0) AS seconds FROM chunks WHERE run_id = %(run_id)s"
+    )
+    return float(_rows(conn, query, run_id)[0]["seconds"])
+
+
 def publications(conn: connection, run_id: str) -> list[dict[str, Any]]:
     """The CVAT tasks that the run was published in: link, state, counts, and the label mapping's decisions."""
     return _rows(conn, _PUBLICATIONS, run_id)
