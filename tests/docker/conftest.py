@@ -24,7 +24,8 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 """
-_DEBIAN = ["ca-certificates", "python3.11", "python3.11-venv"]
+# The last one is what python3.11-venv asks for under another name, and debootstrap does not know other names.
+_DEBIAN = ["ca-certificates", "python3.11", "python3.11-venv", "python3-distutils"]
 
 
 class Podman:
