@@ -43,6 +43,7 @@ class Podman:
         done = subprocess.run(
             ["podman", *map(str, arguments)],
             env=self._environment,
+            cwd=self._folder,  # conmon leaves a file `oom` where it is started
             capture_output=True,
             text=True,
             timeout=timeout,
