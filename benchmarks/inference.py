@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import photos
+from exported import as_exported
 
 from firstpass import storage
 from firstpass.chunks import costs, profiles
@@ -60,8 +61,7 @@ def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
     network = run._load(chunk(refs, "all"), batch)
     print(f"import and load in this process: {time.monotonic() - cold:.1f} s")
     run._load = lambda *_: network  # type: ignore[assignment]
-    graph, paths = registry.local_folder(uri) / "frozen_inference_graph.pb", [storage.local_path(r.uri) for r in refs]
-    naive = naive_loop(graph, paths, version.threshold)
+    naive = naive_loop(registry.local_folder(uri), [storage.local_path(r.uri) for r in refs], version.threshold)
 
     whole = chunk(refs, "all")
     manifest = whole.save(str(scratch))
@@ -100,27 +100,19 @@ def start_up(chunk: Chunk, scratch: Path) -> None:
     print(f"start-up of the command: {time.monotonic() - started:.1f} s")
 
 
-def naive_loop(graph_file: Path, paths: list[Path], threshold: float) -> Callable[[], int]:
+def naive_loop(model: Path, paths: list[Path], threshold: float) -> Callable[[], int]:
     """Decode with OpenCV, feed the full image, count what is above the threshold: no code of the project's own."""
-    import tensorflow as tf
-
-    graph = tf.Graph()
-    with graph.as_default():
-        definition = tf.compat.v1.GraphDef()
-        definition.ParseFromString(graph_file.read_bytes())
-        tf.import_graph_def(definition, name="")
-    session = tf.compat.v1.Session(graph=graph)
-    outputs = [f"detection_{name}:0" for name in ("boxes", "scores", "classes")] + ["num_detections:0"]
+    graph = as_exported(model)
 
     def loop() -> int:
         found = 0
         for path in paths:
             image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            _, scores, _, count = session.run(outputs, {"image_tensor:0": image[None]})
+            _, scores, _, count = graph(image[None])
             found += int((scores[0, : int(count[0])] >= np.float32(threshold)).sum())
         return found
 
-    session.run(outputs, {"image_tensor:0": cv2.imread(str(paths[0]))[None]})
+    graph(cv2.imread(str(paths[0]))[None])
     return loop
 
 

@@ -1,8 +1,8 @@
 """The network alone: a frozen graph whole, as exported, beside the detector made of it, on photographs of 1280×960.
 
-Both sides run in this process and in turns, so both have the same TensorFlow options (oneDNN on). Decoding is left out;
-the detector's side includes its own resizing, shown apart as well. Medians of all rounds, and the processor's time,
-which other work on the machine disturbs least.
+Both sides run in this process and in turns, with oneDNN on; the whole graph has TensorFlow's own threads. Decoding is
+left out; the detector's side includes its own resizing, shown apart as well. Medians of all rounds, and the processor's
+time, which other work on the machine disturbs least.
 
     .venv/bin/python benchmarks/inference_network.py [--model NAME] [--rounds 9]
 """
@@ -16,10 +16,9 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from exported import as_exported
 
 from firstpass.models import detectors, registry
-from firstpass.models.detectors.graph_file import read_frozen
-from firstpass.models.detectors.tf_session import GraphSession
 from firstpass.settings import home
 
 SIZE = (1280, 960)
@@ -32,8 +31,7 @@ def main() -> None:
     asked = options.parse_args()
     version = registry.resolve(asked.model)
     folder = registry.local_folder(registry.version_uri(version))
-    file = read_frozen(folder)
-    whole = GraphSession(file.graph_def, file.path).callable([file.image], list(file.outputs.values()))
+    whole = as_exported(folder)
     detector = detectors.load(version, folder)
     photos = [cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) for path in sorted((home() / "include/samples").glob("*.*g"))]
     images = [cv2.resize(photo, SIZE) for photo in photos][:8]

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,12 +24,14 @@ from typing import Any
 import cv2
 import numpy as np
 import photos
+from exported import as_exported
 
 from firstpass.chunks import costs, profiles
 from firstpass.models import detectors, registry
 
-ROOT = Path(__file__).resolve().parents[1]
-FIRSTPASS = Path(sys.executable).with_name("firstpass")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from real_stack import FIRSTPASS, running_stack
 
 
 def main() -> None:
@@ -56,22 +56,11 @@ def main() -> None:
 
 def night(home: Path, folder: Path) -> tuple[dict[str, Any], float]:
     """One run of a stack that is up; its summary, and the seconds from asking for it to its end."""
-    home.mkdir()
-    for part in ("dags", "plugins", "docker", "include", "airflow.cfg"):
-        (home / part).symlink_to(ROOT / part)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "FIRSTPASS"))}
-    env = kept | {"FIRSTPASS_HOME": str(home), "FIRSTPASS_PORT": str(port)}
-    try:
-        subprocess.run([FIRSTPASS, "up"], env=env, check=True, stdout=subprocess.DEVNULL)
+    with running_stack(home) as stack:
         command = [FIRSTPASS, "run", "--images", folder, "--json"]
         started = time.monotonic()
-        done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(command, env=stack.environment, check=True, stdout=subprocess.PIPE, text=True)
         return json.loads(done.stdout), time.monotonic() - started
-    finally:
-        subprocess.run([FIRSTPASS, "down"], env=env, check=True, stdout=subprocess.DEVNULL)
 
 
 def raw_in_a_process(folder: Path) -> list[float]:
@@ -89,21 +78,9 @@ def raw(folder: Path, count: int = 64) -> tuple[float, float]:
     pictures = [cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) for path in sorted(folder.iterdir())[:count]]
     detector = detectors.load(version, model)
     prepared = [detector.prepare(picture) for picture in pictures]
-    exported = as_exported(model / "frozen_inference_graph.pb")
-    return pace(exported, pictures, size), pace(detector.predict, prepared, size)
-
-
-def as_exported(path: Path) -> Callable[[list[Any]], Any]:
-    """The graph in the file, untouched: whole pictures in, boxes out."""
-    from firstpass.models.detectors.tf_session import tf
-
-    graph, definition = tf.Graph(), tf.compat.v1.GraphDef()
-    definition.ParseFromString(path.read_bytes())
-    with graph.as_default():
-        tf.import_graph_def(definition, name="")
-    session = tf.compat.v1.Session(graph=graph)
-    outputs = [f"detection_{part}:0" for part in ("boxes", "scores", "classes")] + ["num_detections:0"]
-    return lambda batch: session.run(outputs, {"image_tensor:0": np.stack(batch)})
+    graph = as_exported(model)
+    exported = pace(lambda batch: graph(np.stack(batch)), pictures, size)
+    return exported, pace(detector.predict, prepared, size)
 
 
 def pace(predict: Callable[[list[Any]], Any], items: list[Any], size: int, seconds: float = 15) -> float:

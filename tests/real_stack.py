@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRSTPASS = Path(sys.executable).with_name("firstpass")
+PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600"}  # where nobody edits DAG files
 
 
 @dataclass
@@ -69,7 +70,6 @@ def running_stack(home: Path, **environment: str) -> Iterator[Stack]:
         "FIRSTPASS_HOME": str(home),
         "FIRSTPASS_PORT": str(port),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # nobody edits DAG files here
     }
     stack = Stack(home, kept | own | environment)
     started = stack("up", timeout=280)

@@ -6,14 +6,11 @@ import json
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from doubles.cvat import CvatDouble
-from real_stack import running_stack
-
-ROOT = Path(__file__).resolve().parents[2]
+from real_stack import PARSED_ONCE, ROOT, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +46,7 @@ def stack(tmp_path_factory, webhook, cvat):
     hook = {"conn_type": "http", "host": f"http://127.0.0.1:{webhook.server_address[1]}/services/{webhook.secret}"}
     with running_stack(
         tmp_path_factory.mktemp("stack") / "home",
+        **PARSED_ONCE,
         FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID="chat",
         AIRFLOW_CONN_CHAT=json.dumps(hook),
         AIRFLOW_CONN_CVAT_DEFAULT=cvat.connection(),

@@ -31,7 +31,7 @@ from doubles.kubernetes import (
 )
 from doubles.kubernetes.pod import NODE, Cluster
 from doubles.s3 import s3_client, s3_server
-from real_stack import FIRSTPASS, ROOT, Stack, running_stack
+from real_stack import FIRSTPASS, PARSED_ONCE, ROOT, Stack, running_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -85,6 +85,7 @@ def site(tmp_path_factory):
         connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": str(kubernetes.kubeconfig)}}
         with running_stack(
             folder / "home",
+            **PARSED_ONCE,
             **KEYS,
             FIRSTPASS_ENGINE="kubernetes",
             FIRSTPASS_STORAGE="s3://site/runs",

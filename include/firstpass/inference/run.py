@@ -43,11 +43,10 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     Writes the Parquet file to the manifest's output_uri (inference.schema.RESULT: one row an image, in the manifest's
     order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum, "rows",
     "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
-    "seconds", "load_seconds", "fetch_seconds" and "decode_seconds": added up over threads, of decoding only what the
-    CPU worked, "infer_seconds",
-    "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed": images that an
-    earlier attempt had finished, "attempt": its number from 1, "batch_size", "ended_at", "host", "device"}. A chunk
-    that is done is left alone.
+    "seconds", "load_seconds", "fetch_seconds" and "decode_seconds": added up over threads, the latter in CPU time,
+    "infer_seconds", "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed":
+    images that an earlier attempt had finished, "attempt": its number from 1, "batch_size", "ended_at", "host",
+    "device"}. A chunk that is done is left alone.
 
     When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest

@@ -66,7 +66,7 @@ def _tell(conn: connection, run_id: str) -> dict[str, Any]:
         "chunks": chunks,
         "timeline": plots.timeline(chunks) if any(chunk.start is not None for chunk in chunks) else None,
         "estimate": story.estimate(run_id),
-        "frames": frames_read(summary["images_uri"], story.fetch_seconds(conn, run_id)) if fresh else None,
+        "frames": frames_read(summary["images_uri"], sum(chunk.reading for chunk in chunks)) if fresh else None,
         "duplicates": story.duplicates(conn, run_id),
         "publications": story.publications(conn, run_id),
     }

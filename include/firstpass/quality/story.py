@@ -82,7 +82,8 @@ class Change:
 class ChunkRun:
     """How one chunk went. `start` and `seconds` in seconds, from the start of the first chunk; None where unknown.
 
-    attempts: how often it was begun. resumed: images that earlier ones had finished.
+    attempts: how often it was begun. resumed: images that earlier ones had finished. reading: seconds that the last
+    attempt read images for, added up over threads.
     """
 
     index: int
@@ -93,6 +94,7 @@ class ChunkRun:
     seconds: float | None
     attempts: int
     resumed: int
+    reading: float
     reason: str | None
 
     @property
@@ -154,18 +156,11 @@ def chunk_runs(conn: connection, run_id: str) -> list[ChunkRun]:
             row["seconds"],
             (row["marker"] or {}).get("attempt") or 1,
             (row["marker"] or {}).get("resumed") or 0,
+            (row["marker"] or {}).get("fetch_seconds") or 0.0,
             row["reason"],
         )
         for row, start in zip(rows, starts, strict=True)
     ]
-
-
-def fetch_seconds(conn: connection, run_id: str) -> float:
-    """What reading the images took in all chunks, added up over threads."""
-    query = (
-        "SELECT coalesce(sum((marker ->> 'fetch_seconds')::float8), 0) AS seconds FROM chunks WHERE run_id = %(run_id)s"
-    )
-    return float(_rows(conn, query, run_id)[0]["seconds"])
 
 
 def publications(conn: connection, run_id: str) -> list[dict[str, Any]]:
