@@ -30,11 +30,11 @@ Run = Callable[..., list[NDArray[Any]]]
 
 
 class GraphSession:
-    """A graph, loaded once and kept warm, GPU memory taken as needed, not all at once.
+    """A graph, loaded once and kept warm: every core inside an operation, GPU memory taken as needed, not all at once.
 
     Operations without a kernel for the device that the graph names run where they can. The callables that it gives may
-    be used from many threads at once. `streams` of them keep the machine busy: one a GPU; on a CPU two, each with half
-    of the cores inside an operation, which waits less for its slowest core than one with all of them.
+    be used from many threads at once. `streams` of them keep the machine busy: one a GPU, two a CPU, where one works
+    while the other waits for the slowest core of an operation.
     """
 
     def __init__(self, graph_def: Any, path: Path) -> None:
@@ -48,9 +48,7 @@ class GraphSession:
         cores = os.cpu_count() or 1
         self.streams = 1 if tf.config.list_physical_devices("GPU") else min(cores, 2)
         config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=cores // self.streams,
-            inter_op_parallelism_threads=min(cores, 2),
-            allow_soft_placement=True,
+            intra_op_parallelism_threads=cores, inter_op_parallelism_threads=min(cores, 2), allow_soft_placement=True
         )
         config.gpu_options.allow_growth = True
         self._session = tf.compat.v1.Session(graph=graph, config=config)
