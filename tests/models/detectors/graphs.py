@@ -76,6 +76,16 @@ def letterboxed() -> None:
     head(tf.nn.relu(tf.nn.conv2d(padded / 255.0 - 0.4, kernel(3, 3, 3, 8), 4, "SAME")))
 
 
+def normalised() -> None:
+    """Channels in reverse, each with a mean and a deviation of its own: the convention of networks from Caffe."""
+    image = image_tensor()
+    half = tf.shape(image)[1:3] // 2
+    small = tf1.image.resize_bilinear(tf.cast(image, tf.float32), half + 1)
+    padded = tf.pad(small, [[0, 0], [0, 2], [0, 3], [0, 0]])[..., ::-1]
+    scaled = tf.identity((padded - [103.53, 116.28, 123.675]) / [57.375, 57.12, 58.395], name="normalised")
+    head(tf.nn.relu(tf.nn.conv2d(scaled, kernel(3, 3, 3, 8), 4, "SAME") - 0.5))
+
+
 def looped(resize=None, scaled_before=True) -> Callable[[], None]:
     """Resizes in a loop over the batch's images, as the API's exports do: Preprocessor/map/while/…."""
 

@@ -37,6 +37,22 @@ def test_transpositions_cancel_and_every_bit_stays(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_channels_are_normalised_by_the_row(tmp_path):
+    """Whatever the width: the constant is repeated as often as the picture asks for."""
+    file, graph_def = streamlined(graphs.frozen(tmp_path, graphs.normalised))
+    before, after = needed(file.graph_def), needed(graph_def)
+    assert (before["Tile"], after["Tile"]) == (0, 2)
+    assert (before["RealDiv"], after["RealDiv"]) == (1, 0)
+    sides = [
+        GraphSession(graph, file.path).callable(["image_tensor"], ["normalised"])
+        for graph in (file.graph_def, graph_def)
+    ]
+    for height, width in ((50, 70), (31, 9), (5, 1)):
+        one, other = (run(noise(height, width)[np.newaxis])[0] for run in sides)
+        assert one.shape == (1, height // 2 + 3, width // 2 + 4, 3)
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_graph_with_loops_stays_as_it_is(tmp_path):
     file, graph_def = streamlined(graphs.frozen(tmp_path, graphs.looped()))
     assert graph_def is file.graph_def

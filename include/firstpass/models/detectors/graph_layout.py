@@ -3,7 +3,9 @@
 Graphs that were converted from other frameworks wrap every convolution in two transpositions and add the bias by a
 plain addition, and reverse the channels by a strided slice, eight times slower than by a reversal. Here the
 transpositions are carried along through operations that do not care, until they meet and cancel; what is left is
-convolution, bias and activation in a row, which TensorFlow then fuses. Every output stays equal bit for bit.
+convolution, bias and activation in a row, which TensorFlow then fuses. And a picture's three channels are normalised
+by a row of it at a time, which takes a third of the time of three numbers at a time. Every output stays equal bit for
+bit.
 """
 
 from __future__ import annotations
@@ -100,8 +102,30 @@ class _Streamliner:
         elif self._is_reversal(node):
             axis = add_constant(self.out, f"{node.name}/axis", np.array([-1], np.int32))
             add_node(self.out, node.name, "ReverseV2", [inputs[0], axis], T=node.attr["T"].type, Tidx=INT32)
+        elif self._is_normalising(node):
+            self._by_row(node, inputs[0])
         else:
             self._like(node, node.name, inputs)
+
+    def _by_row(self, node: Any, picture: str) -> None:
+        """The constant's three numbers repeated over a row of the picture, which is as wide as it happens to be.
+
+        TensorFlow divides by a constant by multiplying by its reciprocal; by a computed row it would not.
+        """
+        value = np.asarray(self._constant(node, 1)).reshape(1, -1)
+        if node.op == "RealDiv":
+            value = np.float32(1) / value
+        name = node.name
+        shape = add_node(self.out, f"{name}/shape", "Shape", [picture], T=FLOAT, out_type=INT32).name
+        ends = [add_constant(self.out, f"{name}/{end}", np.array([end], np.int32)) for end in (2, 3, 1)]
+        width = add_node(self.out, f"{name}/width", "StridedSlice", [shape, *ends], T=INT32, Index=INT32).name
+        once = add_constant(self.out, f"{name}/once", np.array([1], np.int32))
+        zero = add_constant(self.out, f"{name}/axis", np.array(0, np.int32))
+        times = add_node(self.out, f"{name}/times", "ConcatV2", [width, once, zero], T=INT32, Tidx=INT32)
+        times.attr["N"].i = 2
+        one = add_constant(self.out, f"{name}/one", value)
+        row = add_node(self.out, f"{name}/row", "Tile", [one, times.name], T=FLOAT, Tmultiples=INT32).name
+        add_node(self.out, name, "Mul" if node.op == "RealDiv" else node.op, [picture, row], T=FLOAT)
 
     def _tensor(self, name: str) -> str:
         """What a reader that does care reads: the transposition carried out after all, once for all readers."""
@@ -135,6 +159,17 @@ class _Streamliner:
             return False
         bias, kernel = self._constant(node, 1), self._constant(convolution, 1)
         return bias is not None and kernel is not None and bias.shape == kernel.shape[-1:]
+
+    def _is_normalising(self, node: Any) -> bool:
+        """A number a channel, few of them, to a picture [n, height, width, channels] fresh from resizing."""
+        if node.op not in BINARY or attribute(node, "T").type != FLOAT:
+            return False
+        value = self._constant(node, 1)
+        if value is None or value.size != 3 or value.shape[-1:] != (3,) or value.ndim > 4:
+            return False
+        while node is not None and (node.op in UNARY | BINARY | {"Pad", "PadV2"} or self._is_reversal(node)):
+            node = self.view.source(node)
+        return node is not None and node.op == "ResizeBilinear"
 
     def _is_reversal(self, node: Any) -> bool:
         """`x[..., ::-1]`."""
