@@ -40,6 +40,7 @@ from firstpass.models import detectors
 from firstpass.models.detectors.base import Detections, Prepared
 
 class SimulatedGpu:
+    streams = 1
     def prepare(self, image):
         return Prepared(np.zeros(1), image.shape[1], image.shape[0])
     def warm_up(self, batch_size):

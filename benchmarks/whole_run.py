@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +35,26 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from real_stack import FIRSTPASS, running_stack
 
+SIDES = ("exported", "rewritten")
+
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--images", type=int, default=3550)
     options.add_argument("--photos", type=Path)
-    options.add_argument("--raw", action="store_true", help="the graph alone over --photos, and nothing else")
+    options.add_argument("--raw", choices=SIDES, help="this graph alone over --photos, and nothing else")
     asked = options.parse_args()
     if asked.raw:
-        print(*raw(asked.photos))
+        print(raw(asked.raw, asked.photos))
         return
     with tempfile.TemporaryDirectory(prefix="firstpass-whole-run-") as name:
         scratch = Path(name)
         folder = photos.make(asked.photos or scratch / "photos", asked.images)
         size = sum(path.stat().st_size for path in folder.iterdir()) / 1e9
         print(f"{asked.images} photographs, {size:.2f} GB", flush=True)
-        before = raw_in_a_process(folder)
+        before = raw_in_processes(folder)
         summary, seconds = night(scratch / "home", folder)
-        after = raw_in_a_process(folder)
+        after = raw_in_processes(folder)
     show(summary, seconds, asked.images, [before, after])
 
 
@@ -63,35 +67,42 @@ def night(home: Path, folder: Path) -> tuple[dict[str, Any], float]:
         return json.loads(done.stdout), time.monotonic() - started
 
 
-def raw_in_a_process(folder: Path) -> list[float]:
-    """`raw` in a process of its own, so that its TensorFlow is gone when the night begins."""
-    command = [sys.executable, __file__, "--raw", "--photos", str(folder)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return [float(rate) for rate in output.split()[-2:]]
+def raw_in_processes(folder: Path) -> list[float]:
+    """`raw` of both sides, each in a process of its own: threads belong to the process, and go with it."""
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "1"}
+    rates = []
+    for side in SIDES:
+        command = [sys.executable, __file__, "--raw", side, "--photos", str(folder)]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+        rates.append(float(output.split()[-1]))
+    return rates
 
 
-def raw(folder: Path, count: int = 64) -> tuple[float, float]:
-    """Images a second of the graph alone: as exported, and as Firstpass runs it."""
+def raw(side: str, folder: Path, count: int = 64) -> float:
+    """Images a second of the graph alone: as exported, or as Firstpass runs it."""
     version = registry.resolve("nanodet-coco")
     model = registry.local_folder(registry.version_uri(version))
     size = costs.batch_size(profiles.network_of(version), profiles.machine("cpu"))
     pictures = [cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) for path in sorted(folder.iterdir())[:count]]
+    if side == "exported":
+        graph = as_exported(model)
+        return pace(lambda batch: graph(np.stack(batch)), pictures, size)
     detector = detectors.load(version, model)
     prepared = [detector.prepare(picture) for picture in pictures]
-    graph = as_exported(model)
-    exported = pace(lambda batch: graph(np.stack(batch)), pictures, size)
-    return exported, pace(detector.predict, prepared, size)
+    return pace(detector.predict, prepared, size // detector.streams, detector.streams)
 
 
-def pace(predict: Callable[[list[Any]], Any], items: list[Any], size: int, seconds: float = 15) -> float:
-    """Items a second in batches of `size`, after the first one."""
+def pace(
+    predict: Callable[[list[Any]], Any], items: list[Any], size: int, streams: int = 1, seconds: float = 15
+) -> float:
+    """Items a second in batches of `size`, so many streams of them beside each other, after the first ones."""
     batches = [items[i : i + size] for i in range(0, len(items) - size + 1, size)]
-    predict(batches[0])
-    started, done = time.monotonic(), 0
-    while time.monotonic() - started < seconds:
-        for batch in batches:
-            predict(batch)
-            done += len(batch)
+    with ThreadPoolExecutor(streams) as threads:
+        list(threads.map(predict, batches[:streams]))
+        started, done = time.monotonic(), 0
+        while time.monotonic() - started < seconds:
+            list(threads.map(predict, batches))
+            done += size * len(batches)
     return done / (time.monotonic() - started)
 
 

@@ -18,6 +18,8 @@ class Painted:
     A green image makes it fail like a network out of memory; a blue one gives a score that is not a number.
     """
 
+    streams = 1
+
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds  # that a batch takes
         self.batches: list[list[tuple[int, ...]]] = []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,24 +42,54 @@ def batches(items: Iterable[Ready | Row], size: int) -> Iterator[list[Ready | Ro
 
 
 class Network:
-    """A detector with the run's thresholds. `seconds` adds up what its predictions took."""
+    """A detector with the run's thresholds. `seconds` adds up what its predictions took, over its streams.
 
-    def __init__(self, detector: Detector, threshold: float, class_thresholds: dict[int, float]) -> None:
+    batch_size: images under way at once, which are divided among the streams: `share` is what one of them takes.
+    """
+
+    def __init__(
+        self, detector: Detector, threshold: float, class_thresholds: dict[int, float], batch_size: int
+    ) -> None:
+        self.share = max(1, batch_size // detector.streams)
         self._detector = detector
         self._threshold = threshold
         self._class_thresholds = class_thresholds
+        self._lock = Lock()
         self.seconds = 0.0
+
+    def warm_up(self) -> None:
+        """See `Detector.warm_up`."""
+        self._detector.warm_up(self.share)
 
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
         """See `Detector.prepare`."""
         return self._detector.prepare(image)
 
-    def rows(self, batch: Sequence[Ready | Row]) -> list[Row]:
-        """A row an image, in order. Raises what the network raises when it fails on blank input too."""
+    def run(self, batches: Iterable[Sequence[Ready | Row]]) -> Iterator[list[Row]]:
+        """Each batch's rows, a row an image, in order; all batches that were taken are finished.
+
+        A batch a stream is under way and one more waits, so that no stream does. Raises what the network raises when
+        it fails on blank input too.
+        """
+        streams = self._detector.streams
+        with ThreadPoolExecutor(streams, "network") as threads:
+            waiting: deque[Future[list[Row]]] = deque()
+            try:
+                for batch in batches:
+                    waiting.append(threads.submit(self._rows, batch))
+                    if len(waiting) > streams:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                threads.shutdown(cancel_futures=True)
+
+    def _rows(self, batch: Sequence[Ready | Row]) -> list[Row]:
         ready = [item for item in batch if isinstance(item, Ready)]
         started = time.perf_counter()
         found = iter(self._predict([item.prepared for item in ready]) if ready else [])
-        self.seconds += time.perf_counter() - started
+        with self._lock:
+            self.seconds += time.perf_counter() - started
         return [item if isinstance(item, Row) else self._row(item, next(found)) for item in batch]
 
     def _row(self, item: Ready, found: Detections | str) -> Row:

@@ -1,15 +1,16 @@
-"""Fetching and decoding beside the network: a bounded number of images in flight, handed over in order."""
+"""Fetching and decoding beside the network, its loading included: bounded, and handed over in order."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ _PIXELS_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unles
 _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header was not read
 
 
+T = TypeVar("T")
+Prepare = Callable[[NDArray[np.uint8]], Prepared]
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """An image that the network can take, with the hash of its bytes and its mean luma (0..255)."""
@@ -37,48 +42,79 @@ class Ready:
     prepared: Prepared
 
 
-class Pipeline:
-    """Turns references into network input in threads.
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A picture that waits for a network to be prepared for."""
 
-    `threads` decode and `prepare`; what is not a local file is fetched by others. At most `ahead` images are in flight,
-    and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes them. `decode_seconds` is the CPU time of the
-    decoding threads, `fetch_seconds` adds up what reading took, in whichever thread.
+    ref: ImageRef
+    sha256: str
+    brightness: float
+    pixels: NDArray[np.uint8]
+
+
+class Pipeline:
+    """Turns references into network input in threads; `load` the network with it first, then `run`.
+
+    `threads` decode and prepare, one of them after it has loaded the network; what is not a local file is fetched by
+    others. At most `ahead` images are in flight, and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes
+    them. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up what reading took, in
+    whichever thread. Leaving it waits for the images at hand.
     """
 
-    def __init__(self, prepare: Callable[[NDArray[np.uint8]], Prepared], threads: int, ahead: int) -> None:
-        self._to_input = prepare
-        self._threads = threads
+    def __init__(self, refs: Iterable[ImageRef], threads: int, ahead: int) -> None:
+        self._refs = iter(refs)
+        self._next = next(self._refs, None)
         self._ahead = ahead
+        self._waiting: deque[tuple[int, Future[Ready | Row | _Decoded]]] = deque()
+        self._weight = self._largest = 0
+        self._to_input: Prepare | None = None
+        self._fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
+        self._decoders = ThreadPoolExecutor(threads, "decode")
         self._lock = Lock()
         self.fetch_seconds = 0.0
         self.decode_seconds = 0.0
 
-    def run(self, refs: Iterable[ImageRef]) -> Generator[Ready | Row, None, None]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in (self._decoders, self._fetchers):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def load(self, load: Callable[[], T]) -> T:
+        """What `load` gives, which one thread calls while the others begin to read and decode."""
+        loading = self._decoders.submit(load)
+        self._read_ahead()
+        return loading.result()
+
+    def run(self, prepare: Prepare) -> Iterator[Ready | Row]:
         """Every reference in order: ready for the network, or the row of one that cannot be had or read.
 
         What is no fault of an image (the network is down, a defect) is raised when its turn comes.
         """
-        waiting: deque[tuple[int, Future[Ready | Row]]] = deque()
-        weight = largest = 0
-        with ExitStack() as stack:
-            fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
-            decoders = ThreadPoolExecutor(self._threads, "decode")
-            for pool in (fetchers, decoders):
-                stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-            for ref in refs:
-                cost = max(_decoded_bytes(ref), largest)
-                while waiting and (len(waiting) >= self._ahead or weight + cost > _PIXELS_AHEAD):
-                    held, future = waiting.popleft()
-                    weight -= held
-                    item = future.result()
-                    if isinstance(item, Ready):  # a network's input may be larger than the picture was
-                        largest = max(largest, item.prepared.pixels.nbytes)
-                    yield item
-                data = None if ref.uri.startswith("file://") else fetchers.submit(self._fetch, ref)
-                waiting.append((cost, decoders.submit(self._prepare, ref, data)))
-                weight += cost
-            while waiting:
-                yield waiting.popleft()[1].result()
+        self._to_input = prepare
+        self._read_ahead()
+        self._waiting = deque((cost, self._decoders.submit(self._caught_up, item)) for cost, item in self._waiting)
+        while self._waiting:
+            cost, future = self._waiting.popleft()
+            self._weight -= cost
+            item = future.result()
+            assert not isinstance(item, _Decoded)
+            if isinstance(item, Ready):  # a network's input may be larger than the picture was
+                self._largest = max(self._largest, item.prepared.pixels.nbytes)
+            self._read_ahead()
+            yield item
+
+    def _read_ahead(self) -> None:
+        """Set as many images in flight as may be."""
+        while (ref := self._next) is not None:
+            cost = max(_decoded_bytes(ref), self._largest)
+            if self._waiting and (len(self._waiting) >= self._ahead or self._weight + cost > _PIXELS_AHEAD):
+                return
+            data = None if ref.uri.startswith("file://") else self._fetchers.submit(self._fetch, ref)
+            self._waiting.append((cost, self._decoders.submit(self._read, ref, data)))
+            self._weight += cost
+            self._next = next(self._refs, None)
 
     def _fetch(self, ref: ImageRef) -> bytes:
         started = time.perf_counter()
@@ -88,21 +124,44 @@ class Pipeline:
             with self._lock:
                 self.fetch_seconds += time.perf_counter() - started
 
-    def _prepare(self, ref: ImageRef, fetched: Future[bytes] | None) -> Ready | Row:
+    def _read(self, ref: ImageRef, fetched: Future[bytes] | None) -> Ready | Row | _Decoded:
+        """The image as far as it can be brought now: decoded, and prepared if there is a network to prepare it for."""
         sha256 = None
         try:
             data = self._fetch(ref) if fetched is None else fetched.result()
-            started = time.thread_time()
-            sha256 = hashlib.sha256(data).hexdigest()
-            pixels = decode(data)
-            ready = Ready(ref, sha256, brightness(pixels), self._to_input(pixels))
-            with self._lock:
-                self.decode_seconds += time.thread_time() - started
-            return ready
+            with self._decoding():
+                sha256 = hashlib.sha256(data).hexdigest()
+                pixels = decode(data)
+                decoded = _Decoded(ref, sha256, brightness(pixels), pixels)
         except MissingImage as error:
             return Row(ref, Outcome.MISSING, str(error))
-        except (UnreadableImage, UnfitImage, MemoryError) as error:
-            return Row(ref, Outcome.UNREADABLE, str(error) or "needs more memory than there is", sha256)
+        except (UnreadableImage, MemoryError) as error:
+            return _unreadable(ref, error, sha256)
+        return self._prepared(decoded, self._to_input) if self._to_input else decoded
+
+    def _caught_up(self, future: Future[Ready | Row | _Decoded]) -> Ready | Row | _Decoded:
+        """What was begun before there was a network, prepared. Its decoding began earlier: the wait is short."""
+        item = future.result()
+        assert self._to_input is not None
+        return self._prepared(item, self._to_input) if isinstance(item, _Decoded) else item
+
+    def _prepared(self, decoded: _Decoded, prepare: Prepare) -> Ready | Row:
+        try:
+            with self._decoding():
+                return Ready(decoded.ref, decoded.sha256, decoded.brightness, prepare(decoded.pixels))
+        except (UnfitImage, MemoryError) as error:
+            return _unreadable(decoded.ref, error, decoded.sha256)
+
+    @contextmanager
+    def _decoding(self) -> Iterator[None]:
+        started = time.thread_time()
+        yield
+        with self._lock:
+            self.decode_seconds += time.thread_time() - started
+
+
+def _unreadable(ref: ImageRef, error: Exception, sha256: str | None) -> Row:
+    return Row(ref, Outcome.UNREADABLE, str(error) or "needs more memory than there is", sha256)
 
 
 def _decoded_bytes(ref: ImageRef) -> int:

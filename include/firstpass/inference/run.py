@@ -8,8 +8,9 @@ import os
 import platform
 import time
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from threading import Event
 from typing import Any
@@ -21,16 +22,19 @@ from firstpass import storage
 from firstpass.chunks.manifest import Chunk
 from firstpass.errors import FirstpassError
 from firstpass.images.fetch import DENIED, expect
+from firstpass.images.reference import ImageRef
 from firstpass.inference import process
 from firstpass.inference.attempts import attempt
 from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.network import Network, batches
-from firstpass.inference.pipeline import Pipeline
+from firstpass.inference.pipeline import Pipeline, Ready
 from firstpass.inference.progress import Progress
-from firstpass.inference.results import to_bytes
+from firstpass.inference.results import Row, to_bytes
 from firstpass.models import detectors, registry
 
 log = logging.getLogger("firstpass")
+
+_AHEAD = 256  # images in flight: more than a core decodes while TensorFlow is imported
 
 
 class Stopped(Exception):
@@ -43,8 +47,8 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     Writes the Parquet file to the manifest's output_uri (inference.schema.RESULT: one row an image, in the manifest's
     order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum, "rows",
     "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
-    "seconds", "load_seconds", "fetch_seconds" and "decode_seconds": added up over threads, the latter in CPU time,
-    "infer_seconds", "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed":
+    "seconds", "load_seconds", "fetch_seconds", "decode_seconds" in CPU time and "infer_seconds": added up over threads,
+    "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed":
     images that an earlier attempt had finished, "attempt": its number from 1, "batch_size", "ended_at", "host",
     "device"}. A chunk that is done is left alone.
 
@@ -94,35 +98,47 @@ def done_marker(chunk: Chunk) -> dict[str, Any] | None:
 
 def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: Event) -> dict[str, float | None]:
     """Infer what the checkpoints do not have. Returns where the time went."""
-    started = time.monotonic()
     total, first = len(chunk.images), checkpoints.resume()
     if first:
         log.info("chunk %d goes on at image %d of %d", chunk.index, first, total)
-    network = _load(chunk, batch_size) if first < total else None
-    loaded = time.monotonic()
-    pipeline = None
-    if network:
-        process.settle()
-        pipeline = Pipeline(network.prepare, process.decoding_threads(), ahead=max(64, 4 * batch_size))
+    times = ("load_seconds", "fetch_seconds", "decode_seconds", "infer_seconds")
+    figures: dict[str, float | None] = {**dict.fromkeys(times, 0.0), "images_per_second": None}
+    if first < total:
+        figures = _infer(chunk, chunk.images[first:], checkpoints, batch_size, stop)
+    return {**figures, "resumed": first, "batch_size": batch_size}
+
+
+def _infer(
+    chunk: Chunk, images: Sequence[ImageRef], checkpoints: Checkpoints, batch_size: int, stop: Event
+) -> dict[str, float | None]:
+    started = time.monotonic()
+    process.settle()
+    expect(images)
+    with Pipeline(images, process.decoding_threads(), ahead=max(_AHEAD, 4 * batch_size)) as pipeline:
+        network = pipeline.load(partial(_load, chunk, batch_size))
+        loaded = time.monotonic()
         progress = Progress(chunk)
-        expect(chunk.images[first:])
-        with closing(pipeline.run(chunk.images[first:])) as items:
-            for batch in batches(items, batch_size):
-                checkpoints.add(network.rows(batch))
-                progress.show(checkpoints.count)
-                if stop.is_set() and checkpoints.count < total:
-                    checkpoints.save()
-                    raise Stopped(f"stopped after {checkpoints.count} of {total} images; they are kept")
-    seconds = time.monotonic() - loaded
+        for rows in network.run(_until(stop, batches(pipeline.run(network.prepare), network.share))):
+            checkpoints.add(rows)
+            progress.show(checkpoints.count)
+    if checkpoints.count < len(chunk.images):
+        checkpoints.save()
+        raise Stopped(f"stopped after {checkpoints.count} of {len(chunk.images)} images; they are kept")
     return {
         "load_seconds": round(loaded - started, 3),
-        "fetch_seconds": round(pipeline.fetch_seconds, 3) if pipeline else 0.0,
-        "decode_seconds": round(pipeline.decode_seconds, 3) if pipeline else 0.0,
-        "infer_seconds": round(network.seconds, 3) if network else 0.0,
-        "images_per_second": round((total - first) / seconds, 3) if network else None,
-        "resumed": first,
-        "batch_size": batch_size,
+        "fetch_seconds": round(pipeline.fetch_seconds, 3),
+        "decode_seconds": round(pipeline.decode_seconds, 3),
+        "infer_seconds": round(network.seconds, 3),
+        "images_per_second": round(len(images) / (time.monotonic() - loaded), 3),
     }
+
+
+def _until(stop: Event, batches: Iterable[list[Ready | Row]]) -> Iterator[list[Ready | Row]]:
+    """One batch at the least, so that a chunk that is stopped again and again comes to its end."""
+    for batch in batches:
+        yield batch
+        if stop.is_set():
+            return
 
 
 def _load(chunk: Chunk, batch_size: int) -> Network:
@@ -130,8 +146,9 @@ def _load(chunk: Chunk, batch_size: int) -> Network:
     version = registry.load_version(chunk.model_uri)
     registry.verify(version, folder)
     detector = detectors.load(version, folder)
-    detector.warm_up(batch_size)
-    return Network(detector, chunk.threshold, chunk.class_thresholds)
+    network = Network(detector, chunk.threshold, chunk.class_thresholds, batch_size)
+    network.warm_up()
+    return network
 
 
 def _check_access(chunk: Chunk, table: pa.Table, checkpoints: Checkpoints) -> None:

@@ -73,7 +73,11 @@ class Detector(Protocol):
 
     A detector does not read files, does not apply thresholds above the artifact's own floor and keeps no state between
     images; the same image gives the same detections alone and in a batch.
+
+    streams: batches that it takes to keep its device busy; so many may be predicted at once.
     """
+
+    streams: int
 
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
         """RGB uint8 [height, width, 3] → the network's input. Called from decoding threads, many at once.
@@ -82,7 +86,7 @@ class Detector(Protocol):
         """
 
     def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """One Detections an image, in order. All `pixels` in a batch have one shape. Called from one thread.
+        """One Detections an image, in order. All `pixels` in a batch have one shape. Called from `streams` threads.
 
         Raises UnfitImage as `prepare` does, where only the network itself can tell.
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -39,8 +38,7 @@ class TfodGraph:
             session.restore(*file.restore, file.variables)
         if self._cut is not None:
             self._front = session.callable([file.image], self._cut.front)
-        self._streams = session.streams
-        self._threads = ThreadPoolExecutor(session.streams, "network")
+        self.streams = session.streams
         self._back = session.callable([file.image] if self._cut is None else self._cut.back, outputs)
 
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
@@ -52,12 +50,9 @@ class TfodGraph:
         return Prepared(pixels[0], width, height, others)
 
     def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """See `Detector.predict`. A batch is divided among the session's streams."""
-        share = 1 if self._one_a_batch else -(-len(batch) // self._streams)
-        shares = [batch[first : first + share] for first in range(0, len(batch), share)]
-        return [found for each in self._threads.map(self._predict, shares) for found in each]
-
-    def _predict(self, batch: Sequence[Prepared]) -> list[Detections]:
+        """See `Detector.predict`."""
+        if self._one_a_batch and len(batch) > 1:
+            return [found for item in batch for found in self.predict([item])]
         outputs = self._outputs(batch)
         return [tfod_outputs.detections(outputs, i, item.width, item.height) for i, item in enumerate(batch)]
 
@@ -73,8 +68,8 @@ class TfodGraph:
         return dict(zip(self._names, _run(self._back, feeds, batch[0].width, batch[0].height), strict=True))
 
     def warm_up(self, batch_size: int) -> None:
-        """See `Detector.warm_up`."""
-        self.predict([self.prepare(np.zeros((480, 640, 3), np.uint8))] * batch_size)
+        """See `Detector.warm_up`. A CPU has only the graph to optimise, for which one image will do."""
+        self.predict([self.prepare(np.zeros((480, 640, 3), np.uint8))] * (batch_size if self.streams == 1 else 1))
 
 
 def _run(run: Run, feeds: list[NDArray[Any]], width: int, height: int) -> list[NDArray[Any]]:

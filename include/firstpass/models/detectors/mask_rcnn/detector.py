@@ -35,6 +35,8 @@ class Instances:
 class MaskRCNN:
     """A loaded Mask R-CNN, see `Detector`. What goes into one batch must have been molded to one shape."""
 
+    streams = 1
+
     def __init__(self, network: Network, config: Config) -> None:
         self.network, self._config = network, config
         self._anchors = lru_cache(maxsize=8)(
