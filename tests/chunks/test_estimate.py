@@ -74,7 +74,7 @@ def test_batches_fill_the_memory_and_no_more():
     mask = profiles.network("mask-rcnn")
     sizes = {name: costs.batch_size(mask, profiles.machine(name)) for name in ("k80", "v100", "a100", "h100")}
     assert sizes == {"k80": 4, "v100": 8, "a100": 16, "h100": 32}
-    assert costs.batch_size(profiles.network("ssd-mobilenet-v2"), profiles.machine("cpu")) == 16
+    assert costs.batch_size(profiles.network("ssd-mobilenet-v2"), profiles.machine("cpu")) == 8
 
 
 def test_a_model_too_big_for_the_machine_is_told_at_planning(configure):

@@ -32,7 +32,7 @@ def test_what_has_an_outcome_is_not_planned(catalogue, spec, version):
         {1: 0.5},
     )
     assert chunk.output_uri == f"{spec.uri}/results/00000.parquet"
-    assert chunk.batch_size == 16
+    assert chunk.batch_size == 8
 
 
 def test_nothing_new_is_no_chunk(catalogue, spec, version):
@@ -53,7 +53,7 @@ def test_the_number_of_chunks_is_bounded(catalogue, spec, version, configure):
     table = catalogue(*[PHOTO] * 9000)
     assert len(plan(table, spec, version, measured=rate(0.4))) == 93
     assert len(plan(table, spec, version, measured=rate(0.1))) == 200
-    configure(workers=1024, batch_size=8)  # chunks are made of whole batches
+    configure(workers=1024)
     assert len(plan(table, spec, version, measured=rate(0.1))) == 375
     assert len(plan(table, spec, version, measured=rate(0.01))) == 1024
 
@@ -65,8 +65,7 @@ def test_no_worker_idles_in_the_last_round(catalogue, spec, version, configure):
         assert len(plan(catalogue(*[PHOTO] * images), spec, version, measured=rate(1.0))) == chunks, images
 
 
-def test_big_images_cost_more(catalogue, spec, version, configure):
-    configure(batch_size=8)
+def test_big_images_cost_more(catalogue, spec, version):
     table = catalogue(*[PHOTO] * 900, *[(6000, 4000)] * 100)
     planned = plan(table, spec, version, measured=rate(1.0))
     assert len(planned) == 6

@@ -55,7 +55,7 @@ _GPU_START_UP = 45.0  # pod, image, CUDA, import, model
 MACHINES = {
     machine.name: machine
     for machine in (
-        Machine("cpu", 8 * GIB, None, 12.0, 16),
+        Machine("cpu", 8 * GIB, None, 12.0, 8),
         Machine("k80", 12 * GIB, 1.0, _GPU_START_UP, 32),
         Machine("t4", 16 * GIB, 1.15, _GPU_START_UP, 32),
         Machine("v100", 16 * GIB, 2.0, _GPU_START_UP, 32),

@@ -21,11 +21,13 @@ os.environ.setdefault(
 # older Keras that it is sent for is not there, and it goes on without. Who needs Keras imports it.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
-# An import leaves little to collect, and looking for it takes a tenth of the time.
+# A million objects that stay: looking for garbage among them takes a tenth of the import's time, and more later on.
 collecting = gc.isenabled()
 gc.disable()
 try:
     import tensorflow as tf
+
+    gc.freeze()
 finally:
     if collecting:
         gc.enable()
