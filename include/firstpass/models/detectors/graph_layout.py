@@ -162,14 +162,20 @@ class _Streamliner:
 
     def _is_normalising(self, node: Any) -> bool:
         """A number a channel, few of them, to a picture [n, height, width, channels] fresh from resizing."""
-        if node.op not in BINARY or attribute(node, "T").type != FLOAT:
+        if attribute(node, "T").type != FLOAT or not self._is_with_constant(node):
             return False
         value = self._constant(node, 1)
-        if value is None or value.size != 3 or value.shape[-1:] != (3,) or value.ndim > 4:
+        if value is None or value.size != 3 or value.shape[-1] != 3:
             return False
-        while node is not None and (node.op in UNARY | BINARY | {"Pad", "PadV2"} or self._is_reversal(node)):
+        kept = UNARY | {"Pad", "PadV2"}
+        while node is not None and (node.op in kept or self._is_with_constant(node) or self._is_reversal(node)):
             node = self.view.source(node)
         return node is not None and node.op == "ResizeBilinear"
+
+    def _is_with_constant(self, node: Any) -> bool:
+        """One constant to all pictures of a batch, which stay what they are: [n, height, width, channels]."""
+        value = self._constant(node, 1) if node.op in BINARY else None
+        return value is not None and value.ndim <= 4
 
     def _is_reversal(self, node: Any) -> bool:
         """`x[..., ::-1]`."""
