@@ -25,52 +25,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import (
-    DAG,
-    Asset,
-    CronTriggerTimetable,
-    DeadlineAlert,
-    DeadlineReference,
-    SyncCallback,
-    TriggerRule,
-    get_current_context,
-    task,
-)
+from airflow.sdk import DAG, Asset, TriggerRule, get_current_context, task
 
-from firstpass.quality import notify
 from firstpass.settings import settings
-from firstpass.wiring import NIGHT, RETRY_POLICY, pods_wanted
+from firstpass.wiring import NIGHT, RETRY_POLICY, at, notifications, pods_wanted
 
 # "x-": no provider's scheme, so that Airflow does not import every provider to find out.
 DRAFTS = Asset(name="firstpass_drafts", uri="x-firstpass://drafts", group="firstpass")
-
-# With a start date in the past, or without `run_immediately`, a new installation would begin with last night's run.
-SCHEDULE = (
-    CronTriggerTimetable(settings().schedule, timezone="UTC", run_immediately=timedelta(0))
-    if settings().schedule
-    else None
-)
-
-# Airflow starts a process for each callback: none where nobody is to be told.
-NOTIFICATIONS = (
-    {
-        "on_success_callback": notify.run_succeeded,
-        "on_failure_callback": notify.run_failed,
-        "deadline": DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
-            interval=timedelta(minutes=settings().deadline_minutes),
-            callback=SyncCallback(notify.deadline_missed),
-        ),
-    }
-    if notify.wanted()
-    else {}
-)
 
 with DAG(
     dag_id="preannotate",
     doc_md=__doc__,
     description="Draft the annotations of every new image with a trained model.",
-    schedule=SCHEDULE,
+    schedule=at(settings().schedule) if settings().schedule else None,
     catchup=False,
     max_active_runs=4,
     tags=["firstpass", "nightly"],
@@ -86,7 +53,7 @@ with DAG(
     },
     dagrun_timeout=timedelta(hours=12),
     render_template_as_native_obj=True,
-    **NOTIFICATIONS,
+    **notifications(),
 ):
 
     @task

@@ -29,14 +29,13 @@ from airflow.sdk import (
     DAG,
     Asset,
     AssetOrTimeSchedule,
-    CronTriggerTimetable,
     Param,
     TriggerRule,
     get_current_context,
     task,
 )
 
-from firstpass.wiring import RETRY_POLICY
+from firstpass.wiring import RETRY_POLICY, at
 
 PARAMS = {
     "run_id": Param(
@@ -70,7 +69,7 @@ with DAG(
     description="Bring the drafts of finished runs into the CVAT tasks that their frames came from.",
     # Asset events can go unseen; the clock finds what they missed.
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 6 * * *", timezone="UTC", run_immediately=timedelta(0)),
+        timetable=at("0 6 * * *"),
         assets=[Asset.ref(name="firstpass_drafts")],
     ),
     catchup=False,

@@ -24,7 +24,6 @@ from typing import Any
 from airflow.sdk import (
     DAG,
     Asset,
-    CronTriggerTimetable,
     Metadata,
     Param,
     get_current_context,
@@ -32,7 +31,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowSkipException
 
-from firstpass.wiring import RETRY_POLICY
+from firstpass.wiring import RETRY_POLICY, at
 
 MODELS = Asset(name="firstpass_models", uri="x-firstpass://models", group="firstpass")
 
@@ -68,7 +67,7 @@ with DAG(
     dag_id="sync_models",
     doc_md=__doc__,
     description="Download, check and admit what the training workflows left.",
-    schedule=CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=timedelta(0)),
+    schedule=at("0 * * * *"),
     catchup=False,
     max_active_runs=1,
     tags=["firstpass", "models"],

@@ -1,13 +1,54 @@
-"""What the DAG files share: which failures are worth another try, and the parameters that ask for a night.
+"""What the DAG files share: when they run, which failures are worth another try, who hears of a night, its parameters.
 
 Imports Airflow, as they do; nothing but a DAG file imports this.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_parsing_context
+from datetime import timedelta
+from typing import Any
 
+from airflow.sdk import (  # type: ignore[attr-defined]  # its stub leaves out deadlines and callbacks
+    CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    SyncCallback,
+    get_parsing_context,
+)
+
+from firstpass.quality import notify
 from firstpass.settings import settings
+
+
+def at(cron: str) -> CronTriggerTimetable:
+    """At these times in UTC, from the next one on.
+
+    With a start date in the past, or without `run_immediately`, a new installation would begin with the last one.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0))
+
+
+def notifications() -> dict[str, Any]:
+    """A night's callbacks and deadline, as arguments of its DAG. Airflow starts a process for each callback.
+
+    So there are none where nobody is to be told.
+    """
+    if not notify.wanted():
+        return {}
+    return {
+        "on_success_callback": notify.run_succeeded,
+        "on_failure_callback": notify.run_failed,
+        "deadline": DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=timedelta(minutes=settings().deadline_minutes),
+            callback=SyncCallback(notify.deadline_missed),
+        ),
+    }
+
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
