@@ -13,7 +13,7 @@ from firstpass.warehouse.runs import finish_run
 from warehouse.nights import VERSION, row
 
 
-def merged(warehouse, run, index: int, images: int = 500, **marker) -> None:
+def merged(warehouse, run, index: int, images: int = 100, **marker) -> None:
     """A merged chunk whose done-marker says this too."""
     chunk = run.chunk(index, [row(f"file:///{run.spec.run_id}/{index}/{i}") for i in range(images)])
     storage.write(chunk.done_uri, json.dumps(json.loads(storage.read(chunk.done_uri)) | marker).encode())
@@ -47,7 +47,7 @@ def test_a_chunk_that_measured_nothing_teaches_nothing(warehouse, night, marker)
 
 
 def test_a_chunk_of_a_few_images_teaches_nothing(warehouse, night):
-    merged(warehouse, night(), 0, images=499, images_per_second=0.5, pixels=1e6, device="cpu")
+    merged(warehouse, night(), 0, images=8, images_per_second=0.5, pixels=1e6, device="cpu")
     assert measured(warehouse, VERSION.ref)(VERSION.ref, "cpu") is None
 
 

@@ -9,7 +9,7 @@ from firstpass.chunks.profiles import machine_of
 from firstpass.chunks.run import RunSpec
 from firstpass.warehouse.connection import transaction
 
-_IMAGES = 500  # a shorter chunk is mostly start and end, and much of it was read while the network was loaded
+_IMAGES = 100  # a shorter chunk is mostly start and end
 _CHUNKS = 200  # the newest count; what was long ago was another machine
 
 
