@@ -72,17 +72,17 @@ class Network:
         it fails on blank input too.
         """
         streams = self._detector.streams
-        with ThreadPoolExecutor(streams, "network") as threads:
-            waiting: deque[Future[list[Row]]] = deque()
-            try:
-                for batch in batches:
-                    waiting.append(threads.submit(self._rows, batch))
-                    if len(waiting) > streams:
-                        yield waiting.popleft().result()
-                while waiting:
+        threads = ThreadPoolExecutor(streams, "network")
+        waiting: deque[Future[list[Row]]] = deque()
+        try:
+            for batch in batches:
+                waiting.append(threads.submit(self._rows, batch))
+                if len(waiting) > streams:
                     yield waiting.popleft().result()
-            finally:
-                threads.shutdown(cancel_futures=True)
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def _rows(self, batch: Sequence[Ready | Row]) -> list[Row]:
         ready = [item for item in batch if isinstance(item, Ready)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Self, TypeVar
 
@@ -28,10 +29,6 @@ _PIXELS_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unles
 _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header was not read
 
 
-T = TypeVar("T")
-Prepare = Callable[[NDArray[np.uint8]], Prepared]
-
-
 @dataclass(frozen=True, slots=True)
 class Ready:
     """An image that the network can take, with the hash of its bytes and its mean luma (0..255)."""
@@ -42,14 +39,9 @@ class Ready:
     prepared: Prepared
 
 
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """A picture that waits for a network to be prepared for."""
-
-    ref: ImageRef
-    sha256: str
-    brightness: float
-    pixels: NDArray[np.uint8]
+T = TypeVar("T")
+Prepare = Callable[[NDArray[np.uint8]], Prepared]
+_Item = Ready | Row | Callable[[], Ready | Row]
 
 
 class Pipeline:
@@ -65,9 +57,9 @@ class Pipeline:
         self._refs = iter(refs)
         self._next = next(self._refs, None)
         self._ahead = ahead
-        self._waiting: deque[tuple[int, Future[Ready | Row | _Decoded]]] = deque()
+        self._waiting: deque[tuple[int, Future[_Item]]] = deque()
         self._weight = self._largest = 0
-        self._to_input: Prepare | None = None
+        self._prepare: Prepare | None = None
         self._fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
         self._decoders = ThreadPoolExecutor(threads, "decode")
         self._lock = Lock()
@@ -92,14 +84,14 @@ class Pipeline:
 
         What is no fault of an image (the network is down, a defect) is raised when its turn comes.
         """
-        self._to_input = prepare
+        self._prepare = prepare
         self._read_ahead()
-        self._waiting = deque((cost, self._decoders.submit(self._caught_up, item)) for cost, item in self._waiting)
+        self._waiting = deque((cost, self._decoders.submit(_caught_up, item)) for cost, item in self._waiting)
         while self._waiting:
             cost, future = self._waiting.popleft()
             self._weight -= cost
             item = future.result()
-            assert not isinstance(item, _Decoded)
+            assert not callable(item)
             if isinstance(item, Ready):  # a network's input may be larger than the picture was
                 self._largest = max(self._largest, item.prepared.pixels.nbytes)
             self._read_ahead()
@@ -124,33 +116,29 @@ class Pipeline:
             with self._lock:
                 self.fetch_seconds += time.perf_counter() - started
 
-    def _read(self, ref: ImageRef, fetched: Future[bytes] | None) -> Ready | Row | _Decoded:
-        """The image as far as it can be brought now: decoded, and prepared if there is a network to prepare it for."""
+    def _read(self, ref: ImageRef, fetched: Future[bytes] | None) -> _Item:
+        """The image, decoded and prepared; before there is a network to prepare it for, what is left to do."""
         sha256 = None
         try:
             data = self._fetch(ref) if fetched is None else fetched.result()
             with self._decoding():
                 sha256 = hashlib.sha256(data).hexdigest()
                 pixels = decode(data)
-                decoded = _Decoded(ref, sha256, brightness(pixels), pixels)
+                luma = brightness(pixels)
         except MissingImage as error:
             return Row(ref, Outcome.MISSING, str(error))
         except (UnreadableImage, MemoryError) as error:
             return _unreadable(ref, error, sha256)
-        return self._prepared(decoded, self._to_input) if self._to_input else decoded
+        prepared = partial(self._prepared, ref, sha256, luma, pixels)
+        return prepared if self._prepare is None else prepared()
 
-    def _caught_up(self, future: Future[Ready | Row | _Decoded]) -> Ready | Row | _Decoded:
-        """What was begun before there was a network, prepared. Its decoding began earlier: the wait is short."""
-        item = future.result()
-        assert self._to_input is not None
-        return self._prepared(item, self._to_input) if isinstance(item, _Decoded) else item
-
-    def _prepared(self, decoded: _Decoded, prepare: Prepare) -> Ready | Row:
+    def _prepared(self, ref: ImageRef, sha256: str, luma: float, pixels: NDArray[np.uint8]) -> Ready | Row:
+        assert self._prepare is not None
         try:
             with self._decoding():
-                return Ready(decoded.ref, decoded.sha256, decoded.brightness, prepare(decoded.pixels))
+                return Ready(ref, sha256, luma, self._prepare(pixels))
         except (UnfitImage, MemoryError) as error:
-            return _unreadable(decoded.ref, error, decoded.sha256)
+            return _unreadable(ref, error, sha256)
 
     @contextmanager
     def _decoding(self) -> Iterator[None]:
@@ -158,6 +146,12 @@ class Pipeline:
         yield
         with self._lock:
             self.decode_seconds += time.thread_time() - started
+
+
+def _caught_up(future: Future[_Item]) -> _Item:
+    """What was begun before there was a network, prepared. Its decoding began earlier: the wait is short."""
+    item = future.result()
+    return item() if callable(item) else item
 
 
 def _unreadable(ref: ImageRef, error: Exception, sha256: str | None) -> Row:
