@@ -20,9 +20,10 @@ test: .venv/ready-dev  ## every test, the real stack included
 test-containers: .venv/ready-dev  ## build both images with podman and run them; before each release
 	@$(BIN)/python -m pytest tests/docker/containers.py
 
-lint: .venv/ready-dev  ## ruff (Airflow's rules, banned imports) and mypy --strict
+lint: .venv/ready-dev  ## ruff (Airflow's rules, banned imports), import-linter and mypy --strict
 	@$(BIN)/ruff check --preview .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
 up down status: .venv/ready  ## the local stack

@@ -80,11 +80,13 @@ def annotate_task(task: int, _: str) -> None:
     from cvat_sdk import Client
     from cvat_sdk.core.client import AccessTokenCredentials, Config
 
-    from firstpass.cvat.connection import connection
-    from firstpass.models import registry
+    from firstpass.cvat.server.cvat_connection import connection
+    from firstpass.models import resolution
+    from firstpass.models.local_copy import local_folder
+    from firstpass.models.store import version_uri
 
-    version = registry.resolve("nanodet-coco")
-    graph = as_exported(registry.local_folder(registry.version_uri(version)))
+    version = resolution.resolve("nanodet-coco")
+    graph = as_exported(local_folder(version_uri(version)))
 
     class Function:
         spec = aa.DetectionFunctionSpec(labels=[aa.label_spec(c.name, c.id) for c in version.classes.classes])
@@ -111,20 +113,20 @@ def annotate_task(task: int, _: str) -> None:
 def firstpass(task: int, name: str) -> None:
     from contextlib import closing
 
-    from firstpass import nightly
-    from firstpass.cvat.publish import publish_run
+    from firstpass.cvat.publishing.publish_run import publish_run
+    from firstpass.nightly import preannotate
     from firstpass.warehouse.connection import connect
     from firstpass.warehouse.runs import finish_run
 
     quality = "compressed" if "compressed" in name else "original"
     images = f"cvat:task/{task}?quality={quality}"
-    run = nightly.resolve_model(nightly.Request(run_id=name, images=images, model="nanodet-coco"))
-    nightly.admit_model(run)
-    nightly.catalogue_images(run)
-    chunks = nightly.plan_chunks(run)
+    run = preannotate.resolve_model(preannotate.RunRequest(run_id=name, images=images, model="nanodet-coco"))
+    preannotate.admit_model(run)
+    preannotate.catalogue_images(run)
+    chunks = preannotate.plan_chunks(run)
     for chunk in chunks:
-        nightly.infer(chunk)
-    nightly.merge(run, chunks)
+        preannotate.infer(chunk)
+    preannotate.merge(run, chunks)
     with closing(connect()) as conn:
         finish_run(conn, name, "success")
     summary = publish_run(name, unchecked=True)
@@ -133,9 +135,9 @@ def firstpass(task: int, name: str) -> None:
 
 def add_task(double: Any, pictures: str, frames: int, shade: int) -> int:
     """The photographs, each round's a little different, so that no side knows them from the round before."""
-    from firstpass.models import registry
+    from firstpass.models import resolution
 
-    labels = [{"name": c.name, "type": "rectangle"} for c in registry.resolve("nanodet-coco").classes.classes]
+    labels = [{"name": c.name, "type": "rectangle"} for c in resolution.resolve("nanodet-coco").classes.classes]
     data = [path.read_bytes() + bytes([shade, len(double.state.tasks)]) for path in sorted(Path(pictures).iterdir())]
     task: int = double.state.add_task(f"bench {shade}", labels=labels, frames=data[:frames]).id
     return task

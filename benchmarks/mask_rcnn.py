@@ -37,11 +37,11 @@ def photographs() -> list[Any]:
 def detector() -> Any:
     """The reference weights at the library's default size."""
     from conftest import recipe_layers, version, write_weights
-    from firstpass.models.detectors import mask_rcnn
+    from firstpass.models.detectors.mask_rcnn import loading
 
     with tempfile.TemporaryDirectory() as folder:
         write_weights(Path(folder) / "weights.h5", recipe_layers())
-        return mask_rcnn.load(version(OPTIONS), Path(folder))
+        return loading.load(version(OPTIONS), Path(folder))
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, Any]:

@@ -33,14 +33,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firstpass import storage
-from firstpass.chunks.manifest import Chunk
-from firstpass.chunks.run import RunSpec
-from firstpass.images.reference import ImageRef
-from firstpass.inference.schema import RESULT
-from firstpass.models.classes import ClassTable, ModelClass
-from firstpass.models.version import Kind, ModelVersion
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.chunk_result import RESULT
+from firstpass.contracts.class_table import ClassTable, ModelClass
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.model_version import ModelVersion
+from firstpass.contracts.run_spec import RunSpec
 from firstpass.warehouse.merge import merge_catalogue, merge_chunk, merge_chunks
-from firstpass.warehouse.migrate import migrate
+from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.runs import begin_run
 
 PER_IMAGE = 7  # detections of a photograph in COCO, on average
@@ -74,7 +74,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
     migrate(conn)
     for table in TABLES:
         execute(conn, f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING STORAGE) {STORAGE[table == 'detections']}")
-    execute(conn, "CREATE TABLE bare_rows AS SELECT * FROM draft_detections WITH NO DATA")
+    execute(conn, "CREATE TABLE bare_rows AS SELECT * FROM all_detections WITH NO DATA")
     begin_run(conn, spec, version)
     merge_chunk(conn, spec, Chunk.load(chunks[0]))
     memory = [peak_mib()]
@@ -89,7 +89,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for number in range(arguments.rounds + 1):  # the first warms up, and leaves the rows to copy
         merge_catalogue(conn, spec, empty_catalogue())
-        execute(conn, "TRUNCATE detections, outcomes, images")
+        execute(conn, "TRUNCATE predictions, outcomes, images")
         for name, side in sides.items():
             execute(conn, "TRUNCATE bare_detections, bare_outcomes, bare_images, bare_rows")
             if number == 0 and name == "bare COPY of the same rows":
@@ -99,7 +99,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
             if name == "bare COPY of the same rows":
                 check(conn)
         print(f"round {number}:", ", ".join(f"{values[-1][0]:.2f}" for values in seconds.values()), "s", flush=True)
-    report(seconds, *query(conn, "SELECT sum(cardinality(scores)), count(*) FROM detections"), memory)
+    report(seconds, *query(conn, "SELECT sum(cardinality(scores)), count(*) FROM predictions"), memory)
 
 
 def merge_all(conn, spec: RunSpec, manifests: list[str]) -> None:
@@ -132,7 +132,7 @@ def check(conn) -> None:
 def run_spec() -> tuple[RunSpec, ModelVersion]:
     classes = ClassTable(tuple(ModelClass(n, f"class {n}") for n in range(1, CLASSES + 1)))
     version = ModelVersion(
-        "nanodet-coco", "0123456789ab", Kind.TFOD_FROZEN_GRAPH, (), classes, "", "2026-01-01T00:00:00Z", True, 0.3
+        "nanodet-coco", "0123456789ab", "tfod_frozen_graph", (), classes, "", "2026-01-01T00:00:00Z", True, 0.3
     )
     spec = RunSpec(
         run_id="scheduled__2026-01-02T02:00:00+00:00",
@@ -242,7 +242,7 @@ def load(conn, folder: Path, tables: list[str], form: str) -> None:
 def unload(conn, folder: Path) -> None:
     """Leave the rows of the tables encoded in files, as bare COPYs take them."""
     with conn, conn.cursor() as cur:
-        for name, source in [*((table, table) for table in TABLES), ("rows", "(SELECT * FROM draft_detections)")]:
+        for name, source in [*((table, table) for table in TABLES), ("rows", "(SELECT * FROM all_detections)")]:
             for form in ("text", "binary"):
                 with (folder / f"{name}.{form}").open("wb") as file:
                     cur.copy_expert(f"COPY {source} TO STDOUT (FORMAT {form})", file)

@@ -39,32 +39,28 @@ def main() -> None:
 
 def catalogue(images: int) -> None:
     """A listing, as object storage gives it, into <run>/catalogue.parquet."""
+    from firstpass.contracts.image_reference import ImageRef
     from firstpass.images import catalogue as catalogues
-    from firstpass.images.reference import ImageRef
 
-    class Listing:
-        uri = "s3://photos/2026"
-
-        def list(self) -> Iterator[ImageRef]:
-            for i in range(images):
-                width, height = SHAPES[i % len(SHAPES)]
-                yield ImageRef(
-                    f"{self.uri}/{i // 1000:04d}/DSC_{i:08d}.jpg", 500_000 + i % 99_991, f"{i:032x}", width, height
-                )
+    def listing() -> Iterator[ImageRef]:
+        for i in range(images):
+            width, height = SHAPES[i % len(SHAPES)]
+            uri = f"s3://photos/2026/{i // 1000:04d}/DSC_{i:08d}.jpg"
+            yield ImageRef(uri, 500_000 + i % 99_991, f"{i:032x}", width, height)
 
     clock = Clock()
-    table = catalogues.catalogue(Listing(), known=lambda _: set(), remembered=lambda _: {})
+    table = catalogues.catalogue(listing(), known=lambda _: set(), remembered=lambda _: {})
     catalogues.save(table, spec(images).uri)
     clock.show("catalogue", images)
 
 
 def plan(images: int) -> None:
     """The task plan_chunks, without Airflow and the warehouse."""
-    from firstpass.chunks.plan import plan as make
+    from firstpass.chunks.planning import plan as make
     from firstpass.images import catalogue as catalogues
-    from firstpass.models import registry
+    from firstpass.models import resolution
 
-    version = registry.resolve("nanodet-coco")
+    version = resolution.resolve("nanodet-coco")
     clock = Clock()
     planned = make(catalogues.load(spec(images).uri), spec(images), version)
     uris = planned.save()
@@ -74,7 +70,7 @@ def plan(images: int) -> None:
 
 
 def spec(images: int):
-    from firstpass.chunks.run import RunSpec
+    from firstpass.contracts.run_spec import RunSpec
 
     return RunSpec(f"bench-{images}", "s3://photos/2026", "nanodet-coco@1", "/m", 0.4, {}, False, "local", "2026-01-01")
 

@@ -20,7 +20,7 @@ import photos
 
 from firstpass import storage
 from firstpass.quality.checks import check_run
-from firstpass.quality.report import build_report
+from firstpass.report.build import build_report
 
 DIFFERENT = 24  # photographs; the others are these with a byte more at the end, which makes them other content
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

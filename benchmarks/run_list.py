@@ -18,9 +18,10 @@ import httpx
 import made_up
 import uvicorn
 
-from firstpass.quality.results import Result, Verdict, store
-from firstpass.quality.web import application
+from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.report.web import application
 from firstpass.warehouse.runs import begin_run
+from firstpass.warehouse.verdicts import store_verdict as store
 
 PAGES = {"newest first": "/", "a search": "/?q=warnings", "the last page": "/?page=19"}
 COUNTED = "SELECT * FROM run_statistics ORDER BY started_at DESC LIMIT 50"
@@ -68,9 +69,11 @@ def fill(conn, number: int) -> None:
     failing = number % 7 == 0
     store(
         conn,
-        Verdict(
+        QualityVerdict(
             spec.run_id,
-            tuple(Result("run", f"rule {n}", "warning", not (failing and n == 0), "0", 0.1, "s") for n in range(25)),
+            tuple(
+                CheckResult("run", f"rule {n}", "warning", not (failing and n == 0), "0", 0.1, "s") for n in range(25)
+            ),
         ),
     )
 

@@ -25,14 +25,15 @@ from typing import Any
 import photos
 
 from firstpass import storage
-from firstpass.chunks import costs, profiles
-from firstpass.chunks.manifest import Chunk
-from firstpass.images.fetch import fetch
-from firstpass.images.reference import ImageRef
-from firstpass.images.sources import open_source
-from firstpass.inference import run
-from firstpass.inference.pipeline import FETCHERS
-from firstpass.models import registry
+from firstpass.chunks import cost_model, profiles
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.images.fetching import fetch
+from firstpass.images.sources import list_images
+from firstpass.inference import chunk_inference
+from firstpass.inference.image_reader import FETCHERS
+from firstpass.models import resolution
+from firstpass.models.store import version_uri
 
 SERVER = """
 import sys, time
@@ -62,7 +63,7 @@ def main() -> None:
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch, s3(asked.delay) as client:
         folder = photos.make(asked.photos or Path(scratch, "photos"), asked.images)
-        local = tuple(open_source(str(folder)).list())[: asked.images]
+        local = tuple(list_images(str(folder)))[: asked.images]
         remote = tuple(upload(client, local))
         size = sum(ref.size for ref in local) / len(local) / 1000
         print(f"{len(local)} photographs of {size:.0f} KB, {1000 * asked.delay:.0f} ms before each answer")
@@ -122,9 +123,9 @@ def whole_chunks(
     local: tuple[ImageRef, ...], remote: tuple[ImageRef, ...], model: str, rounds: int, scratch: str
 ) -> None:
     """The same chunk through `infer`, its images here and there."""
-    version = registry.resolve(model)
-    uri = registry.version_uri(version)
-    batch = costs.batch_size(profiles.network_of(version), profiles.machine("cpu"))
+    version = resolution.resolve(model)
+    uri = version_uri(version)
+    batch = cost_model.batch_size(profiles.network_of(version), profiles.machine("cpu"))
     sides: dict[str, Callable[[], None]] = {}
     for index, (name, refs) in enumerate((("local disk", local), ("S3", remote))):
         output = f"{scratch}/results/{index}.parquet"
@@ -133,11 +134,11 @@ def whole_chunks(
 
         def infer(chunk: Chunk = chunk, manifest: str = manifest) -> None:
             storage.delete(chunk.done_uri)
-            run.infer(manifest)
+            chunk_inference.infer(manifest)
 
         sides[name] = infer
-    network = run._load(chunk, batch)
-    run._load = lambda *_: network  # type: ignore[assignment]
+    network = chunk_inference._load(chunk, batch)
+    chunk_inference._load = lambda *_: network  # type: ignore[assignment]
     compare("whole chunk", sides, len(local), rounds)
 
 

@@ -27,17 +27,18 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from doubles.kubernetes import kubernetes_double  # noqa: E402
 from doubles.kubernetes.pod import Cluster  # noqa: E402
-from firstpass.chunks.manifest import Chunk, result_uri  # noqa: E402
-from firstpass.images.sources import open_source  # noqa: E402
-from firstpass.models import registry  # noqa: E402
-from firstpass.pods.manifest import pod  # noqa: E402
+from firstpass.airflow.pod_manifest import pod  # noqa: E402
+from firstpass.contracts.chunk_manifest import Chunk, result_uri  # noqa: E402
+from firstpass.images.sources import list_images  # noqa: E402
+from firstpass.models import resolution  # noqa: E402
+from firstpass.models.store import version_uri  # noqa: E402
 from firstpass.settings import Settings  # noqa: E402
 
 POD = """#!{python}
 import time
 import numpy as np
-from firstpass.models import detectors
-from firstpass.models.detectors.base import Detections, Prepared
+from firstpass.models import kinds
+from firstpass.contracts.detector import Detections, Prepared
 
 class SimulatedGpu:
     streams = 1
@@ -66,7 +67,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         folder = photos.make(asked.photos or scratch / "photos", asked.images)
-        refs = tuple(open_source(str(folder)).list())[: asked.images]
+        refs = tuple(list_images(str(folder)))[: asked.images]
         program = scratch / "firstpass"
         program.write_text(POD.format(python=sys.executable, seconds=asked.milliseconds / 1000))
         program.chmod(0o755)
@@ -89,8 +90,8 @@ def main() -> None:
 
 def plan(refs: tuple[Any, ...], chunks: int, folder: Path) -> list[str]:
     """Equal chunks of the photographs, their manifests under `folder`."""
-    version = registry.resolve("nanodet-coco")
-    uri = registry.version_uri(version)
+    version = resolution.resolve("nanodet-coco")
+    uri = version_uri(version)
     return [
         Chunk("bench", i, version.ref, uri, 0.35, {}, 8, result_uri(str(folder), i), refs[i::chunks]).save(str(folder))
         for i in range(chunks)

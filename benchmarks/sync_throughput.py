@@ -28,8 +28,8 @@ import boto3
 from botocore.config import Config
 
 from firstpass.models.discovery import newest
-from firstpass.models.download import Wanted, download
-from firstpass.models.sources import make_source
+from firstpass.models.model_sources import make_source
+from firstpass.storage.downloads import WantedObject, download
 
 BUCKET = f"models-{uuid4().hex[:8]}"
 
@@ -74,7 +74,7 @@ def _sides(client: Any, keys: list[str], scratch: Path) -> dict[str, Callable[[]
 
     def ours() -> None:
         wanted = [
-            Wanted(key, listed[key]["Size"], listed[key]["ETag"].strip('"'), scratch / f"{number}.bin")
+            WantedObject(key, listed[key]["Size"], listed[key]["ETag"].strip('"'), scratch / f"{number}.bin")
             for number, key in enumerate(keys)
         ]
         download(client, BUCKET, wanted)

@@ -29,12 +29,14 @@ import photos
 from apart import apart
 from exported import as_exported
 
-from firstpass.chunks import costs, profiles
-from firstpass.models import detectors, registry
+from firstpass.chunks import cost_model, profiles
+from firstpass.models import kinds, resolution
+from firstpass.models.local_copy import local_folder
+from firstpass.models.store import version_uri
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from real_stack import FIRSTPASS, running_stack
+from fixtures.real_stack import FIRSTPASS, running_stack
 
 SIDES = ("exported", "rewritten")
 
@@ -70,14 +72,14 @@ def raw(side: str, folder: Path, count: int = 64) -> float:
 
     Each in a process of its own: TensorFlow's threads belong to the process, and go with it.
     """
-    version = registry.resolve("nanodet-coco")
-    model = registry.local_folder(registry.version_uri(version))
-    size = costs.batch_size(profiles.network_of(version), profiles.machine("cpu"))
+    version = resolution.resolve("nanodet-coco")
+    model = local_folder(version_uri(version))
+    size = cost_model.batch_size(profiles.network_of(version), profiles.machine("cpu"))
     pictures = [cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) for path in sorted(folder.iterdir())[:count]]
     if side == "exported":
         graph = as_exported(model)
         return pace(lambda batch: graph(np.stack(batch)), pictures, size)
-    detector = detectors.load(version, model)
+    detector = kinds.load(version, model)
     prepared = [detector.prepare(picture) for picture in pictures]
     return pace(detector.predict, prepared, size // detector.streams, detector.streams)
 

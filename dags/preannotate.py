@@ -27,8 +27,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, TriggerRule, get_current_context, task
 
+from firstpass.airflow.dag_wiring import NIGHT, RETRY_POLICY, at, night_callbacks, pods_wanted
 from firstpass.settings import settings
-from firstpass.wiring import NIGHT, RETRY_POLICY, at, notifications, pods_wanted
 
 # "x-": no provider's scheme, so that Airflow does not import every provider to find out.
 DRAFTS = Asset(name="firstpass_drafts", uri="x-firstpass://drafts", group="firstpass")
@@ -53,33 +53,33 @@ with DAG(
     },
     dagrun_timeout=timedelta(hours=12),
     render_template_as_native_obj=True,
-    **notifications(),
+    **night_callbacks(),
 ):
 
     @task
     def resolve_model() -> str:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
         context = get_current_context()
-        return nightly.resolve_model(nightly.Request(run_id=context["run_id"], **context["params"]))
+        return preannotate.resolve_model(preannotate.RunRequest(run_id=context["run_id"], **context["params"]))
 
     @task
     def admit_model(run_uri: str) -> None:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
-        nightly.admit_model(run_uri)
+        preannotate.admit_model(run_uri)
 
     @task
     def catalogue_images(run_uri: str) -> dict[str, int]:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
-        return nightly.catalogue_images(run_uri)
+        return preannotate.catalogue_images(run_uri)
 
     @task
     def plan_chunks(run_uri: str) -> list[str]:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
-        return nightly.plan_chunks(run_uri)
+        return preannotate.plan_chunks(run_uri)
 
     @task(
         execution_timeout=timedelta(hours=10),
@@ -87,28 +87,28 @@ with DAG(
         map_index_template="{{ chunk_uri.rsplit('/', 1)[-1] }}",
     )
     def infer(chunk_uri: str) -> None:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
-        nightly.infer(chunk_uri)
+        preannotate.infer(chunk_uri)
 
     # A chunk may fail for good, and a night with nothing new skips `infer`: merge goes by the plan alone.
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def merge(run_uri: str, planned: list[str] | None) -> dict[str, int]:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
-        return nightly.merge(run_uri, planned)
+        return preannotate.merge(run_uri, planned)
 
     @task
     def check(run_uri: str) -> str:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
-        return nightly.check(run_uri)
+        return preannotate.check(run_uri)
 
     @task(outlets=[DRAFTS])
     def report(run_uri: str) -> str:
-        from firstpass import nightly
+        from firstpass.nightly import preannotate
 
-        return nightly.report(run_uri)
+        return preannotate.report(run_uri)
 
     run = resolve_model()
     chunk_uris = plan_chunks(run)
@@ -116,13 +116,13 @@ with DAG(
     admit_model(run) >> catalogue_images(run) >> chunk_uris
     inferred = [infer.expand(chunk_uri=chunk_uris)]
     if pods_wanted():
-        from firstpass.pods.operator import InferencePod, pod_arguments
+        from firstpass.airflow.pod_operator import InferencePod, pod_arguments
 
         @task.branch
         def choose_engine(run_uri: str) -> str:
-            from firstpass import nightly
+            from firstpass.nightly import preannotate
 
-            return {"kubernetes": "infer_in_pod", "local": "infer"}[nightly.engine(run_uri)]
+            return {"kubernetes": "infer_in_pod", "local": "infer"}[preannotate.engine(run_uri)]
 
         in_pods = InferencePod.partial(
             task_id="infer_in_pod",

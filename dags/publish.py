@@ -35,7 +35,7 @@ from airflow.sdk import (
     task,
 )
 
-from firstpass.wiring import RETRY_POLICY, at
+from firstpass.airflow.dag_wiring import RETRY_POLICY, at
 
 PARAMS = {
     "run_id": Param(
@@ -90,10 +90,10 @@ with DAG(
 
     @task
     def find_work() -> list[dict[str, Any]]:
-        from firstpass.cvat import nightly
+        from firstpass.nightly import publish
 
         params = get_current_context()["params"]
-        return nightly.find_work(params["run_id"], unchecked=params["unchecked"])
+        return publish.find_work(params["run_id"], unchecked=params["unchecked"])
 
     @task(
         execution_timeout=timedelta(hours=4),
@@ -101,22 +101,22 @@ with DAG(
         map_index_template="{{ task.op_kwargs['work']['tasks'] | join(', ') }}",
     )
     def publish(work: dict[str, Any]) -> dict[str, int]:
-        from firstpass.cvat import nightly
+        from firstpass.nightly import publish
 
         params = get_current_context()["params"]
-        return nightly.publish(work["run_id"], work["tasks"], params["unmatched"], unchecked=params["unchecked"])
+        return publish.publish(work["run_id"], work["tasks"], params["unmatched"], unchecked=params["unchecked"])
 
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def renew_reports(work: list[dict[str, Any]]) -> list[str]:
-        from firstpass.cvat import nightly
+        from firstpass.nightly import publish
 
-        return nightly.renew_reports(work)
+        return publish.renew_reports(work)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def questions() -> list[dict[str, Any]]:
-        from firstpass.cvat import nightly
+        from firstpass.nightly import publish
 
-        return nightly.questions()
+        return publish.questions()
 
     work, asked = find_work(), questions()
     publish.expand(work=work) >> [renew_reports(work), asked]

@@ -23,7 +23,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param, get_current_context, task
 
-from firstpass.wiring import RETRY_POLICY
+from firstpass.airflow.dag_wiring import RETRY_POLICY
 
 PARAMS = {
     "scope": Param(
@@ -66,10 +66,10 @@ with DAG(
 
     @task(multiple_outputs=True)
     def propose() -> dict[str, str]:
-        from firstpass.cvat import nightly
+        from firstpass.nightly import review_mapping
 
         params = get_current_context()["params"]
-        return nightly.proposal(params["scope"], params["model"])
+        return review_mapping.proposal(params["scope"], params["model"])
 
     proposal = propose()
 
@@ -94,11 +94,13 @@ with DAG(
 
     @task
     def record(asked: dict[str, str], answer: dict[str, Any]) -> list[dict[str, Any]]:
-        from firstpass.cvat import nightly
+        from firstpass.nightly import review_mapping
 
         (choice,) = answer["chosen_options"]
         user = (answer.get("responded_by_user") or {}).get("name") or "nobody"
-        return nightly.record(asked["scope"], asked["model"], choice, answer["params_input"].get("changes") or {}, user)
+        return review_mapping.record(
+            asked["scope"], asked["model"], choice, answer["params_input"].get("changes") or {}, user
+        )
 
     recorded = record(proposal, decide.output)
     proposal >> decide

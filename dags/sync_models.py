@@ -31,7 +31,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowSkipException
 
-from firstpass.wiring import RETRY_POLICY, at
+from firstpass.airflow.dag_wiring import RETRY_POLICY, at
 
 MODELS = Asset(name="firstpass_models", uri="x-firstpass://models", group="firstpass")
 
@@ -88,10 +88,10 @@ with DAG(
     def list_sources() -> list[dict[str, Any]]:
         from dataclasses import asdict
 
-        from firstpass import syncing
+        from firstpass.nightly import sync_models
 
         params = get_current_context()["params"]
-        return [asdict(s) for s in syncing.wanted_sources(params["name"], params["source"], params["connection"])]
+        return [asdict(s) for s in sync_models.wanted_sources(params["name"], params["source"], params["connection"])]
 
     @task(
         outlets=[MODELS],
@@ -100,11 +100,11 @@ with DAG(
         map_index_template="{{ task.op_kwargs['source']['name'] }}",
     )
     def sync(source: dict[str, Any]) -> Iterator[Metadata]:
-        from firstpass import syncing
         from firstpass.errors import FirstpassError
-        from firstpass.models.sources import Source
+        from firstpass.models.model_sources import ModelSource
+        from firstpass.nightly import sync_models
 
-        synced = syncing.sync_source(Source(**source))
+        synced = sync_models.sync_source(ModelSource(**source))
         if synced.version is None:
             raise AirflowSkipException(f"{synced.source} is unchanged since {synced.ref}")
         if not synced.admitted:

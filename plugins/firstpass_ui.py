@@ -26,7 +26,10 @@ def _application() -> ASGIApp:
     from airflow.api_fastapi.core_api.security import requires_access_dag, requires_access_view
     from fastapi import Depends
 
-    from firstpass.quality.web import application
+    from firstpass.airflow import connections
+    from firstpass.report.web import application
+
+    connections.register()
 
     guards = [requires_access_view(AccessView.WEBSITE), requires_access_dag("GET", param_dag_id="preannotate")]
     return application([Depends(guard) for guard in guards])

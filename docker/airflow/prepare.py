@@ -12,7 +12,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from firstpass import storage
 from firstpass.settings import settings
 from firstpass.warehouse.connection import connect
-from firstpass.warehouse.migrate import migrate
+from firstpass.warehouse.migration import migrate
 
 
 def make_database(dsn: str) -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from firstpass.chunks.run import RunSpec
+from firstpass.contracts.class_table import ClassTable
+from firstpass.contracts.model_version import ModelFile, ModelVersion
+from firstpass.contracts.run_spec import RunSpec
 from firstpass.images.catalogue import CATALOGUE
-from firstpass.models.classes import ClassTable
-from firstpass.models.version import Kind, ModelFile, ModelVersion
 from firstpass.settings import settings
 
 
@@ -34,7 +34,7 @@ def spec() -> RunSpec:
 @pytest.fixture
 def version() -> ModelVersion:
     files = (ModelFile("frozen_inference_graph.pb", "00", 8_000_000),)
-    kind = Kind.TFOD_FROZEN_GRAPH
+    kind = "tfod_frozen_graph"
     return ModelVersion("nanodet-coco", "0123", kind, files, ClassTable(()), "s", "2026-01-01", True, 0.4)
 
 

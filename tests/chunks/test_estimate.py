@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from firstpass.chunks import costs, profiles
+from firstpass.chunks import cost_model, profiles
 from firstpass.chunks.estimate import expected, published
 from firstpass.cli.estimate import estimate
 from firstpass.errors import FirstpassError
@@ -50,7 +50,7 @@ def test_measured_rates_replace_the_defaults():
 
 def test_a_rate_measured_on_big_images_is_brought_down_to_small_ones():
     network, cpu = profiles.network("nanodet-coco"), profiles.machine("cpu")
-    big = costs.rate(network, cpu, "m@1", lambda *_: (10.0, 4.0 * PIXELS))
+    big = cost_model.rate(network, cpu, "m@1", lambda *_: (10.0, 4.0 * PIXELS))
     assert big.seconds == pytest.approx(0.1 / (0.65 + 0.35 * 4))
 
 
@@ -72,15 +72,15 @@ def test_start_up_is_at_most_5_percent_of_a_long_night():
 
 def test_batches_fill_the_memory_and_no_more():
     mask = profiles.network("mask-rcnn")
-    sizes = {name: costs.batch_size(mask, profiles.machine(name)) for name in ("k80", "v100", "a100", "h100")}
+    sizes = {name: cost_model.batch_size(mask, profiles.machine(name)) for name in ("k80", "v100", "a100", "h100")}
     assert sizes == {"k80": 4, "v100": 8, "a100": 16, "h100": 32}
-    assert costs.batch_size(profiles.network("ssd-mobilenet-v2"), profiles.machine("cpu")) == 8
+    assert cost_model.batch_size(profiles.network("ssd-mobilenet-v2"), profiles.machine("cpu")) == 8
 
 
 def test_a_model_too_big_for_the_machine_is_told_at_planning(configure):
     configure(machines='{"toy": {"memory_gib": 2, "speed": 0.5}}')
     with pytest.raises(FirstpassError, match=r"mask-rcnn does not fit toy: it needs \d\.\d GiB .* 1\.8 GiB are there"):
-        costs.batch_size(profiles.network("mask-rcnn"), profiles.machine("toy"))
+        cost_model.batch_size(profiles.network("mask-rcnn"), profiles.machine("toy"))
 
 
 def test_machines_come_from_settings_too(configure):
@@ -125,14 +125,14 @@ def test_a_model_of_the_store_is_like_its_kind(version):
 
 
 def test_the_command_knows_what_chunks_of_a_model_reached(monkeypatch):
-    from firstpass.warehouse import connection, experience
+    from firstpass.warehouse import connection, measured_rates
 
     class Nothing:
         def close(self):
             pass
 
     monkeypatch.setattr(connection, "connect", lambda patience: Nothing())
-    monkeypatch.setattr(experience, "measured", lambda conn, model: lambda model, machine: (2.0, float(PIXELS)))
+    monkeypatch.setattr(measured_rates, "measured", lambda conn, model: lambda model, machine: (2.0, float(PIXELS)))
     answer = json.loads(ask("--model", "nanodet-coco", "--json").output)
     assert answer["minutes"] == pytest.approx(3550 / 2 / 60, rel=0.1)
     assert "measured in earlier runs of nanodet-coco@" in answer["source"]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from doubles.airflow import AirflowDouble, airflow_double
 from firstpass.cli import cli
 from firstpass.settings import settings
 
@@ -23,12 +22,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
     yield tmp_path
     settings.cache_clear()
-
-
-@pytest.fixture
-def airflow() -> Iterator[AirflowDouble]:
-    with airflow_double() as double:
-        yield double
 
 
 @pytest.fixture

@@ -8,14 +8,18 @@ import time
 import pytest
 
 from firstpass import storage
-from firstpass.chunks.run import run_folder
-from firstpass.quality.results import Result, Verdict, store
+from firstpass.contracts.run_spec import run_folder
+from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.warehouse.verdicts import store_verdict as store
 
 
 @pytest.fixture
 def nights(night, warehouse):
     night("manual__1")
-    store(warehouse, Verdict("manual__1", (Result("drift", "class_drift", "warning", False, "0.4", 0.4, "s"),)))
+    store(
+        warehouse,
+        QualityVerdict("manual__1", (CheckResult("drift", "class_drift", "warning", False, "0.4", 0.4, "s"),)),
+    )
     night("manual__2")
 
 

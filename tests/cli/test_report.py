@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from firstpass import storage
-from firstpass.chunks.run import run_folder
+from firstpass.contracts.run_spec import run_folder
 from firstpass.errors import FirstpassError
 
 

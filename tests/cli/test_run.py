@@ -9,13 +9,13 @@ import pytest
 
 from doubles.airflow import task_instance
 from firstpass import storage
-from firstpass.chunks.run import run_folder
 from firstpass.cli import run as command
+from firstpass.contracts.run_spec import run_folder
 from firstpass.errors import FirstpassError
 from firstpass.stack.control import Status
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue
 from firstpass.warehouse.runs import finish_run
-from warehouse.nights import catalogue, row
+from fixtures.made_up_runs import catalogue, row
 
 
 def conf_of(images=None, model=None, threshold=None, per_class=(), reprocess=False):
@@ -156,8 +156,7 @@ def _record(warehouse, night, outcomes: dict[str, int]) -> None:
 def test_publishing_belongs_to_the_success(call, leaves, monkeypatch, state, reason, code):
     task = {"task": 12, "url": "http://cvat/tasks/12", "state": state, "reason": reason, "shapes": 3, "frames": 2}
     published = {"state": state, "tasks": [task]}
-    monkeypatch.setattr("firstpass.cvat.publish.publish_run", lambda _: published)
-    monkeypatch.setattr("firstpass.quality.report.build_report", lambda _: "/report.html")
+    monkeypatch.setattr("firstpass.nightly.publish.publish_and_renew", lambda _: published)
     leaves({"ok": 8})
     result = call("run", "--images", "cvat:task/12", "--publish")
     assert result.exit_code == code
@@ -170,7 +169,7 @@ def test_a_run_that_may_not_be_published_says_why(call, leaves, monkeypatch):
     def refuse(_):
         raise FirstpassError("run x failed 1 critical checks", "look at its report")
 
-    monkeypatch.setattr("firstpass.cvat.publish.publish_run", refuse)
+    monkeypatch.setattr("firstpass.nightly.publish.publish_and_renew", refuse)
     leaves({"ok": 8})
     result = call("run", "--images", "cvat:task/12", "--publish")
     assert result.exit_code == 1

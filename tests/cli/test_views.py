@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view
-from firstpass.cli.watch import STAGES, Images, Stage
+from firstpass.cli.watch import Images, Stage
+from firstpass.contracts.stages import STAGES
 
 SUMMARY = {
     "run_id": "manual__1",

@@ -7,10 +7,11 @@ import pytest
 
 from doubles.airflow import task_instance
 from firstpass import storage
-from firstpass.chunks.manifest import Chunk
-from firstpass.cli.watch import STAGES, ImageCounter, Images, summarize, watch
-from firstpass.images.reference import ImageRef
-from firstpass.stack.airflow_api import AirflowApi
+from firstpass.airflow.rest_client import AirflowApi
+from firstpass.cli.watch import ImageCounter, Images, summarize, watch
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.stages import STAGES
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 

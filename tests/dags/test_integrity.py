@@ -105,5 +105,5 @@ def test_a_night_tells_those_who_are_named_and_otherwise_nobody(bag, monkeypatch
     assert dag.has_on_failure_callback
     (deadline,) = dag.deadline
     assert deadline.interval == timedelta(minutes=45)
-    assert deadline.callback.path == "firstpass.quality.notify.deadline_missed"
+    assert deadline.callback.path == "firstpass.airflow.notifications.deadline_missed"
     settings.cache_clear()

@@ -26,7 +26,7 @@ def _forget_settings() -> None:
     from firstpass.settings import settings
 
     settings.cache_clear()
-    sys.modules.pop("firstpass.wiring", None)  # it reads them when imported
+    sys.modules.pop("firstpass.airflow.dag_wiring", None)  # it reads them when imported
 
 
 def test_a_chunk_is_a_pod_in_the_pool(dag):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from firstpass import syncing
+from firstpass.contracts.class_table import ClassTable
+from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
-from firstpass.models.classes import ClassTable
-from firstpass.models.sources import Source
+from firstpass.models.model_sources import ModelSource
 from firstpass.models.sync import Synced
-from firstpass.models.version import Kind, ModelVersion
+from firstpass.nightly import sync_models
 
 FILE = Path(__file__).resolve().parents[2] / "dags" / "sync_models.py"
 
@@ -34,23 +34,23 @@ def dag(airflow_database, monkeypatch, tmp_path):
 def outcomes(monkeypatch):
     """What the sync of each source comes to; what was asked of it is noted."""
     planned: dict[str, Synced | Exception] = {}
-    asked: list[Source] = []
+    asked: list[ModelSource] = []
 
-    def sync_source(source: Source) -> Synced:
+    def sync_source(source: ModelSource) -> Synced:
         asked.append(source)
         outcome = planned[source.name]
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    monkeypatch.setattr(syncing, "sync_source", sync_source)
+    monkeypatch.setattr(sync_models, "sync_source", sync_source)
     return planned, asked
 
 
 def synced(name: str, admitted: bool) -> Synced:
     reasons = () if admitted else ("classes.csv row 3: the name 'cat' is there twice",)
     version = ModelVersion(
-        name, "0123456789ab", Kind.MASK_RCNN, (), ClassTable(()), f"/{name}", "2026-01-01", admitted, 0.5, reasons
+        name, "0123456789ab", "mask_rcnn", (), ClassTable(()), f"/{name}", "2026-01-01", admitted, 0.5, reasons
     )
     return Synced(f"/{name}/run-7/output/model", version.ref, admitted, version, 1000)
 
@@ -104,7 +104,7 @@ def test_one_source_by_hand(dag, outcomes):
     planned, asked = outcomes
     planned |= {"birds": synced("birds", admitted=True)}
     run = dag.test(run_conf={"name": "birds", "source": "s3://training/birds", "connection": "aws_birds"})
-    assert asked == [Source("birds", "s3://training/birds", "aws_birds")]
+    assert asked == [ModelSource("birds", "s3://training/birds", "aws_birds")]
     assert states(run) == {0: "success"}
 
 

@@ -30,10 +30,11 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from doubles.s3 import s3_client, s3_server
 from firstpass import storage
-from firstpass.chunks.manifest import Chunk
-from firstpass.images.reference import ImageRef
-from firstpass.models import registry
-from firstpass.pods.manifest import pod
+from firstpass.airflow.pod_manifest import pod
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.models import resolution
+from firstpass.models.store import version_uri
 from firstpass.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -62,8 +63,8 @@ def endpoint() -> Iterator[str]:
     with s3_server() as address:
         client = s3_client(address)
         client.create_bucket(Bucket="firstpass")
-        version = registry.resolve("nanodet-coco")
-        for file in Path(registry.version_uri(version)).iterdir():
+        version = resolution.resolve("nanodet-coco")
+        for file in Path(version_uri(version)).iterdir():
             key = f"models/{version.name}/{version.version}/{file.name}"
             client.upload_file(str(file), "firstpass", key)
         for photo in sorted((REPOSITORY / "include" / "samples").glob("*.[pj][np]g")):
@@ -78,7 +79,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def chunk(endpoint: str) -> Callable[[str, int], tuple[Chunk, str]]:
     """Plan a chunk of that many images; returns it with its URI."""
-    version = registry.resolve("nanodet-coco")
+    version = resolution.resolve("nanodet-coco")
     listed = [ImageRef(entry.uri, entry.size, entry.etag) for entry in storage.listing("s3://firstpass/images")]
 
     def make(name: str, images: int) -> tuple[Chunk, str]:
@@ -150,7 +151,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 
 def test_the_inference_image_holds_what_inference_needs_and_no_more(podman, inference_image):
     script = (
-        "import importlib.util as u, os, pathlib, firstpass.inference.run as r;"
+        "import importlib.util as u, os, pathlib, firstpass.inference.chunk_inference as r;"
         "print([m for m in ('airflow', 'psycopg2', 'great_expectations', 'matplotlib', 'pandas') if u.find_spec(m)]);"
         "print(os.getuid(), os.getgid(), pathlib.Path(r.__cached__).exists())"
     )

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from firstpass.pods.manifest import pod
+from firstpass.airflow.pod_manifest import pod
 from firstpass.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker" / "kubernetes"

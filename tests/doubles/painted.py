@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from firstpass.inference import run
-from firstpass.models.detectors.base import Detections, Prepared
+from firstpass.contracts.detections import Detections
+from firstpass.contracts.detector import PreparedInput
+from firstpass.inference import chunk_inference
 
 
 class Painted:
@@ -27,9 +27,9 @@ class Painted:
         self.broken = False
 
     def prepare(self, image):
-        return Prepared(image, image.shape[1], image.shape[0])
+        return PreparedInput(image, image.shape[1], image.shape[0])
 
-    def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
+    def predict(self, batch: Sequence[PreparedInput]) -> list[Detections]:
         time.sleep(self.seconds)
         self.batches.append([item.pixels.shape for item in batch])
         red, green, blue = (np.array([item.pixels[0, 0, c] for item in batch]) for c in range(3))
@@ -47,7 +47,4 @@ class Painted:
 
 def install(detector: Painted, put=setattr) -> None:
     """Make every model this one; `put` may be monkeypatch.setattr."""
-    put(run.registry, "local_folder", lambda uri: Path(uri))
-    put(run.registry, "load_version", lambda uri: None)
-    put(run.registry, "verify", lambda version, folder: None)
-    put(run.detectors, "load", lambda version, folder: detector)
+    put(chunk_inference, "load_detector", lambda uri: (None, detector))

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from doubles.cvat import CvatDouble
-from real_stack import PARSED_ONCE, ROOT, running_stack
+from fixtures.real_stack import PARSED_ONCE, ROOT, running_stack
 
 
 @pytest.fixture(scope="session")

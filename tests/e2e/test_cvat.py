@@ -49,7 +49,7 @@ def test_a_task_is_drafted_and_drafted_only_once(stack, cvat, task):
     assert task.shapes == shapes
 
     preview = json.loads(stack("cvat", "preview", "latest", "--json").stdout)
-    assert preview["tasks"][0]["left_alone"] == {"a person works on it": 1, "drafted already": 3}
+    assert preview["tasks"][0]["left_alone"] == {"a person works on it": 1, "published already": 3}
     for kind in ("coco", "cvat", "datumaro"):
         done = stack("export", "--format", kind, "--out", stack.home / "export" / kind)
         assert json.loads(done.stdout)["annotations"] == 2, done.stderr
@@ -66,7 +66,7 @@ def test_the_token_is_written_nowhere(stack, cvat):
 
     warehouse = stack("sql", "--dsn").stdout.strip()
     for dsn, table in (
-        (warehouse, "drafts"),
+        (warehouse, "shape_ledger"),
         (warehouse.replace("/firstpass?", "/airflow?"), "rendered_task_instance_fields"),
     ):
         with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:

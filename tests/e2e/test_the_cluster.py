@@ -31,7 +31,7 @@ from doubles.kubernetes import (
 )
 from doubles.kubernetes.pod import NODE, Cluster
 from doubles.s3 import s3_client, s3_server
-from real_stack import FIRSTPASS, PARSED_ONCE, ROOT, Stack, running_stack
+from fixtures.real_stack import FIRSTPASS, PARSED_ONCE, ROOT, Stack, running_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -55,7 +55,7 @@ class Site:
 
     def rows(self, run_id: str) -> list[tuple]:
         return self.stack.sql(
-            "SELECT uri, outcome, class_ids, scores, x1, y1, x2, y2 FROM run_drafts"
+            "SELECT uri, outcome, class_ids, scores, x1, y1, x2, y2 FROM run_predictions"
             f" WHERE run_id = '{run_id}' ORDER BY uri"
         )
 

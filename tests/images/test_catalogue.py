@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import pytest
 from PIL import Image
 
 from firstpass import storage
+from firstpass.contracts.image_reference import ImageRef
 from firstpass.errors import FirstpassError
 from firstpass.images import catalogue as catalogues
 from firstpass.images.catalogue import CATALOGUE, catalogue, counts, references
-from firstpass.images.reference import ImageRef
-from firstpass.images.sources import open_source
+from firstpass.images.sources import list_images
 from firstpass.settings import settings
 
 
@@ -50,7 +49,7 @@ def by_name(table) -> dict[str, dict]:
 
 
 def test_every_image_gets_a_row(folder):
-    table = catalogue(open_source(str(folder)), nothing, forgotten)
+    table = catalogue(list_images(str(folder)), nothing, forgotten)
     assert table.schema == CATALOGUE
     rows = by_name(table)
     assert list(rows) == ["a.png", "b.png", "c.png", "text.jpg", "zero.jpg"]
@@ -77,15 +76,15 @@ def test_what_was_done_before_is_known_unless_everything_is_asked_for(folder):
         asked.extend(hashes)
         return {red}
 
-    rows = by_name(catalogue(open_source(str(folder)), known, forgotten))
+    rows = by_name(catalogue(list_images(str(folder)), known, forgotten))
     assert [rows[name]["outcome"] for name in ("a.png", "b.png", "c.png")] == ["known", None, "known"]
     assert red in asked
-    rows = by_name(catalogue(open_source(str(folder)), known, forgotten, reprocess=True))
+    rows = by_name(catalogue(list_images(str(folder)), known, forgotten, reprocess=True))
     assert [rows[name]["outcome"] for name in ("a.png", "b.png", "c.png")] == [None, None, "duplicate"]
 
 
 def test_an_unchanged_file_is_not_read_again(folder, monkeypatch):
-    first = catalogue(open_source(str(folder)), nothing, forgotten)
+    first = catalogue(list_images(str(folder)), nothing, forgotten)
 
     def remembered(uris):
         rows = {row["uri"]: row for row in first.to_pylist()}
@@ -98,23 +97,19 @@ def test_an_unchanged_file_is_not_read_again(folder, monkeypatch):
     )
     (folder / "b.png").write_bytes(png("green", (50, 60)))
     os.utime(folder / "b.png", ns=(7, 7))
-    rows = by_name(catalogue(open_source(str(folder)), nothing, remembered))
+    rows = by_name(catalogue(list_images(str(folder)), nothing, remembered))
     assert [Path(name).name for name in read] == ["b.png"]
     assert rows["a.png"]["sha256"] == hashlib.sha256(png("red")).hexdigest()
     assert (rows["a.png"]["width"], rows["b.png"]["width"]) == (40, 50)
 
 
 def test_a_file_that_vanishes_meanwhile_is_left_for_inference_to_miss(folder):
-    @dataclass
-    class Vanishing:
-        uri: str = "x"
+    def vanishing():
+        for ref in list_images(str(folder)):
+            storage.local_path(ref.uri).unlink()
+            yield ref
 
-        def list(self):
-            for ref in open_source(str(folder)).list():
-                storage.local_path(ref.uri).unlink()
-                yield ref
-
-    table = catalogue(Vanishing(), nothing, forgotten)
+    table = catalogue(vanishing(), nothing, forgotten)
     assert len(table) == 5
     assert set(table["outcome"].to_pylist()) == {None}
 
@@ -124,12 +119,12 @@ def test_limits(folder, monkeypatch):
     monkeypatch.setenv("FIRSTPASS_MAX_IMAGE_PIXELS", "500")
     settings.cache_clear()
     try:
-        row = by_name(catalogue(open_source(str(folder)), nothing, forgotten))["a.png"]
+        row = by_name(catalogue(list_images(str(folder)), nothing, forgotten))["a.png"]
         assert row["outcome"] == "unreadable"
         assert "more than FIRSTPASS_MAX_IMAGE_BYTES=50" in row["reason"]
         monkeypatch.delenv("FIRSTPASS_MAX_IMAGE_BYTES")
         settings.cache_clear()
-        rows = by_name(catalogue(open_source(str(folder)), nothing, forgotten))
+        rows = by_name(catalogue(list_images(str(folder)), nothing, forgotten))
         assert "40×30 pixels, more than FIRSTPASS_MAX_IMAGE_PIXELS=500" in rows["a.png"]["reason"]
         assert rows["b.png"]["outcome"] is None
     finally:
@@ -141,7 +136,7 @@ def test_objects_are_listed_not_read(bucket, monkeypatch):
     for name, data in {"a.png": png("red"), "b.png": png("blue"), "c.png": png("red"), "d.txt": b"no"}.items():
         storage.write(f"{bucket}/pics/{name}", data)
     monkeypatch.setattr(storage, "read", None)
-    table = catalogue(open_source(f"{bucket}/pics"), nothing, forgotten)
+    table = catalogue(list_images(f"{bucket}/pics"), nothing, forgotten)
     assert table["sha256"].null_count == table["width"].null_count == 3
     assert table["outcome"].to_pylist() == [None, None, "duplicate"]
     assert table["reason"][2].as_py() == f"has the same content as {bucket}/pics/a.png"
@@ -150,18 +145,13 @@ def test_objects_are_listed_not_read(bucket, monkeypatch):
     def remembered(uris):
         return {uri: (etags[uri], "c0ffee", 40, 30) for uri in uris if uri.endswith("b.png")}
 
-    second = catalogue(open_source(f"{bucket}/pics/"), lambda hashes: set(hashes), remembered)
+    second = catalogue(list_images(f"{bucket}/pics/"), lambda hashes: set(hashes), remembered)
     assert second["outcome"].to_pylist() == [None, "known", "duplicate"]
 
 
 def test_two_giga_bytes_in_storage_are_quarantined_unread():
-    class Giant:
-        uri = "s3://b/p"
-
-        def list(self):
-            yield ImageRef("s3://b/p/giant.tif", 2 * 2**30, "e")
-
-    (row,) = catalogue(Giant(), nothing, forgotten).to_pylist()
+    giant = ImageRef("s3://b/p/giant.tif", 2 * 2**30, "e")
+    (row,) = catalogue(iter([giant]), nothing, forgotten).to_pylist()
     assert row["outcome"] == "unreadable"
     assert "2147483648 bytes" in row["reason"]
 
@@ -177,16 +167,16 @@ def test_two_giga_bytes_in_storage_are_quarantined_unread():
 def test_storage_that_holds_no_images_says_so(bucket, uri, problem):
     storage.write(f"{bucket}/one.png", png("red"))
     with pytest.raises(FirstpassError, match=problem):
-        catalogue(open_source(uri.format(bucket)), nothing, forgotten)
+        catalogue(list_images(uri.format(bucket)), nothing, forgotten)
 
 
 def test_an_empty_bucket_says_so(bucket):
     with pytest.raises(FirstpassError, match="holds no images"):
-        catalogue(open_source(bucket), nothing, forgotten)
+        catalogue(list_images(bucket), nothing, forgotten)
 
 
 def test_the_table_and_its_references_survive_storage(folder, tmp_path):
-    table = catalogue(open_source(str(folder)), nothing, forgotten)
+    table = catalogue(list_images(str(folder)), nothing, forgotten)
     uri = catalogues.save(table, str(tmp_path / "run"))
     assert uri == f"{tmp_path}/run/catalogue.parquet"
     assert catalogues.load(str(tmp_path / "run")).equals(table)
@@ -207,14 +197,8 @@ def test_many_batches_keep_their_order_and_find_each_other(monkeypatch):
     """Memory is bounded by taking some at a time; duplicates are found across them."""
     monkeypatch.setattr(catalogues, "_BATCH", 7)
 
-    class Listing:
-        uri = "s3://b/p"
-
-        def list(self):
-            for i in range(100):
-                yield ImageRef(f"s3://b/p/{i:03d}.jpg", 10, f"etag{i % 60}")
-
-    table = catalogue(Listing(), nothing, forgotten)
+    listing = (ImageRef(f"s3://b/p/{i:03d}.jpg", 10, f"etag{i % 60}") for i in range(100))
+    table = catalogue(listing, nothing, forgotten)
     assert table["uri"].to_pylist() == [f"s3://b/p/{i:03d}.jpg" for i in range(100)]
     assert table["outcome"].to_pylist() == [None] * 60 + ["duplicate"] * 40
     assert table["reason"][99].as_py() == "has the same content as s3://b/p/039.jpg"

@@ -4,7 +4,6 @@ import pytest
 
 from firstpass.errors import FirstpassError
 from firstpass.models.artifacts import find, recognise
-from firstpass.models.version import Kind
 
 FROZEN = "frozen_inference_graph.pb"
 SAVED = ["saved_model/saved_model.pb", "saved_model/variables/variables.index"]
@@ -23,21 +22,21 @@ TFOD_OUTPUT = [
 
 def test_tfod_training_leaves_one_export_twice_and_the_frozen_graph_is_taken():
     artifact = recognise(TFOD_OUTPUT, "here")
-    assert artifact.kind is Kind.TFOD_FROZEN_GRAPH
+    assert artifact.kind == "tfod_frozen_graph"
     assert set(artifact.files) == {FROZEN, "classes.csv", "label_map.json"}
 
 
 def test_a_saved_model_in_its_folder_or_as_the_folder():
     inside = recognise([*SAVED, SHARD, "classes.csv"], "here")
     bare = recognise(["classes.csv", *(name.removeprefix("saved_model/") for name in [*SAVED, SHARD])], "here")
-    assert inside.kind is bare.kind is Kind.TFOD_SAVED_MODEL
+    assert inside.kind is bare.kind == "tfod_saved_model"
     assert set(inside.files) == set(bare.files) == {"classes.csv", *SAVED, SHARD}
     assert bare.files["saved_model/saved_model.pb"] == "saved_model.pb"
 
 
 def test_mask_rcnn_weights_get_a_name_of_ours():
     artifact = recognise(["mask_rcnn_cats_0030.H5", "classes.csv", "model.yaml", "NOTICE.md"], "here")
-    assert artifact.kind is Kind.MASK_RCNN
+    assert artifact.kind == "mask_rcnn"
     assert artifact.files["weights.h5"] == "mask_rcnn_cats_0030.H5"
     assert {"model.yaml", "NOTICE.md"} <= set(artifact.files)
 

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from firstpass.errors import FirstpassError
 from firstpass.models.classes_csv import ClassRow, class_table, parse
-from firstpass.models.version import Kind
 
-TFOD, MASK_RCNN = Kind.TFOD_FROZEN_GRAPH, Kind.MASK_RCNN
+TFOD, MASK_RCNN = "tfod_frozen_graph", "mask_rcnn"
 
 
-def names(data: bytes, kind: Kind = TFOD) -> dict[int, str]:
+def names(data: bytes, kind: str = TFOD) -> dict[int, str]:
     return class_table(parse(data, kind)).names
 
 

@@ -10,9 +10,8 @@ import pytest
 from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.models import discovery
-from firstpass.models.sources import make_source
-
-from .conftest import upload
+from firstpass.models.model_sources import make_source
+from fixtures.models import upload
 
 
 @pytest.fixture

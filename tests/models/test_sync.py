@@ -17,20 +17,20 @@ from doubles.s3 import s3_client
 from doubles.s3_faults import Cut, Hang, Refuse, faulty_s3
 from firstpass import storage
 from firstpass.errors import FirstpassError
-from firstpass.models import admission, download, registry
+from firstpass.models import admission, resolution
 from firstpass.models.class_checks import ClassFindings
-from firstpass.models.sources import make_source
+from firstpass.models.model_sources import make_source
 from firstpass.models.sync import sync
 from firstpass.settings import settings
-
-from .conftest import tree, upload
+from firstpass.storage import downloads
+from fixtures.models import tree, upload
 
 
 @pytest.fixture(autouse=True)
 def admitted(monkeypatch):
     monkeypatch.setattr(admission, "check_classes", lambda *args: ClassFindings())
     monkeypatch.setattr(admission, "_probe", lambda *args: ())
-    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic))
+    monkeypatch.setattr(downloads, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def weights(model: Path) -> bytes:
 def test_a_model_comes_into_the_store_with_what_inference_needs(source, client, model, store_folder, bucket):
     synced = sync(source, client)
     assert (synced.state, synced.source) == ("admitted", f"{bucket}/runs/2026-11-20/output/model")
-    version = registry.resolve("pets")
+    version = resolution.resolve("pets")
     assert version.ref == synced.ref
     assert version.source == synced.source
     folder = store_folder / "pets" / version.version
@@ -83,7 +83,7 @@ def test_with_a_store_on_s3_an_unchanged_source_costs_two_requests(source, clien
     settings.cache_clear()
     storage.use_s3(client)
     first = sync(source, client)
-    assert registry.resolve("pets").ref == first.ref
+    assert resolution.resolve("pets").ref == first.ref
     proxy.requests.clear()
     assert sync(source, client).state == "unchanged"
     assert len(proxy.requests) == 2
@@ -96,8 +96,8 @@ def test_a_newer_run_is_a_new_version_and_the_old_one_stays(source, client, mode
     upload(model, f"{bucket}/runs/2026-11-21/output/model")
     new = sync(source, client)
     assert new.state == "admitted"
-    assert {v.ref for v in registry.versions("pets")} == {old.ref, new.ref}
-    assert registry.resolve("pets").ref == new.ref
+    assert {v.ref for v in resolution.versions("pets")} == {old.ref, new.ref}
+    assert resolution.resolve("pets").ref == new.ref
 
 
 def test_a_source_may_be_a_folder_and_stays_as_it_is(store_folder, model, tmp_path):
@@ -107,14 +107,14 @@ def test_a_source_may_be_a_folder_and_stays_as_it_is(store_folder, model, tmp_pa
         assert sync(make_source("pets", str(uri))).ref.startswith("pets@")
         assert sync(make_source("pets", str(uri))).state == "unchanged"
     assert tree(model) == before
-    assert len(registry.versions("pets")) == 1
+    assert len(resolution.versions("pets")) == 1
 
 
 def test_options_of_a_source_are_part_of_the_version(source, client, bucket):
     plain = sync(source, client)
     strict = sync(make_source("pets", source.uri, options={"threshold": 0.8}), client)
     assert plain.ref != strict.ref
-    assert registry.resolve("pets").threshold == 0.8
+    assert resolution.resolve("pets").threshold == 0.8
 
 
 def test_a_refused_version_is_remembered_and_judged_again_when_asked(source, client, monkeypatch):
@@ -170,7 +170,7 @@ def test_a_file_that_is_replaced_before_it_is_fetched(source, client, proxy, mod
 
     proxy.fault = replace
     assert sync(source, client).state == "admitted"
-    version = registry.resolve("pets")
+    version = resolution.resolve("pets")
     assert version.classes.names == {1: "cat", 2: "cow"}
     assert version.threshold == 0.3
 
@@ -188,7 +188,7 @@ def test_a_file_that_is_replaced_after_it_was_fetched(source, client, proxy, mod
 
     proxy.fault = replace
     assert sync(source, client).state == "admitted"
-    assert registry.resolve("pets").classes.names == {1: "cat", 2: "cow"}
+    assert resolution.resolve("pets").classes.names == {1: "cat", 2: "cow"}
 
 
 def test_a_source_that_never_stops_changing_is_given_up(source, client, proxy, bucket, store_folder):
@@ -209,7 +209,7 @@ def test_two_syncs_at_once_make_one_version_and_fetch_it_once(source, client, pr
     with ThreadPoolExecutor(2) as pool:
         outcomes = list(pool.map(lambda _: sync(source, client), range(2)))
     assert sorted(outcome.state for outcome in outcomes) == ["admitted", "unchanged"]
-    assert len(registry.versions("pets")) == 1
+    assert len(resolution.versions("pets")) == 1
     fetched = [request.path for request in proxy.requests if "frozen_inference_graph" in request.path]
     assert len(fetched) == 1
 
@@ -217,7 +217,7 @@ def test_two_syncs_at_once_make_one_version_and_fetch_it_once(source, client, pr
 KILLED = """
 import sys
 from doubles.s3 import s3_client
-from firstpass.models.sources import make_source
+from firstpass.models.model_sources import make_source
 from firstpass.models.sync import sync
 endpoint, uri = sys.argv[1:]
 sync(make_source("pets", uri), lambda: s3_client(endpoint))
@@ -233,10 +233,10 @@ def test_a_sync_that_is_killed_leaves_nothing_half_visible_and_the_next_succeeds
         os.sched_yield()
     process.kill()
     process.wait()
-    assert registry.versions() == []
+    assert resolution.versions() == []
     assert tree(store_folder) == {}
     with pytest.raises(FirstpassError, match="there is no model 'pets'"):
-        registry.resolve("pets")
+        resolution.resolve("pets")
     proxy.fault = lambda request: None
     assert sync(source, client).state == "admitted"
 
@@ -265,7 +265,7 @@ def test_hostile_names_of_weights_never_become_paths(store_folder, model, bucket
     (model / "..\\..\\evil\r.h5").write_bytes(b"weights")
     upload(model, f"{bucket}/runs/1/output/model")
     sync(make_source("pets", f"{bucket}/runs"), client)
-    (version,) = registry.versions("pets")
+    (version,) = resolution.versions("pets")
     assert {file.path for file in version.files} == {"weights.h5", "classes.csv"}
 
 

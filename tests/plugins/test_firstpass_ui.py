@@ -10,11 +10,12 @@ import pytest
 from fastapi import Depends, HTTPException
 from fastapi.testclient import TestClient
 
-from firstpass.chunks.run import run_folder
-from firstpass.quality.results import Result, Verdict, store
-from firstpass.quality.web import application
+from firstpass.contracts.run_spec import run_folder
+from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.report.web import application
 from firstpass.storage import write
-from warehouse.nights import row
+from firstpass.warehouse.verdicts import store_verdict as store
+from fixtures.made_up_runs import row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ def client(warehouse_dsn, storage_home) -> TestClient:
 def reported(finished_run, warehouse):
     """A run with a verdict and a report, ready to be looked at."""
     spec = finished_run([row("file:///a.jpg", detections=3)], run_id="manual__2026-02-01T02:00:00+00:00")
-    store(warehouse, Verdict(spec.run_id, (Result("drift", "d", "warning", False, "0.5", 0.5, "s"),)))
+    store(warehouse, QualityVerdict(spec.run_id, (CheckResult("drift", "d", "warning", False, "0.5", 0.5, "s"),)))
     write(f"{spec.uri}/report.html", b"<!doctype html><p>the report")
     write(f"{spec.uri}/data_docs/index.html", b"<!doctype html><p>the docs")
     write(f"{spec.uri}/results/secret.html", b"not for the browser")
@@ -160,4 +161,4 @@ def test_loading_the_plugin_is_cheap():
     plugin()
     new = set(sys.modules) - before
     assert not {name for name in new if name.split(".")[0] in {"matplotlib", "great_expectations", "cv2", "psycopg2"}}
-    assert "firstpass.quality.web" not in new
+    assert "firstpass.report.web" not in new

@@ -10,10 +10,10 @@ from urllib.parse import quote
 from psycopg2.extensions import make_dsn
 
 from firstpass.quality.checks import check_run
-from firstpass.quality.results import load
 from firstpass.quality.suites import suites
 from firstpass.settings import settings
-from warehouse.nights import row, unreadable
+from firstpass.warehouse.verdicts import load_verdict as load
+from fixtures.made_up_runs import row, unreadable
 
 
 def broken(verdict) -> set[str]:
@@ -117,7 +117,7 @@ def test_checking_again_replaces_the_results(finished_run, warehouse):
     spec = finished_run([row("file:///a.jpg", x2=[900.0])])
     check_run(spec.run_id)
     with warehouse, warehouse.cursor() as cursor:
-        cursor.execute("UPDATE detections SET x2 = '{100}'")
+        cursor.execute("UPDATE predictions SET x2 = '{100}'")
     check_run(spec.run_id)
     assert load(warehouse, spec.run_id).state == "passed"
 

@@ -9,7 +9,7 @@ import pytest
 
 from firstpass.quality.checks import check_run
 from firstpass.quality.drift import comparisons, store_profile
-from warehouse.nights import row
+from fixtures.made_up_runs import row
 
 DRIFTS = ("class_drift", "score_drift", "boxes_drift", "size_drift")
 

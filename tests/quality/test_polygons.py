@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firstpass.quality.checks import check_run
 from firstpass.settings import settings
-from warehouse.nights import row
+from fixtures.made_up_runs import row
 
 SQUARE = [10.0, 10.0, 100.0, 10.0, 100.0, 100.0, 10.0, 100.0]
 TRIANGLE = [0.0, 0.0, 640.0, 0.0, 320.0, 480.0]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from doubles.airflow import AirflowDouble, airflow_double
 from firstpass.settings import settings
 from firstpass.stack.layout import Layout, make_layout
 
@@ -35,9 +34,3 @@ def where(home: Path) -> Iterator[Layout]:
     yield layout
     if layout.as_root:
         shutil.rmtree(layout.postgres, ignore_errors=True)
-
-
-@pytest.fixture
-def airflow() -> Iterator[AirflowDouble]:
-    with airflow_double() as double:
-        yield double

@@ -42,8 +42,10 @@ def test_the_configured_server_is_used_and_sees_who_we_are(warehouse):
 
 def test_without_a_configured_server_the_embedded_one_is_used(postgres_dsn, dsn, monkeypatch):
     import firstpass.stack.postgres
+    from firstpass.stack import embedded_warehouse
 
     dsn("")
+    embedded_warehouse.register()
     monkeypatch.setattr(firstpass.stack.postgres, "dsn", {"firstpass": postgres_dsn}.__getitem__)
     connect().close()
 

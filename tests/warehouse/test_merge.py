@@ -16,7 +16,7 @@ from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk, merge_chunks
 from firstpass.warehouse.runs import record_plan
-from warehouse.nights import catalogue, dump, merge_all, row, unreadable
+from fixtures.made_up_runs import catalogue, dump, merge_all, row, unreadable
 
 
 def query(conn, text, *parameters):
@@ -27,7 +27,7 @@ def query(conn, text, *parameters):
 
 def clear(conn):
     with conn, conn.cursor() as cur:
-        cur.execute("TRUNCATE images, outcomes, detections, chunks")
+        cur.execute("TRUNCATE images, outcomes, predictions, chunks")
 
 
 def photos(start: int, stop: int, **other) -> list[dict]:
@@ -78,7 +78,7 @@ def test_a_chunk_that_was_done_again_leaves_nothing_stale(warehouse, night):
     merge_chunk(warehouse, run.spec, chunk)
     run.write(chunk, [row("file:///a.jpg", detections=2), unreadable("file:///b.jpg", "truncated")])
     merge_chunk(warehouse, run.spec, chunk)
-    assert query(warehouse, "SELECT uri, detections FROM current_drafts") == [("file:///a.jpg", 2)]
+    assert query(warehouse, "SELECT uri, detections FROM current_predictions") == [("file:///a.jpg", 2)]
     assert query(warehouse, "SELECT sum(detections) FROM outcomes") == [(2,)]
 
 
@@ -87,8 +87,8 @@ def test_one_content_under_two_names_is_one_prediction(warehouse, night):
     same = {"sha256": "a" * 64}
     merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", **same), row("file:///b", **same)]))
     merge_chunk(warehouse, run.spec, run.chunk(1, [row("file:///c", **same)]))
-    assert query(warehouse, "SELECT count(*) FROM detections") == [(1,)]
-    assert query(warehouse, "SELECT uri FROM run_drafts ORDER BY uri") == [
+    assert query(warehouse, "SELECT count(*) FROM predictions") == [(1,)]
+    assert query(warehouse, "SELECT uri FROM run_predictions ORDER BY uri") == [
         ("file:///a",),
         ("file:///b",),
         ("file:///c",),
@@ -110,7 +110,7 @@ def test_any_name_survives_twice(warehouse, night, uri):
     chunk = run.chunk(0, [row(uri), row("file:///other.jpg")])
     merge_chunk(warehouse, run.spec, chunk)
     merge_chunk(warehouse, run.spec, chunk)
-    assert query(warehouse, "SELECT count(*) FROM run_drafts WHERE uri = %s", uri) == [(1,)]
+    assert query(warehouse, "SELECT count(*) FROM run_predictions WHERE uri = %s", uri) == [(1,)]
 
 
 def test_what_postgresql_cannot_hold_is_shown_as_such(warehouse, night):
@@ -123,7 +123,7 @@ def test_scores_that_are_no_numbers_are_kept_for_the_checks_to_see(warehouse, ni
     run = night()
     rows = [row("file:///a", detections=3, scores=[math.nan, math.inf, 0.1], x1=[math.nan, 0.0, -0.0])]
     merge_chunk(warehouse, run.spec, run.chunk(0, rows))
-    assert query(warehouse, "SELECT score::text, x1::text FROM draft_detections ORDER BY number") == [
+    assert query(warehouse, "SELECT score::text, x1::text FROM all_detections ORDER BY number") == [
         ("NaN", "NaN"),
         ("Infinity", "0"),
         ("0.1", "-0"),
@@ -139,7 +139,7 @@ def test_polygons_keep_their_parts_and_digits(warehouse, night):
     ]
     run = night()
     merge_chunk(warehouse, run.spec, run.chunk(0, rows))
-    found = dict(query(warehouse, "SELECT uri, polygons FROM run_drafts"))
+    found = dict(query(warehouse, "SELECT uri, polygons FROM run_predictions"))
     assert found["file:///masks"] == [parts[0], [], [[None, 1, 2, 3, 4, 5]]]
     assert found["file:///none"] == []
     assert found["file:///boxes"] is None
@@ -149,7 +149,7 @@ def test_polygons_keep_their_parts_and_digits(warehouse, night):
 def test_a_huge_image_of_detections_survives(warehouse, night):
     run = night()
     merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///crowd", detections=50_000, scores=[0.5] * 50_000)]))
-    assert query(warehouse, "SELECT count(*), min(score), max(x2) FROM draft_detections") == [(50_000, 0.5, 50109.5)]
+    assert query(warehouse, "SELECT count(*), min(score), max(x2) FROM all_detections") == [(50_000, 0.5, 50109.5)]
 
 
 class TestLeftovers:
@@ -236,12 +236,12 @@ class TestCatalogue:
         merge_chunk(warehouse, first.spec, first.chunk(0, rows))
         renamed = row("file:///copy.jpg", "duplicate", sha256=rows[3]["sha256"])
         merge_catalogue(warehouse, second.spec, catalogue([*(r | {"outcome": "known"} for r in rows), renamed]))
-        found = query(warehouse, "SELECT uri, detections, inferred_by FROM run_drafts WHERE run_id = 'second'")
+        found = query(warehouse, "SELECT uri, detections, inferred_by FROM run_predictions WHERE run_id = 'second'")
         assert sorted(found) == [
             *((f"file:///000{n}.jpg", n, "first") for n in range(5)),
             ("file:///copy.jpg", 3, "first"),
         ]
-        assert query(warehouse, "SELECT detections FROM current_drafts WHERE uri = 'file:///copy.jpg'") == [(3,)]
+        assert query(warehouse, "SELECT detections FROM current_predictions WHERE uri = 'file:///copy.jpg'") == [(3,)]
 
     def test_only_decided_images_are_written(self, warehouse, night):
         run = night()
@@ -283,12 +283,12 @@ class TestCatalogue:
         chunk = run.chunk(0, [row("s3://b/1.jpg", detections=4, **twin), row("s3://b/3.jpg", etag="e3")])
         for _ in range(2):
             merge_chunk(warehouse, run.spec, chunk)
-            assert query(warehouse, "SELECT uri, detections, width FROM run_drafts ORDER BY uri") == [
+            assert query(warehouse, "SELECT uri, detections, width FROM run_predictions ORDER BY uri") == [
                 ("s3://b/1.jpg", 4, 640),
                 ("s3://b/2.jpg", 4, 640),
                 ("s3://b/3.jpg", 1, 640),
             ]
-        assert query(warehouse, "SELECT count(*) FROM current_drafts") == [(3,)]
+        assert query(warehouse, "SELECT count(*) FROM current_predictions") == [(3,)]
 
     def test_a_new_plan_forgets_the_chunks_beyond_it(self, warehouse, night):
         run = night()
@@ -311,15 +311,18 @@ class TestTheCurrentDraft:
         first, second = night("first"), night("second", threshold=0.5)
         merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a", detections=9)]))
         merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", detections=2)]))
-        assert query(warehouse, "SELECT run_id, detections FROM current_drafts") == [("second", 2)]
+        assert query(warehouse, "SELECT run_id, detections FROM current_predictions") == [("second", 2)]
         assert query(warehouse, "SELECT count(*) FROM current_detections WHERE uri = 'file:///a'") == [(2,)]
-        assert query(warehouse, "SELECT run_id, detections FROM run_drafts ORDER BY 1") == [("first", 9), ("second", 2)]
+        assert query(warehouse, "SELECT run_id, detections FROM run_predictions ORDER BY 1") == [
+            ("first", 9),
+            ("second", 2),
+        ]
 
     def test_is_not_taken_back_by_an_older_run_that_is_merged_late(self, warehouse, night):
         first, second = night("first"), night("second", threshold=0.5)
         merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", detections=2)]))
         merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a", detections=9), row("file:///b")]))
-        assert query(warehouse, "SELECT uri, run_id FROM current_drafts ORDER BY uri") == [
+        assert query(warehouse, "SELECT uri, run_id FROM current_predictions ORDER BY uri") == [
             ("file:///a", "second"),
             ("file:///b", "first"),
         ]
@@ -328,7 +331,7 @@ class TestTheCurrentDraft:
         first, second = night("first"), night("second")
         merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a"), row("file:///b")]))
         merge_chunk(warehouse, second.spec, second.chunk(0, [unreadable("file:///a") | {"sha256": "b" * 64}]))
-        assert query(warehouse, "SELECT uri FROM current_drafts") == [("file:///b",)]
+        assert query(warehouse, "SELECT uri FROM current_predictions") == [("file:///b",)]
 
     def test_stays_when_the_image_is_missing_or_its_chunk_fails(self, warehouse, night):
         first, second = night("first"), night("second")
@@ -336,7 +339,7 @@ class TestTheCurrentDraft:
         gone = row("file:///a", "missing", 0, sha256=None, width=None, height=None, reason="was deleted")
         merge_chunk(warehouse, second.spec, second.chunk(0, [gone]))
         fail_chunk(warehouse, second.spec, second.chunk(1, [row("file:///b")], write=False), "out of memory")
-        assert query(warehouse, "SELECT uri, run_id FROM current_drafts ORDER BY uri") == [
+        assert query(warehouse, "SELECT uri, run_id FROM current_predictions ORDER BY uri") == [
             ("file:///a", "first"),
             ("file:///b", "first"),
         ]
@@ -436,7 +439,7 @@ def test_two_runs_over_the_same_images_at_once(warehouse, warehouse_dsn, night):
         thread.join(120)
     assert not failures
     assert query(warehouse, "SELECT count(*) FROM images") == [(160,)]
-    assert query(warehouse, "SELECT count(*) FROM detections") == [(160,)]
+    assert query(warehouse, "SELECT count(*) FROM predictions") == [(160,)]
     assert query(warehouse, "SELECT run_id, count(*), sum(detections) FROM outcomes GROUP BY 1 ORDER BY 1") == [
         ("one", 160, 720),
         ("two", 160, 720),

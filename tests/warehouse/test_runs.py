@@ -10,7 +10,7 @@ import pytest
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.runs import begin_run, find_run, finish_run, latest_run, record_plan, record_stage
-from warehouse.nights import VERSION
+from fixtures.made_up_runs import VERSION
 
 
 def row(conn, run_id="a run"):

@@ -12,7 +12,7 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from firstpass.stack.postgres import binary
-from firstpass.warehouse.migrate import migrate
+from firstpass.warehouse.migration import migrate
 
 DUMP = Path(__file__).with_name("release_0_1_0") / "warehouse.sql"
 
@@ -38,18 +38,18 @@ def old_warehouse(postgres_dsn):
 def test_nothing_is_lost(old_warehouse):
     with closing(psycopg2.connect(old_warehouse)) as conn, conn.cursor() as cur:
         counts = "SELECT outcome, count(*), sum(detections) FROM outcomes GROUP BY 1 ORDER BY 1"
-        found = "SELECT sha256, model, class_ids, scores, x1, y1, x2, y2 FROM detections ORDER BY 1, 2, scores::text"
-        before = []
-        for query in (counts, found):
-            cur.execute(query)
-            before.append(cur.fetchall())
+        found = "SELECT sha256, model, class_ids, scores, x1, y1, x2, y2 FROM {} ORDER BY 1, 2, scores::text"
+        shapes = "SELECT server, task, frame, shape_id, detection, model, run_id FROM published_shapes ORDER BY 3, 4"
+        before = [rows(cur, query) for query in (counts, found.format("detections"), shapes)]
         assert before[0] == [
             ("duplicate", 3, 0), ("empty", 4, 0), ("known", 6, 0), ("ok", 17, 26), ("unreadable", 8, 0)
         ]  # fmt: skip
         conn.rollback()
         migrate(conn)
-        after = []
-        for query in (counts, found):
-            cur.execute(query)
-            after.append(cur.fetchall())
-        assert after == before
+        assert [rows(cur, query) for query in (counts, found.format("predictions"), shapes)] == before
+        assert rows(cur, "SELECT state, count(*) FROM shape_ledger GROUP BY 1") == [("published", 3)]
+
+
+def rows(cur, query):
+    cur.execute(query)
+    return cur.fetchall()

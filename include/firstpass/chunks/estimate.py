@@ -9,8 +9,9 @@ from math import ceil
 import numpy as np
 
 from firstpass import storage
-from firstpass.chunks.costs import Measured, batch_size, chunk_count, image_seconds, rate
-from firstpass.chunks.profiles import Machine, Network
+from firstpass.chunks.cost_model import Measured, batch_size, chunk_count, image_seconds, rate
+from firstpass.chunks.profiles import MachineProfile
+from firstpass.contracts.network_profile import NetworkProfile
 from firstpass.errors import FirstpassError
 
 # The published table: 3,550 images of 1280×960 with ssd-mobilenet-v2 took 160 minutes on a K80, 80 on a V100 and 21 on
@@ -58,8 +59,8 @@ class Estimate:
 def expected(
     images: int,
     pixels: float,
-    network: Network,
-    machine: Machine,
+    network: NetworkProfile,
+    machine: MachineProfile,
     workers: int = 1,
     model: str = "",
     measured: Measured | None = None,
@@ -76,7 +77,12 @@ def expected(
 
 
 def published(
-    images: int, pixels: float, network: Network, machine: Machine, workers: int = 1, uncompressed: bool = False
+    images: int,
+    pixels: float,
+    network: NetworkProfile,
+    machine: MachineProfile,
+    workers: int = 1,
+    uncompressed: bool = False,
 ) -> Estimate | None:
     """What the published table's rates say, for a network and a machine that stand in it; else None."""
     _check(images, pixels)
@@ -95,14 +101,16 @@ def published(
 
 
 def assemble(
-    images: int, seconds: float, chunks: int, batch: int, machine: Machine, workers: int, source: str
+    images: int, seconds: float, chunks: int, batch: int, machine: MachineProfile, workers: int, source: str
 ) -> Estimate:
     """The estimate for work of `seconds` in equal chunks: in as many rounds as it takes, each with a start-up."""
     wall = ceil(chunks / workers) * (seconds / chunks + machine.start_up)
     return _finish(images, wall, chunks, batch, machine, workers, source)
 
 
-def _finish(images: int, wall: float, chunks: int, batch: int, machine: Machine, workers: int, source: str) -> Estimate:
+def _finish(
+    images: int, wall: float, chunks: int, batch: int, machine: MachineProfile, workers: int, source: str
+) -> Estimate:
     gpus = min(workers, chunks) if machine.speed is not None else 0
     return Estimate(
         images=images,

@@ -6,8 +6,10 @@ import json
 import re
 from dataclasses import dataclass, replace
 
+from firstpass.contracts.model_version import ModelVersion
+from firstpass.contracts.network_profile import NetworkProfile
 from firstpass.errors import FirstpassError
-from firstpass.models.version import Kind, ModelVersion
+from firstpass.models.kinds import kind_of, kinds
 from firstpass.settings import settings
 
 GIB = 2**30
@@ -15,7 +17,7 @@ MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineProfile:
     """Something that runs one chunk at a time.
 
     memory: bytes for the network. speed: of a network's pass, K80 = 1, None for a CPU, which has rates of its own.
@@ -29,24 +31,6 @@ class Machine:
     batch_limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """What a detector costs.
-
-    weights: bytes. image_memory: bytes that an image more in a batch takes at the network's own input size.
-    cpu_seconds: for one photograph of REFERENCE_PIXELS on two CPU cores, reading and decoding included; `source` says
-    where that was measured. pixel_share: the part of it that grows with the photograph (reading, decoding, resizing).
-    """
-
-    name: str
-    weights: int
-    image_memory: int
-    cpu_seconds: float
-    pixel_share: float
-    source: str
-
-
-REFERENCE_PIXELS = 1280 * 960
 CUDA_MEMORY = 600 * MIB  # what the driver, cuDNN and TensorFlow hold before the first weight
 
 # speed: the square root of the memory bandwidth in K80s (240, 320, 900, 600, 1555 and 3350 GB/s), which is what small
@@ -55,34 +39,24 @@ _GPU_START_UP = 45.0  # pod, image, CUDA, import, model
 MACHINES = {
     machine.name: machine
     for machine in (
-        Machine("cpu", 8 * GIB, None, 12.0, 8),
-        Machine("k80", 12 * GIB, 1.0, _GPU_START_UP, 32),
-        Machine("t4", 16 * GIB, 1.15, _GPU_START_UP, 32),
-        Machine("v100", 16 * GIB, 2.0, _GPU_START_UP, 32),
-        Machine("a10g", 24 * GIB, 1.58, _GPU_START_UP, 32),
-        Machine("a100", 40 * GIB, 2.55, _GPU_START_UP, 64),
-        Machine("h100", 80 * GIB, 3.74, _GPU_START_UP, 64),
+        MachineProfile("cpu", 8 * GIB, None, 12.0, 8),
+        MachineProfile("k80", 12 * GIB, 1.0, _GPU_START_UP, 32),
+        MachineProfile("t4", 16 * GIB, 1.15, _GPU_START_UP, 32),
+        MachineProfile("v100", 16 * GIB, 2.0, _GPU_START_UP, 32),
+        MachineProfile("a10g", 24 * GIB, 1.58, _GPU_START_UP, 32),
+        MachineProfile("a100", 40 * GIB, 2.55, _GPU_START_UP, 64),
+        MachineProfile("h100", 80 * GIB, 3.74, _GPU_START_UP, 64),
     )
 }
 
 _MEASURED = "measured on two CPU cores, 1280×960"
-NETWORKS = {
-    network.name: network
-    for network in (
-        Network("ssd-mobilenet-v2", 70 * MIB, 60 * MIB, 0.018, 0.35, _MEASURED),
-        Network("nanodet-coco", 8 * MIB, 60 * MIB, 0.030, 0.35, _MEASURED),
-        Network("faster-rcnn-inception-v2", 60 * MIB, 700 * MIB, 0.18, 0.05, _MEASURED),
-        Network("mask-rcnn", 260 * MIB, 1600 * MIB, 3.0, 0.01, "guessed"),
-    )
-}
-_BY_KIND = {
-    Kind.TFOD_FROZEN_GRAPH: "ssd-mobilenet-v2",
-    Kind.TFOD_SAVED_MODEL: "ssd-mobilenet-v2",
-    Kind.MASK_RCNN: "mask-rcnn",
-}
+_NETWORKS = (  # beside the one that each kind of model names as typical of it
+    NetworkProfile("nanodet-coco", 8 * MIB, 60 * MIB, 0.030, 0.35, _MEASURED),
+    NetworkProfile("faster-rcnn-inception-v2", 60 * MIB, 700 * MIB, 0.18, 0.05, _MEASURED),
+)
 
 
-def machine(name: str) -> Machine:
+def machine(name: str) -> MachineProfile:
     """The machine profile of this name, built in or from the setting machines.
 
     Raises FirstpassError, listing what there is, for an unknown one and for a setting that is no table of machines.
@@ -97,18 +71,24 @@ def machine(name: str) -> Machine:
     return there[name]
 
 
-def network(name: str) -> Network:
+def network(name: str) -> NetworkProfile:
     """The built-in network profile of this name. Raises FirstpassError, listing what there is, for an unknown one."""
-    if name not in NETWORKS:
-        raise FirstpassError(f"there is no model profile {name[:100]!r}", f"use one of {', '.join(NETWORKS)}")
-    return NETWORKS[name]
+    there = networks()
+    if name not in there:
+        raise FirstpassError(f"there is no model profile {name[:100]!r}", f"use one of {', '.join(there)}")
+    return there[name]
 
 
-def network_of(version: ModelVersion) -> Network:
+def networks() -> dict[str, NetworkProfile]:
+    """Every network profile by its name."""
+    return {cost.name: cost for cost in (*(kind.cost for kind in kinds().values()), *_NETWORKS)}
+
+
+def network_of(version: ModelVersion) -> NetworkProfile:
     """The profile of a model version: its namesake's, else that of its kind, with the weights that it really has."""
-    profile = NETWORKS.get(version.name)
+    profile = networks().get(version.name)
     if profile is None:
-        likeness = NETWORKS[_BY_KIND[version.kind]]
+        likeness = kind_of(version.kind).cost
         profile = replace(
             likeness, name=version.name, source=f"taken to be like {likeness.name}, which was {likeness.source}"
         )
@@ -124,13 +104,13 @@ def machine_of(device: str) -> str:
     return next((word for word in words if word in MACHINES | _configured()), device.lower())
 
 
-def _configured() -> dict[str, Machine]:
+def _configured() -> dict[str, MachineProfile]:
     text = settings().machines
     if not text:
         return {}
     try:
         return {
-            name: Machine(
+            name: MachineProfile(
                 name,
                 int(float(fields["memory_gib"]) * GIB),
                 float(fields["speed"]),

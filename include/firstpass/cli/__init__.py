@@ -7,7 +7,9 @@ from importlib import import_module
 
 import click
 
+from firstpass.airflow import connections
 from firstpass.errors import NEEDS_A_PERSON, FirstpassError
+from firstpass.stack import embedded_warehouse
 
 # Command → (module in this package, attribute, one line for `firstpass --help`).
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -47,6 +49,8 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Firstpass drafts the annotations of every new image overnight."""
+    connections.register()
+    embedded_warehouse.register()
 
 
 def main() -> None:

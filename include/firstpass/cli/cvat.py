@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from firstpass.cli.stack import warehouse
-from firstpass.cvat.client import CvatDown
+from firstpass.cvat.server.client import CvatDown
 from firstpass.errors import FirstpassError
 
 _run = click.argument("run_id", metavar="RUN|latest", default="latest")
@@ -54,19 +54,20 @@ def _reachable(command: Callable[..., Any]) -> Callable[..., Any]:
 @_reachable
 def tasks(uri: str, as_json: bool) -> None:
     """Show the tasks that a run over URI would be about, and how many frames of each are worth drafting."""
-    from firstpass.cvat.source import left_alone_in, open_source
-    from firstpass.cvat.tasks import read_meta, read_tasks
+    from firstpass.cvat.frames.source import left_alone_in
+    from firstpass.cvat.server.client import cvat as client
+    from firstpass.cvat.server.selection import Selection
+    from firstpass.cvat.server.tasks import read_meta, read_tasks
 
     warehouse()
-    source = open_source(uri)
-    server = source.server
+    selection, server = Selection.parse(uri), client()
     rows: list[dict[str, Any]] = []
-    for task in read_tasks(server, source.selection):
+    for task in read_tasks(server, selection.kind, selection.numbers, selection.status):
         if isinstance(task, FirstpassError):
             rows.append({"problem": task.problem})
             continue
         alone = dict.fromkeys(read_meta(server, task).deleted, "deleted")
-        alone |= left_alone_in(server, task, source.selection.policy)
+        alone |= left_alone_in(server, task, selection.policy)
         url = server.connection.task_url(task.id)
         left = dict(Counter(alone.values()))
         rows.append({"task": task.id, "name": task.name, "frames": task.size, "open": task.size - len(alone),
@@ -91,7 +92,7 @@ def tasks(uri: str, as_json: bool) -> None:
 @_reachable
 def preview(run_id: str, as_json: bool) -> None:
     """Show what publishing RUN would send now, and what each class becomes. Changes nothing."""
-    from firstpass.cvat.publish import preview_run
+    from firstpass.cvat.publishing.publish_run import preview_run
 
     warehouse()
     summary = preview_run(run_id)
@@ -118,12 +119,10 @@ def publish(run_id: str, unmatched: str | None, unchecked: bool, as_json: bool) 
 
     Exits with 1 when a task failed or waits for a review.
     """
-    from firstpass.cvat.publish import publish_run
-    from firstpass.quality.report import build_report
+    from firstpass.nightly.publish import publish_and_renew
 
     warehouse()
-    summary = publish_run(run_id, unmatched=unmatched, unchecked=unchecked)
-    build_report(summary["run_id"])
+    summary = publish_and_renew(run_id, unmatched=unmatched, unchecked=unchecked)
     if as_json:
         _print_json(summary)
     else:
@@ -137,7 +136,7 @@ def publish(run_id: str, unmatched: str | None, unchecked: bool, as_json: bool) 
 @_reachable
 def withdraw(run_id: str, as_json: bool) -> None:
     """Take RUN's drafts out of CVAT again, but for those that somebody edited."""
-    from firstpass.cvat.publish import withdraw_run
+    from firstpass.cvat.publishing.withdrawal import withdraw_run
 
     warehouse()
     summary = withdraw_run(run_id)

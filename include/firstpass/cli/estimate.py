@@ -12,7 +12,8 @@ import psycopg2
 
 from firstpass.chunks import estimate as estimates
 from firstpass.chunks import profiles
-from firstpass.chunks.costs import Measured
+from firstpass.chunks.cost_model import Measured
+from firstpass.contracts.network_profile import NetworkProfile
 from firstpass.errors import FirstpassError
 
 
@@ -54,18 +55,20 @@ def _line(each: estimates.Estimate) -> str:
     return f"{hours}{each}"
 
 
-def _profile(model: str) -> tuple[profiles.Network, str, Measured | None]:
+def _profile(model: str) -> tuple[NetworkProfile, str, Measured | None]:
     """The network's profile, and for a model of the store its name@version and what its chunks reached so far."""
-    from firstpass.models import registry
+    from firstpass.models.resolution import resolve
+    from firstpass.models.store import versions
     from firstpass.warehouse.connection import connect
-    from firstpass.warehouse.experience import measured
+    from firstpass.warehouse.measured_rates import measured
 
-    if model in profiles.NETWORKS and not registry.versions(model):
-        return profiles.NETWORKS[model], "", None
+    networks = profiles.networks()
+    if model in networks and not versions(model):
+        return networks[model], "", None
     try:
-        version = registry.resolve(model)
+        version = resolve(model)
     except FirstpassError as error:
-        fix = f"{error.fix}; or use a built-in profile: {', '.join(profiles.NETWORKS)}"
+        fix = f"{error.fix}; or use a built-in profile: {', '.join(networks)}"
         raise FirstpassError(error.problem, fix) from error
     try:
         with closing(connect(patience=0)) as connection:

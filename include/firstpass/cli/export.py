@@ -17,7 +17,7 @@ from firstpass.cli.stack import warehouse
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write to.")
 def export(run_id: str, kind: str, out: Path) -> None:
     """Write a run's detections in a format that CVAT imports. Prints what was written."""
-    from firstpass.cvat.export import export as write
+    from firstpass.exports.export_run import export as write
     from firstpass.warehouse.connection import connect
     from firstpass.warehouse.runs import find_run
 

@@ -20,7 +20,7 @@ def infer(chunk_uri: str) -> None:
     On SIGTERM the batch at hand is finished, what was done is kept, and the exit code is 143: the same command goes on
     from there.
     """
-    from firstpass.inference.quiet import filter_stderr
+    from firstpass.inference.stderr_filter import filter_stderr
 
     pass_stderr = filter_stderr()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is no news; errors are
@@ -35,8 +35,8 @@ def infer(chunk_uri: str) -> None:
         pass_stderr()
         os._exit(code)
 
-    from firstpass.inference.run import Stopped
-    from firstpass.inference.run import infer as run
+    from firstpass.inference.chunk_inference import Stopped
+    from firstpass.inference.chunk_inference import infer as run
 
     try:
         marker = run(chunk_uri, stop)

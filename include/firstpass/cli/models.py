@@ -16,10 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from firstpass import storage
+from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
-from firstpass.inference.quiet import filter_stderr
-from firstpass.models import registry, store
-from firstpass.models.version import ModelVersion
+from firstpass.inference.stderr_filter import filter_stderr
+from firstpass.models import resolution, store
 
 _REFUSED = 1  # exit code: nothing went wrong, but the model is not fit for use
 
@@ -41,7 +41,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 def list_(as_json: bool) -> None:
     """Show every version in the store, the newest first, and why those that were refused were."""
     found = sorted(store.versions(), key=lambda version: version.name)
-    unseen = [(name, folder) for name in store.names() for folder in registry.drop_ins(name)]
+    unseen = [(name, folder) for name in store.names() for folder in resolution.drop_ins(name)]
     if as_json:
         rows = [_summary(version) for version in found]
         _print_json(rows + [{"name": name, "state": "new", "source": str(folder)} for name, folder in unseen])
@@ -56,7 +56,7 @@ def list_(as_json: bool) -> None:
             version.name,
             version.version,
             state,
-            version.kind.value,
+            version.kind,
             str(len(version.classes)),
             f"{version.threshold:g}",
             version.decided_at[:16].replace("T", " "),
@@ -74,9 +74,9 @@ def list_(as_json: bool) -> None:
 @as_json
 def show(ref: str, as_json: bool) -> None:
     """Show one version: its files, classes, settings, and where its Data Docs are."""
-    from firstpass.models.docs import docs_uri
+    from firstpass.models.version_page import docs_uri
 
-    version = registry.find(ref)
+    version = resolution.find(ref)
     docs = docs_uri(version)
     docs = docs if storage.exists(docs) else ""
     if as_json:
@@ -87,7 +87,7 @@ def show(ref: str, as_json: bool) -> None:
     for label, value in (
         ("Version", version.ref),
         ("State", "admitted" if version.admitted else "refused"),
-        ("Kind", version.kind.value),
+        ("Kind", version.kind),
         ("Source", version.source),
         ("Decided", version.decided_at),
         ("Threshold", f"{version.threshold:g}"),
@@ -113,7 +113,7 @@ def show(ref: str, as_json: bool) -> None:
 @as_json
 def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> None:
     """Fetch and admit what is new at the sources. Exits with 1 when one was refused, with 2 when one failed."""
-    from firstpass.syncing import sync_source, wanted_sources
+    from firstpass.nightly.sync_models import sync_source, wanted_sources
 
     rows: list[dict[str, Any]] = []
     for source in wanted_sources(name, uri, connection):
@@ -161,7 +161,7 @@ def check(folder: Path, as_json: bool) -> None:
             console.print(f"  Worth a look: {escape(warning)}", style="yellow", highlight=False)
         known = "unknown" if verdict.class_count is None else verdict.class_count
         console.print(
-            f"{verdict.kind.value}, {len(verdict.classes)} classes (the network's own count: {known}), "
+            f"{verdict.kind}, {len(verdict.classes)} classes (the network's own count: {known}), "
             f"threshold {verdict.threshold:g}, version {verdict.version}",
             highlight=False,
         )
@@ -178,10 +178,10 @@ def check(folder: Path, as_json: bool) -> None:
 def prune(keep: int, name: str | None, dry_run: bool, as_json: bool) -> None:
     """Remove old versions, never one that a run in progress uses."""
     from firstpass.cli.stack import warehouse
-    from firstpass.models.prune import superfluous
+    from firstpass.models.old_versions import superfluous
     from firstpass.warehouse.connection import connect
-    from firstpass.warehouse.migrate import migrate
-    from firstpass.warehouse.models import models_in_use
+    from firstpass.warehouse.migration import migrate
+    from firstpass.warehouse.model_versions import models_in_use
 
     warehouse()
     with closing(connect()) as connection:
@@ -204,7 +204,7 @@ def _summary(version: ModelVersion) -> dict[str, Any]:
         "name": version.name,
         "version": version.version,
         "state": "admitted" if version.admitted else "refused",
-        "kind": version.kind.value,
+        "kind": version.kind,
         "classes": len(version.classes),
         "threshold": version.threshold,
         "decided_at": version.decided_at,

@@ -22,8 +22,8 @@ def quality() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines: one JSON list, newest first.")
 def history(search: str, limit: int, as_json: bool) -> None:
     """Show each run's verdict, counts and drift, newest first."""
-    from firstpass.quality.listing import list_runs
     from firstpass.warehouse.connection import connect
+    from firstpass.warehouse.run_list import list_runs
 
     warehouse()
     with closing(connect()) as connection:

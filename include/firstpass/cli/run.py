@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ import click
 from rich.console import Console
 
 from firstpass import storage
-from firstpass.chunks.run import run_folder
+from firstpass.airflow.rest_client import AirflowApi
 from firstpass.cli.stack import say
 from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view
 from firstpass.cli.watch import DAG, Stage, watch
+from firstpass.contracts.run_error import RunError
+from firstpass.contracts.run_spec import run_folder
 from firstpass.errors import FirstpassError
+from firstpass.images.sources import is_address, source_of
 from firstpass.settings import settings
 from firstpass.stack import control
-from firstpass.stack.airflow_api import AirflowApi
 
 # A FirstpassError in one of these is about what was asked for; later on it is about how it went.
 _ABOUT_THE_REQUEST = {"resolve_model", "admit_model", "catalogue_images", "plan_chunks"}
@@ -53,7 +56,7 @@ def run(
     """
     conf = conf_of(images, model, threshold, per_class, reprocess) | ({"engine": engine} if engine else {})
     conf["publish"] = False  # with --publish this command sees to it, and tells how it went
-    if publish and not (images or settings().images).startswith("cvat:"):
+    if publish and not source_of(conf.get("images") or settings().images).takes_drafts:
         raise FirstpassError("--publish is for images from CVAT", "give --images cvat:task/12 or cvat:project/3")
     stack = control.up(say)
     with AirflowApi(stack.url, stack.user, stack.password) as api:
@@ -93,8 +96,7 @@ def conf_of(
 
 def _absolute(images: str) -> str:
     """The tasks run in another folder than the one that this command is called in."""
-    scheme = images.split(":", 1)[0]
-    if "://" in images or (scheme == "cvat" and ":" in images):
+    if is_address(images):
         return images
     if not images:
         raise FirstpassError("--images is empty", "name a folder, s3://bucket/prefix or cvat:task/12")
@@ -123,21 +125,21 @@ def _score(option: str, value: float) -> float:
 def _finish(run_id: str, state: str, stages: list[Stage], page: str, publish: bool, as_json: bool) -> int:
     """Print how the run ended; returns the exit code."""
     failed = [stage.name for stage in stages if stage.state == "failed"]
-    error = _error(run_id) if state != "success" or failed else None
+    error = RunError.load(run_id) if state != "success" or failed else None
     summary = _summary(run_id)
     if summary and publish and state == "success":
         summary["publication"] = _publish(run_id)
     if as_json:
         body = summary or {"run_id": run_id, "state": "failed", "outcomes": {}, "images": 0}
-        extra = {"report": report_path(run_id), "ui": page} | ({"error": error} if error else {})
+        extra = {"report": report_path(run_id), "ui": page} | ({"error": asdict(error)} if error else {})
         click.echo(json.dumps(body | extra, indent=1, ensure_ascii=False))
     elif summary:
         _print(summary, run_id, page)
     if failed:
         say(f"firstpass: {', '.join(failed)} failed; the log is at {page}")
     if error:
-        say(f"firstpass: {FirstpassError(error['problem'], error['fix'])}")
-        if error["stage"] in _ABOUT_THE_REQUEST:
+        say(f"firstpass: {FirstpassError(error.problem, error.fix)}")
+        if error.stage in _ABOUT_THE_REQUEST:
             return 2
     complete = summary is not None and not summary["failed"] and _all_published(summary)
     return 0 if state == "success" and complete else 1
@@ -166,14 +168,11 @@ def report_path(run_id: str) -> str | None:
 
 def _publish(run_id: str) -> dict[str, Any]:
     """`publish_run`'s summary; what keeps the whole run from being published is its `reason`."""
-    from firstpass.cvat.client import CvatDown
-    from firstpass.cvat.publish import publish_run
-    from firstpass.quality.report import build_report
+    from firstpass.cvat.server.client import CvatDown
+    from firstpass.nightly.publish import publish_and_renew
 
     try:
-        published = publish_run(run_id)
-        build_report(run_id)  # again, now with links to the tasks
-        return published
+        return publish_and_renew(run_id)
     except (FirstpassError, CvatDown) as error:
         return {"run_id": run_id, "state": "failed", "reason": error.problem, "tasks": []}
 
@@ -191,19 +190,10 @@ def _all_published(summary: dict[str, Any]) -> bool:
 def _summary(run_id: str) -> dict[str, Any] | None:
     """None for a run that ended before the warehouse heard of it."""
     from firstpass.warehouse.connection import connect
-    from firstpass.warehouse.summary import run_summary
+    from firstpass.warehouse.run_summary import run_summary
 
     with closing(connect()) as connection:
         try:
             return run_summary(connection, run_id)
         except FirstpassError:
             return None
-
-
-def _error(run_id: str) -> dict[str, str] | None:
-    """What the task that failed wrote down for people."""
-    try:
-        note: dict[str, str] = json.loads(storage.read(storage.join(run_folder(run_id), "error.json")))
-    except (FileNotFoundError, ValueError):
-        return None
-    return note

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from firstpass.cli.watch import STAGES, Images, Stage
+from firstpass.cli.watch import Images, Stage
+from firstpass.contracts.stages import STAGES
 
 _MOST_CLASSES = 20
 _MOST_FILES = 10

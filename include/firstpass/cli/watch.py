@@ -9,20 +9,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from firstpass import storage
-from firstpass.chunks.plan import read_chunks
-from firstpass.stack.airflow_api import AirflowApi, TaskInstance
+from firstpass.airflow.rest_client import AirflowApi, TaskInstance
+from firstpass.chunks.planning import read_chunks
+from firstpass.contracts.stages import STAGES
 
 DAG = "preannotate"
-STAGES = (
-    "resolve_model",
-    "admit_model",
-    "catalogue_images",
-    "plan_chunks",
-    "infer",
-    "merge",
-    "check",
-    "report",
-)
 _MANY = 100  # task instances from which on Airflow is asked less often
 
 

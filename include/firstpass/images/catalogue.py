@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from firstpass import storage
-from firstpass.images.decode import UnreadableImage, probe
-from firstpass.images.reference import ImageRef
-from firstpass.images.sources import ImageSource
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.image_source import UnreadableImage
+from firstpass.images.decoding import probe
 from firstpass.settings import settings
 
 CATALOGUE = pa.schema(
@@ -47,8 +47,8 @@ _BATCH = 4096  # references in flight at a time: what bounds memory, and one que
 _THREADS = 8
 
 
-def catalogue(source: ImageSource, known: Known, remembered: Remembered, reprocess: bool = False) -> pa.Table:
-    """Every image of `source` as a row of CATALOGUE, in the source's order.
+def catalogue(images: Iterator[ImageRef], known: Known, remembered: Remembered, reprocess: bool = False) -> pa.Table:
+    """Every image as a row of CATALOGUE, in the order in which they are listed.
 
     Local files are read once to hash them and to see their headers, a piece at a time, unless `remembered` has them
     under an unchanged etag. Objects in storage are not read: their hash is the remembered one or null. The outcome is
@@ -58,7 +58,7 @@ def catalogue(source: ImageSource, known: Known, remembered: Remembered, reproce
     """
     batches = []
     with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
-        for refs in _batched(source.list(), _BATCH):
+        for refs in _batched(images, _BATCH):
             rows = _look(pool, _recall(refs, remembered))
             done = set() if reprocess else known([ref.sha256 for ref, _ in rows if ref.sha256])
             batches.append(_to_batch(rows, done))

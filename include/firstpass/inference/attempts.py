@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 
 from firstpass import storage
-from firstpass.chunks.manifest import Chunk
+from firstpass.contracts.chunk_manifest import Chunk
 
 log = logging.getLogger("firstpass")
 

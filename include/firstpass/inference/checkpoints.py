@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from firstpass import storage
-from firstpass.chunks.manifest import Chunk
-from firstpass.inference.results import Row, from_bytes, to_bytes, to_table
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.inference.result_rows import ResultRow, from_bytes, to_bytes, to_table
 
 _SECONDS = 30.0
 
@@ -26,7 +26,7 @@ class Checkpoints:
         self._folder = chunk.parts_uri
         self._seal = chunk.checksum
         self._parts: list[pa.Table] = []
-        self._rows: list[Row] = []
+        self._rows: list[ResultRow] = []
         self._left_behind = False
         self._saved_at = time.monotonic()
         self.count = 0
@@ -48,7 +48,7 @@ class Checkpoints:
             self.count = end
         return self.count
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[ResultRow]) -> None:
         """Take in the rows that follow, and write a part when it is time."""
         self._rows += rows
         self.count += len(rows)

@@ -6,7 +6,7 @@ import json
 import time
 
 from firstpass import storage
-from firstpass.chunks.manifest import Chunk
+from firstpass.contracts.chunk_manifest import Chunk
 
 
 class Progress:

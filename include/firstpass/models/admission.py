@@ -16,25 +16,29 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from firstpass.contracts.class_table import ClassTable
+from firstpass.contracts.model_version import ModelFile, ModelVersion
 from firstpass.errors import FirstpassError
-from firstpass.models import artifacts, classes_csv, detectors, label_maps, options, store
-from firstpass.models.artifacts import Artifact
+from firstpass.models import artifacts, classes_csv, kinds, label_maps, model_yaml, store
+from firstpass.models.artifacts import ModelArtifact
 from firstpass.models.class_checks import ClassFindings, check_classes
-from firstpass.models.classes import ClassTable
-from firstpass.models.docs import write_docs
-from firstpass.models.version import Kind, ModelFile, ModelVersion
+from firstpass.models.probe import probe
+from firstpass.models.text_files import MAX_TEXT_BYTES
+from firstpass.models.version_files import fingerprint
+from firstpass.models.version_page import write_docs
+from firstpass.models.workspace import lock, staging
 
 log = logging.getLogger("firstpass")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AdmissionVerdict:
     """What admission found. `reasons` refuse the model, a sentence each; `warnings` are worth a look, no more.
 
     class_count: what the network's shapes say, background left out; None when they do not tell.
     """
 
-    kind: Kind
+    kind: str
     files: tuple[ModelFile, ...]
     classes: ClassTable
     class_count: int | None
@@ -54,7 +58,7 @@ class Verdict:
         return content_hash(self.files)
 
 
-def inspect(folder: Path) -> Verdict:
+def inspect(folder: Path) -> AdmissionVerdict:
     """Everything that admission checks, over a folder of artifacts; the store is not touched.
 
     Raises FirstpassError for a folder that holds no model, more than one, or half of one; any other fault is a reason.
@@ -83,19 +87,21 @@ def admit(
     that fails any other check is stored as refused, with its reasons, and nothing is raised.
     """
     artifact = artifacts.find(folder)
-    own = options.check(dict(overrides or {}), artifact.kind, "the source's options")
-    with store.lock(f"admit-{store.check_name(name)}"), store.staging() as scratch:
+    own = model_yaml.check(dict(overrides or {}), artifact.kind, "the source's options")
+    with lock(f"admit-{store.check_name(name)}"), staging() as scratch:
         staged = scratch / "model"
         stage(folder, artifact, staged, shutil.move if hand_over else shutil.copyfile)
         _override(staged, artifact.kind, own)
         known = {v.version: v for v in store.versions(name)}
-        version = content_hash(store.fingerprint(staged))
+        version = content_hash(fingerprint(staged))
         if version in known and (known[version].admitted or not again):
             return known[version]
         return _decide(name, source, staged, artifact.kind, list(known.values()))
 
 
-def stage(folder: Path, artifact: Artifact, staged: Path, bring: Callable[[Path, Path], Any] = shutil.copyfile) -> None:
+def stage(
+    folder: Path, artifact: ModelArtifact, staged: Path, bring: Callable[[Path, Path], Any] = shutil.copyfile
+) -> None:
     """Bring what inference needs of `folder` to `staged`, under the store's own names. Symbolic links become files."""
     for name, found in artifact.files.items():
         target = staged / name
@@ -109,7 +115,7 @@ def content_hash(files: tuple[ModelFile, ...]) -> str:
     return sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
-def _decide(name: str, source: str, staged: Path, kind: Kind, known: list[ModelVersion]) -> ModelVersion:
+def _decide(name: str, source: str, staged: Path, kind: str, known: list[ModelVersion]) -> ModelVersion:
     verdict, findings = _judge(staged, kind)
     version = ModelVersion(
         name=name,
@@ -135,12 +141,12 @@ def _decide(name: str, source: str, staged: Path, kind: Kind, known: list[ModelV
     return version
 
 
-def _judge(staged: Path, kind: Kind) -> tuple[Verdict, ClassFindings]:
+def _judge(staged: Path, kind: str) -> tuple[AdmissionVerdict, ClassFindings]:
     """Each check gives its reasons; the network runs only when everything before it is in order."""
     reasons: list[str] = []
     warnings: list[str] = []
     settings_ = _tried(reasons, lambda: _options(staged, kind))
-    inspection = _tried(reasons, lambda: detectors.inspect(kind, staged))
+    inspection = _tried(reasons, lambda: kinds.inspect(kind, staged))
     rows = _tried(reasons, lambda: classes_csv.parse((staged / artifacts.CLASSES).read_bytes(), kind))
     maps = _tried(reasons, lambda: _label_maps(staged))
     class_count = inspection.class_count if inspection else None
@@ -150,12 +156,12 @@ def _judge(staged: Path, kind: Kind) -> tuple[Verdict, ClassFindings]:
         reasons += findings.critical
         warnings += findings.warnings
         classes = classes_csv.class_table(rows)
-    verdict = Verdict(
+    verdict = AdmissionVerdict(
         kind=kind,
-        files=store.fingerprint(staged),
+        files=fingerprint(staged),
         classes=classes,
         class_count=class_count,
-        threshold=options.threshold(settings_ or {}, kind),
+        threshold=model_yaml.threshold(settings_ or {}, kind),
         options=settings_ or None,
         reasons=tuple(reasons),
         warnings=tuple(warnings),
@@ -166,9 +172,7 @@ def _judge(staged: Path, kind: Kind) -> tuple[Verdict, ClassFindings]:
     return replace(verdict, reasons=tuple(r.replace(f"{staged}/", "") for r in verdict.reasons)), findings
 
 
-def _probe(verdict: Verdict, staged: Path) -> tuple[str, ...]:
-    from firstpass.models.probe import probe
-
+def _probe(verdict: AdmissionVerdict, staged: Path) -> tuple[str, ...]:
     candidate = ModelVersion(
         name="candidate",
         version=verdict.version,
@@ -193,9 +197,9 @@ def _tried(reasons: list[str], check: Any) -> Any:
         return None
 
 
-def _options(staged: Path, kind: Kind) -> dict[str, Any]:
+def _options(staged: Path, kind: str) -> dict[str, Any]:
     path = staged / artifacts.OPTIONS
-    return options.parse(path.read_bytes(), kind) if path.is_file() else {}
+    return model_yaml.parse(path.read_bytes(), kind) if path.is_file() else {}
 
 
 def _label_maps(staged: Path) -> dict[str, dict[int, str]]:
@@ -203,17 +207,17 @@ def _label_maps(staged: Path) -> dict[str, dict[int, str]]:
     return {name: label_maps.parse((staged / name).read_bytes(), name) for name in present}
 
 
-def _override(staged: Path, kind: Kind, overrides: dict[str, Any]) -> None:
+def _override(staged: Path, kind: str, overrides: dict[str, Any]) -> None:
     """Write model.yaml anew where a source has settings of its own; a damaged one stays, to be refused."""
     if overrides:
         with suppress(FirstpassError):
             merged = _options(staged, kind) | overrides
-            (staged / artifacts.OPTIONS).write_bytes(options.dump(merged))
+            (staged / artifacts.OPTIONS).write_bytes(model_yaml.dump(merged))
 
 
 def _drop_weights(staged: Path) -> None:
     """Of a refused version the small files are kept, to look at: nothing will ever run its weights."""
-    for path in [p for p in staged.rglob("*") if p.is_file() and p.stat().st_size > artifacts.MAX_TEXT_BYTES]:
+    for path in [p for p in staged.rglob("*") if p.is_file() and p.stat().st_size > MAX_TEXT_BYTES]:
         path.unlink()
 
 

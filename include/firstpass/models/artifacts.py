@@ -1,56 +1,44 @@
 """Which files make a model: the training workflows' layouts, recognised by name alone, on disk and in object storage.
 
-Whatever a file is called where it comes from, in the store it has one of the names below. So no name from outside ever
-becomes a path of ours.
+Whatever a file is called where it comes from, in the store it has one of the names below or one that its kind gives it.
+So no name from outside ever becomes a path of ours.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstpass.contracts.detector_kind import DetectorKind
 from firstpass.errors import FirstpassError
-from firstpass.models.version import Kind
+from firstpass.models.kinds import kinds
 
 CLASSES = "classes.csv"
 LABEL_MAPS = ("label_map.json", "label_map.pbtxt")
 OPTIONS = "model.yaml"
 NOTICES = ("NOTICE.md", "NOTICE", "NOTICE.txt", "LICENSE", "LICENSE.md", "LICENSE.txt")
-FROZEN_GRAPH = "frozen_inference_graph.pb"
-SAVED_MODEL = "saved_model/saved_model.pb"
-WEIGHTS_H5 = "weights.h5"
 
-# What is read whole into memory is small by nature; anything larger is no such file.
-MAX_TEXT_BYTES = 2**20
-
-_IN_SAVED_MODEL = re.compile(
-    r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|assets/[A-Za-z0-9][\w.-]{0,99}",
-    re.ASCII,
-)
-_VARIABLES = re.compile(r"saved_model/variables/variables\.data-(\d{5})-of-(\d{5})")
 _TEXTS = (CLASSES, *LABEL_MAPS, OPTIONS, *NOTICES)
-_WANTED = f"{FROZEN_GRAPH}, {SAVED_MODEL} or one .h5 file"
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """A model as found: its kind, and name in the store → name where it was found, relative to the folder."""
+class ModelArtifact:
+    """A model as found. kind: its kind's name. files: name in the store → name where it was found, in the folder."""
 
-    kind: Kind
+    kind: str
     files: dict[str, str]
 
 
-def recognise(names: Iterable[str], where: str) -> Artifact:
+def recognise(names: Iterable[str], where: str) -> ModelArtifact:
     """What kind of model the files of one folder are, and which of them inference needs.
 
-    names: '/'-separated, relative to the folder; others than a model's are passed over (checkpoints, pipeline.config).
-    A saved_model/ beside a frozen graph is the same export twice: the frozen graph is taken.
+    names: '/'-separated, relative to the folder; others than a model's are ignored (checkpoints, pipeline.config).
+    Where one kind yields to another (a saved_model/ beside a frozen graph is the same export twice), that one is taken.
     Raises FirstpassError, naming `where`, for a folder without weights, with weights of two models, without classes.csv
-    or with half a SavedModel. Does not open any file.
+    or with half a model. Does not open any file.
     """
-    present = {name: _canonical(name) for name in names}
+    present = list(names)
     kind, weights = _weights(present, where)
     if CLASSES not in present:
         raise FirstpassError(
@@ -58,10 +46,10 @@ def recognise(names: Iterable[str], where: str) -> Artifact:
             f"put the {CLASSES} of the same training run beside them",
         )
     texts = [name for name in _TEXTS if name in present]
-    return Artifact(kind, {name: name for name in texts} | weights)
+    return ModelArtifact(kind.name, {name: name for name in texts} | weights)
 
 
-def find(folder: Path) -> Artifact:
+def find(folder: Path) -> ModelArtifact:
     """`recognise` over what lies in `folder`; symbolic links to files are followed, to folders are not."""
     names = [name for name in sorted(names_in(folder)) if (folder / name).is_file()]
     return recognise(names, str(folder))
@@ -69,64 +57,53 @@ def find(folder: Path) -> Artifact:
 
 def is_wanted(name: str) -> bool:
     """Whether a file of this name, relative to its folder, may be part of a model."""
-    return _canonical(name) is not None
+    return name in _TEXTS or any(kind.store_name(name) for kind in kinds().values())
 
 
 def holds_weights(names: Iterable[str]) -> bool:
     """Whether any of the names would be weights: cheap, for telling a model's folder from any other."""
-    return any(_canonical(name) in {FROZEN_GRAPH, SAVED_MODEL, WEIGHTS_H5} for name in names)
+    return any(kind.store_name(name) == kind.weights for name in names for kind in kinds().values())
 
 
 def names_in(folder: Path) -> Iterable[str]:
     """The names in `folder`, relative to it, as deep as a model's files lie."""
-    for pattern in ("*", "saved_model/*", "saved_model/variables/*", "saved_model/assets/*", "variables/*", "assets/*"):
+    for pattern in ("*", *(f"{sub}/*" for sub in sub_folders())):
         yield from (path.relative_to(folder).as_posix() for path in folder.glob(pattern))
 
 
-def _canonical(name: str) -> str | None:
-    """The name in the store, or None for a file that no model needs."""
-    if name == FROZEN_GRAPH or name in _TEXTS:
-        return name
-    if "/" not in name and name.lower().endswith((".h5", ".hdf5")):
-        return WEIGHTS_H5
-    inside = name.removeprefix("saved_model/")
-    return f"saved_model/{inside}" if _IN_SAVED_MODEL.fullmatch(inside) else None
+def sub_folders() -> list[str]:
+    """The folders that a model's files may lie in, below the model's own; the deepest first."""
+    found = {folder for kind in kinds().values() for folder in kind.folders}
+    return sorted(found, key=lambda folder: (-folder.count("/"), folder))
 
 
-def _weights(present: dict[str, str | None], where: str) -> tuple[Kind, dict[str, str]]:
-    h5 = [name for name, canonical in present.items() if canonical == WEIGHTS_H5]
-    saved = {canonical: name for name, canonical in present.items() if (canonical or "").startswith("saved_model/")}
-    graphs = [name for name in present if name == FROZEN_GRAPH or name == saved.get(SAVED_MODEL)]
-    if len(h5) > 1 or (h5 and graphs):
-        found = ", ".join(sorted([*h5, *graphs]))
-        raise FirstpassError(f"{where}: weights of more than one model: {found}", "leave the weights of one model")
-    if h5:
-        return Kind.MASK_RCNN, {WEIGHTS_H5: h5[0]}
-    if FROZEN_GRAPH in present:
-        return Kind.TFOD_FROZEN_GRAPH, {FROZEN_GRAPH: FROZEN_GRAPH}
-    if SAVED_MODEL in saved:
-        _check_variables(saved, where)
-        return Kind.TFOD_SAVED_MODEL, {canonical: name for canonical, name in saved.items() if canonical}
-    shown = ", ".join(sorted(present)[:8]) or "nothing"
-    raise FirstpassError(f"{where}: no weights; found {shown}", f"put {_WANTED} there, beside {CLASSES}")
-
-
-def _check_variables(saved: dict[str | None, str], where: str) -> None:
-    """An interrupted upload leaves some of a SavedModel's files out."""
-    shards = [match for name in saved if name and (match := _VARIABLES.fullmatch(name))]
-    missing = []
-    if "saved_model/variables/variables.index" not in saved:
-        missing.append("saved_model/variables/variables.index")
-    if not shards:
-        missing.append("saved_model/variables/variables.data-00000-of-00001")
-    for count in {match[2] for match in shards}:
-        have = {match[1] for match in shards if match[2] == count}
-        missing += [
-            f"saved_model/variables/variables.data-{i:05}-of-{count}"
-            for i in range(min(int(count), 1000))
-            if f"{i:05}" not in have
-        ]
-    if missing:
+def _weights(present: list[str], where: str) -> tuple[DetectorKind, dict[str, str]]:
+    """The kind, and its files by their names in the store."""
+    found = {kind.name: _files_of(kind, present) for kind in kinds().values()}
+    there = [kind for kind in kinds().values() if kind.weights in found[kind.name]]
+    names = {kind.name for kind in there}
+    kept = [kind for kind in there if not names & set(kind.yields_to)]
+    weights = sorted(name for kind in kept for name in found[kind.name][kind.weights])
+    if len(weights) > 1:
         raise FirstpassError(
-            f"{where}: the SavedModel is not whole: {missing[0]} is missing", "copy all of saved_model/"
+            f"{where}: weights of more than one model: {', '.join(weights)}", "keep the weights of one model only"
         )
+    if not kept:
+        shown = ", ".join(sorted(present)[:8]) or "nothing"
+        wanted = ", ".join(sorted(kind.weights for kind in kinds().values()))
+        raise FirstpassError(f"{where}: no weights; found {shown}", f"put weights ({wanted}) there, beside {CLASSES}")
+    (kind,) = kept
+    files = {name: originals[0] for name, originals in found[kind.name].items()}
+    if missing := kind.missing(files):
+        raise FirstpassError(
+            f"{where}: {kind.title} that is not complete: {missing} is missing", "copy all of its files again"
+        )
+    return kind, files
+
+
+def _files_of(kind: DetectorKind, present: list[str]) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {}
+    for found in present:
+        if name := kind.store_name(found):
+            files.setdefault(name, []).append(found)
+    return files

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from firstpass.contracts.class_table import normalise
 from firstpass.models.artifacts import CLASSES
 from firstpass.models.classes_csv import ClassRow
 
@@ -78,7 +78,8 @@ def _validations(
     from great_expectations import expectations as gxe
 
     table = pd.DataFrame(
-        [(_where(row), row.id, row.name, fold(row.name)) for row in rows], columns=["where", "id", "name", "folded"]
+        [(_where(row), row.id, row.name, normalise(row.name)) for row in rows],
+        columns=["where", "id", "name", "normalised"],
     )
     expectations = [
         gxe.ExpectColumnValueLengthsToBeBetween(
@@ -97,7 +98,7 @@ def _validations(
         ),
         gxe.ExpectColumnValuesToBeUnique(column="id", **_says("an id is there once", "the id {value} is there twice")),
         gxe.ExpectColumnValuesToBeUnique(
-            column="folded",
+            column="normalised",
             severity="warning",
             **_says(
                 "names differ in more than case, spaces, underscores and hyphens",
@@ -147,11 +148,6 @@ def _count(class_count: int | None) -> Any:
             f"{CLASSES} has {{observed}} rows, but the network emits {class_count} classes (no background)",
         ),
     )
-
-
-def fold(name: str) -> str:
-    """A name without what people write differently: case, spaces, underscores, hyphens."""
-    return re.sub(r"[\s_-]+", " ", name).casefold()
 
 
 def _where(row: ClassRow | None) -> str:

@@ -15,10 +15,10 @@ import unicodedata
 from dataclasses import dataclass
 from io import StringIO
 
+from firstpass.contracts.class_table import ClassTable, ModelClass
 from firstpass.errors import FirstpassError
-from firstpass.models.artifacts import MAX_TEXT_BYTES
-from firstpass.models.classes import ClassTable, ModelClass
-from firstpass.models.version import Kind
+from firstpass.models.kinds import kind_of
+from firstpass.models.text_files import decode_text
 
 NAMES_ONLY = ("labels",)
 WITH_IDS = ("labels", "id")
@@ -38,7 +38,7 @@ class ClassRow:
     id: int
 
 
-def parse(data: bytes, kind: Kind, name: str = "classes.csv") -> list[ClassRow]:
+def parse(data: bytes, kind: str, name: str = "classes.csv") -> list[ClassRow]:
     """The rows of a classes.csv that stands beside weights of `kind`, as in the file; blank lines are no rows.
 
     Raises FirstpassError, naming the file, the row and the value, for what is not such a table, and for the dialect of
@@ -72,35 +72,16 @@ def class_table(rows: list[ClassRow]) -> ClassTable:
     return ClassTable(tuple(ModelClass(i, row.name) for i, row in enumerate(ordered, 1)))
 
 
-def decode_text(data: bytes, name: str) -> str:
-    """A small text file's text, its byte order mark removed.
-
-    Raises FirstpassError naming the row of the first byte that is not UTF-8.
-    """
-    if len(data) > MAX_TEXT_BYTES:
-        raise FirstpassError(
-            f"{name} has {len(data)} bytes, more than {MAX_TEXT_BYTES}: this is no such file", "copy the right file"
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        raise FirstpassError(
-            f"{name} row {row}: byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8"
-        ) from error
-    return text
-
-
-def normalise(name: str) -> str:
-    """A class name as this project compares and stores it: Unicode NFC, no space around it."""
+def cleaned(name: str) -> str:
+    """A class name as this project stores it: Unicode NFC, no space around it."""
     return unicodedata.normalize("NFC", name).strip()
 
 
-def _dialect_of(kind: Kind) -> tuple[str, ...]:
-    return WITH_IDS if kind is Kind.MASK_RCNN else NAMES_ONLY
+def _dialect_of(kind: str) -> tuple[str, ...]:
+    return WITH_IDS if kind_of(kind).class_ids == "listed" else NAMES_ONLY
 
 
-def _dialect(fields: list[str], kind: Kind, where: str) -> tuple[str, ...]:
+def _dialect(fields: list[str], kind: str, where: str) -> tuple[str, ...]:
     header = tuple(field.strip() for field in fields)
     wanted = _dialect_of(kind)
     if header == wanted:
@@ -108,13 +89,12 @@ def _dialect(fields: list[str], kind: Kind, where: str) -> tuple[str, ...]:
     asked = f"write the header {','.join(wanted)}"
     if header == NAMES_ONLY:
         raise FirstpassError(
-            f"{where}: the header is labels, without ids, but the weights are Mask R-CNN's, which come with labels,id",
+            f"{where}: the header is labels, without ids, but beside {kind_of(kind).title} it is labels,id",
             "take the classes.csv of the same training run, or add the column id with the dataset's category ids",
         )
     if header == WITH_IDS:
         raise FirstpassError(
-            f"{where}: the header is labels,id, as Mask R-CNN training writes it, but the weights are a TF Object "
-            "Detection API graph, whose ids are row numbers",
+            f"{where}: the header is labels,id, but beside {kind_of(kind).title} it is labels: ids are row numbers",
             "take the classes.csv of the same training run, or write only labels, in the order of label_map.json",
         )
     raise FirstpassError(f"{where}: the header is {reprlib.repr(','.join(header))}, not {','.join(wanted)}", asked)
@@ -128,7 +108,7 @@ def _row(fields: list[str], line: int, dialect: tuple[str, ...], number: int, na
             if len(fields) > len(dialect)
             else "write the class's name and its id",
         )
-    label = normalise(fields[0])
+    label = cleaned(fields[0])
     return ClassRow(line, label, number if dialect == NAMES_ONLY else _id(fields[1], f"{name} row {line}"))
 
 

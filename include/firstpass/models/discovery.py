@@ -19,8 +19,7 @@ from typing import Any
 from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.models import artifacts
-from firstpass.models.sources import Source
-from firstpass.models.version import Kind
+from firstpass.models.model_sources import ModelSource
 
 log = logging.getLogger("firstpass")
 
@@ -36,14 +35,14 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundModel:
     """A complete model at a source.
 
     uri: its folder. files: name in the store → file. etag: changes when any of the files or the source's options do.
     """
 
     uri: str
-    kind: Kind
+    kind: str
     files: dict[str, SourceFile]
     etag: str
 
@@ -53,7 +52,7 @@ class Found:
         return sum(file.size for file in self.files.values())
 
 
-def newest(source: Source, client: Any) -> Found:
+def newest(source: ModelSource, client: Any) -> FoundModel:
     """The model to sync from `source`: in its folder itself, else in the newest complete folder anywhere below.
 
     Newest goes by the source's own times, never by this machine's clock. client: boto3's S3 client, unused for folders.
@@ -64,7 +63,7 @@ def newest(source: Source, client: Any) -> Found:
         folder, name = _split(path)
         if artifacts.is_wanted(name):
             folders.setdefault(folder, {})[name] = file
-    complete: list[tuple[bool, datetime, str, Found]] = []
+    complete: list[tuple[bool, datetime, str, FoundModel]] = []
     faults: list[tuple[datetime, FirstpassError]] = []
     for folder, files in folders.items():
         where = storage.join(source.uri, folder) if folder else source.uri
@@ -76,7 +75,7 @@ def newest(source: Source, client: Any) -> Found:
             continue
         kept = {name: files[found] for name, found in artifact.files.items()}
         changed = max(file.modified for file in kept.values())
-        complete.append((folder == "", changed, folder, Found(where, artifact.kind, kept, _etag(kept, source))))
+        complete.append((folder == "", changed, folder, FoundModel(where, artifact.kind, kept, _etag(kept, source))))
     if complete:
         _, changed, _, chosen = max(complete, key=lambda item: item[:3])
         for newer in (fault for time, fault in faults if time > changed):
@@ -123,15 +122,14 @@ def _local_listing(root: Path) -> Iterator[tuple[str, SourceFile]]:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """A file's model folder, and its name in there: a SavedModel's files lie in folders of their own."""
-    *folders, name = path.split("/")
-    if folders and folders[-1] in {"variables", "assets"}:
-        name = f"{folders.pop()}/{name}"
-    if folders and folders[-1] == "saved_model":
-        name = f"{folders.pop()}/{name}"
-    return "/".join(folders), name
+    """A file's model folder, and its name in there: some kinds have files in folders of their own."""
+    folder, _, name = path.rpartition("/")
+    for part in artifacts.sub_folders():
+        if f"/{folder}".endswith(f"/{part}"):
+            return folder.removesuffix(part).rstrip("/"), f"{part}/{name}"
+    return folder, name
 
 
-def _etag(files: dict[str, SourceFile], source: Source) -> str:
+def _etag(files: dict[str, SourceFile], source: ModelSource) -> str:
     parts = [[name, file.key, file.size, file.etag] for name, file in sorted(files.items())]
     return sha256(json.dumps([parts, dict(source.options)], sort_keys=True, default=str).encode()).hexdigest()

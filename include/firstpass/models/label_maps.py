@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from firstpass.errors import FirstpassError
-from firstpass.models.classes_csv import decode_text, normalise
+from firstpass.models.classes_csv import cleaned
+from firstpass.models.text_files import decode_text
 
-_AGAIN = "copy it again from the training run, or leave it away: classes.csv is what counts"
+_AGAIN = "copy it again from the training run, or remove it: classes.csv is what counts"
 
 
 def parse(data: bytes, name: str) -> dict[int, str]:
@@ -24,7 +25,7 @@ def parse(data: bytes, name: str) -> dict[int, str]:
     for id_, label in entries:
         if id_ in names:
             raise FirstpassError(f"{name}: id {id_} is there twice, as {names[id_]!r} and as {label!r}", _AGAIN)
-        names[id_] = normalise(label)
+        names[id_] = cleaned(label)
     return names
 
 

@@ -8,10 +8,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from firstpass.contracts.detections import Detections
+from firstpass.contracts.detector import PreparedInput
+from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
-from firstpass.models import detectors
-from firstpass.models.detectors.base import Detections, Prepared
-from firstpass.models.version import ModelVersion
+from firstpass.models import kinds
 
 PHOTO = Path(__file__).with_name("probe.jpg")
 
@@ -20,7 +21,7 @@ PHOTO = Path(__file__).with_name("probe.jpg")
 class _Candid(Protocol):
     """A detector that tells what its `predict` would tidy silently."""
 
-    def faults(self, item: Prepared) -> list[str]: ...
+    def faults(self, item: PreparedInput) -> list[str]: ...
 
 
 def probe(version: ModelVersion, folder: Path) -> list[str]:
@@ -34,7 +35,7 @@ def probe(version: ModelVersion, folder: Path) -> list[str]:
     image: NDArray[np.uint8] = cv2.imread(str(PHOTO), cv2.IMREAD_COLOR_RGB)  # type: ignore[assignment]
     height, width = image.shape[:2]
     try:
-        detector = detectors.load(version, folder)
+        detector = kinds.load(version, folder)
         prepared = detector.prepare(image)
         if isinstance(detector, _Candid) and (wrong := detector.faults(prepared)):
             return [f"the probe inference went wrong: {fault}" for fault in wrong]

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from firstpass import storage
+from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
-from firstpass.models import discovery, store
+from firstpass.models import discovery
 from firstpass.models.admission import admit
-from firstpass.models.discovery import Found
-from firstpass.models.download import SourceChanged, Wanted, download
-from firstpass.models.sources import Source
-from firstpass.models.version import ModelVersion
+from firstpass.models.decided_sources import remember, remembered
+from firstpass.models.discovery import FoundModel
+from firstpass.models.model_sources import ModelSource
+from firstpass.models.workspace import lock, workshop
 from firstpass.settings import settings
+from firstpass.storage.downloads import SourceChanged, WantedObject, download
 
 log = logging.getLogger("firstpass")
 
@@ -48,7 +50,7 @@ class Synced:
         return "admitted" if self.admitted else "refused"
 
 
-def sync(source: Source, client: Callable[[], Any] = storage.s3, again: bool = False) -> Synced:
+def sync(source: ModelSource, client: Callable[[], Any] = storage.s3, again: bool = False) -> Synced:
     """Bring the newest complete model at `source` into the store, admitted or refused.
 
     client: makes boto3's S3 client, called for s3:// only. An unchanged source costs its listing. again: a model
@@ -57,7 +59,7 @@ def sync(source: Source, client: Callable[[], Any] = storage.s3, again: bool = F
     Raises FirstpassError, the store unchanged, when there is nothing complete, access is denied or the source does not
     stop changing.
     """
-    with store.lock(f"sync-{source.name}"), _explained(source):
+    with lock(f"sync-{source.name}"), _explained(source):
         s3 = client() if storage.is_s3(source.uri) else None
         for _ in range(_TRIES):
             try:
@@ -69,9 +71,9 @@ def sync(source: Source, client: Callable[[], Any] = storage.s3, again: bool = F
     )
 
 
-def _sync_once(source: Source, s3: Any, again: bool) -> Synced:
+def _sync_once(source: ModelSource, s3: Any, again: bool) -> Synced:
     found = discovery.newest(source, s3)
-    known = store.remembered(source.name, source.uri, found.etag)
+    known = remembered(source.name, source.uri, found.etag)
     if known and (known["admitted"] or not again):
         log.info("%s: unchanged since %s@%s", source.uri, source.name, known["version"])
         return Synced(found.uri, f"{source.name}@{known['version']}", known["admitted"], None, 0)
@@ -87,19 +89,19 @@ def _sync_once(source: Source, s3: Any, again: bool) -> Synced:
         version = admit(source.name, incoming, found.uri, source.options, again, hand_over=True)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
-    store.remember(source.name, source.uri, found.etag, version)
+    remember(source.name, source.uri, found.etag, version)
     return Synced(found.uri, version.ref, version.admitted, version, found.size)
 
 
-def _incoming(source: Source) -> Path:
+def _incoming(source: ModelSource) -> Path:
     """Where a source's files arrive: the same place after a cut, so that the next try goes on there."""
     key = sha256(f"{source.name} {source.uri}".encode()).hexdigest()[:16]
-    folder = store.workshop(".incoming") / key
+    folder = workshop(".incoming") / key
     folder.mkdir(exist_ok=True)
     return folder
 
 
-def _fetch(found: Found, incoming: Path, s3: Any) -> None:
+def _fetch(found: FoundModel, incoming: Path, s3: Any) -> None:
     """All files of `found` into `incoming`, nothing else left there."""
     seal = incoming / "complete.etag"
     if seal.exists() and seal.read_text() != found.etag:
@@ -113,12 +115,12 @@ def _fetch(found: Found, incoming: Path, s3: Any) -> None:
             shutil.copyfile(file.key, target)
         return
     bucket = found.uri.removeprefix("s3://").partition("/")[0]
-    wanted = [Wanted(file.key, file.size, file.etag, incoming / name) for name, file in found.files.items()]
+    wanted = [WantedObject(file.key, file.size, file.etag, incoming / name) for name, file in found.files.items()]
     download(s3, bucket, wanted)
 
 
 @contextmanager
-def _explained(source: Source) -> Iterator[None]:
+def _explained(source: ModelSource) -> Iterator[None]:
     """What a person can put right, in words; the rest passes, and another try may help."""
     from botocore.exceptions import ClientError, NoCredentialsError
 

@@ -18,19 +18,20 @@ from urllib.parse import unquote
 from psycopg2.extensions import connection
 from psycopg2.extras import RealDictCursor
 
-from firstpass.chunks.run import run_folder
+from firstpass.contracts.run_spec import run_folder
+from firstpass.contracts.verdict import CheckResult, QualityVerdict
 from firstpass.images import catalogue as catalogues
 from firstpass.quality.data_docs import write_data_docs
 from firstpass.quality.drift import store_profile
-from firstpass.quality.results import Result, Verdict, store
 from firstpass.quality.suites import Expectation, Suite, suites
 from firstpass.settings import settings
 from firstpass.warehouse.connection import connect
+from firstpass.warehouse.verdicts import store_verdict
 
 EXAMPLES = 5  # names shown of what is wrong
 
 
-def check_run(run_id: str) -> Verdict:
+def check_run(run_id: str) -> QualityVerdict:
     """Hold a run against every suite, store the results in the warehouse and write its Data Docs.
 
     Checking again replaces the earlier results. An expectation that could not be evaluated counts as failed, with the
@@ -45,7 +46,7 @@ def check_run(run_id: str) -> Verdict:
         numbers = {s.name: _one_row(conn, batches[s.name]) for s in checked if any(e.bounds for e in s.expectations)}
         with _environment(conn):
             outcome = _validate(run_id, checked, batches)
-        verdict = Verdict(
+        verdict = QualityVerdict(
             run_id,
             tuple(
                 _result(suite, expectation, outcome[suite.name], numbers.get(suite.name, {}))
@@ -53,7 +54,7 @@ def check_run(run_id: str) -> Verdict:
                 for expectation in suite.expectations
             ),
         )
-        store(conn, verdict)
+        store_verdict(conn, verdict)
     write_data_docs(run_folder(run_id), verdict, checked, outcome)
     return verdict
 
@@ -152,10 +153,10 @@ def _rule(expectation: Expectation) -> Any:
     return gxe.ExpectColumnValuesToBeNull(column=expectation.column, **words)
 
 
-def _result(suite: Suite, expectation: Expectation, outcome: Any, numbers: dict[str, Any]) -> Result:
+def _result(suite: Suite, expectation: Expectation, outcome: Any, numbers: dict[str, Any]) -> CheckResult:
     found = next(r for r in outcome.results if r.expectation_config.meta["name"] == expectation.column)
     value, observed = _observed(suite, expectation, found, numbers)
-    return Result(
+    return CheckResult(
         suite.name, expectation.column, expectation.severity, bool(found.success), observed, value, expectation.sentence
     )
 

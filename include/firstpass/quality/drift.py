@@ -16,7 +16,7 @@ SIZE_EDGES = [n / 10 for n in range(1, 10)]
 # Thresholds as arrays: that form of width_bucket takes a NaN for larger than everything instead of failing.
 _PROFILE = """
 WITH own AS MATERIALIZED (
-    SELECT d.* FROM run_drafts d WHERE d.run_id = %(run_id)s AND d.outcome IN ('ok', 'empty')
+    SELECT d.* FROM run_predictions d WHERE d.run_id = %(run_id)s AND d.outcome IN ('ok', 'empty')
 ), found AS (
     SELECT u.class_id AS class, width_bucket(u.score, %(score)s::real[]) AS score,
            width_bucket(sqrt(abs((u.x2 - u.x1) * (u.y2 - u.y1)) / nullif(o.width * o.height::real, 0)),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firstpass.airflow.rest_client import AirflowApi
 from firstpass.settings import settings
-from firstpass.stack import leftovers, metadata, postgres, readiness, supervision
-from firstpass.stack.airflow_api import AirflowApi
+from firstpass.stack import airflow_metadata, leftovers, postgres, readiness, supervision
 from firstpass.stack.environment import fingerprint, stack_environment, ui_url
 from firstpass.stack.layout import Layout, layout, lock, make_layout, started_before
 from firstpass.stack.secrets import ADMIN, load_secrets, make_secrets
@@ -47,9 +47,9 @@ def up(say: Say) -> Status:
             say("Starting Airflow")
         # The API server takes longest to start and asks no table before it answers: the migrations run beside it.
         supervision.ensure(where, "api-server")
-        if not metadata.is_current(where):
+        if not airflow_metadata.is_current(where):
             say("Preparing Airflow's database")
-            metadata.migrate(where, environment)
+            airflow_metadata.migrate(where, environment)
         supervision.ensure(where, "scheduler", "dag-processor")
         _migrate_warehouse()
         readiness.wait_healthy(where)
@@ -136,7 +136,7 @@ def _make_pool(where: Layout) -> None:
 
 def _migrate_warehouse() -> None:
     from firstpass.warehouse.connection import connect
-    from firstpass.warehouse.migrate import migrate
+    from firstpass.warehouse.migration import migrate
 
     connection = connect()
     try:

@@ -73,6 +73,7 @@ def stack_environment(where: Layout, secrets: Secrets) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
         "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(where)),
+        "FIRSTPASS_WAREHOUSE_DSN": settings().warehouse_dsn.get_secret_value() or postgres.dsn("firstpass", where),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(settings().port),
         "AIRFLOW__API__BASE_URL": url,

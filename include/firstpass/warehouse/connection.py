@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import psycopg2
 from psycopg2.extensions import connection, cursor, parse_dsn
 
+from firstpass import resolvers
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.settings import settings
 
@@ -44,14 +45,14 @@ def connect(patience: float = 30.0) -> connection:
 
 
 @contextmanager
-def transaction(conn: connection) -> Iterator[cursor]:
+def transaction(conn: connection, cursor_factory: type[cursor] = cursor) -> Iterator[cursor]:
     """A cursor in a transaction that is committed when the block ends and rolled back when it raises.
 
     Unlike psycopg2's own `with connection`, it lets the error through with which a connection was lost. Not for
     nesting: the inner block would commit the outer one's work.
     """
     try:
-        with conn.cursor() as cur:
+        with conn.cursor(cursor_factory=cursor_factory) as cur:
             yield cur
         conn.commit()
     except BaseException:
@@ -71,9 +72,7 @@ def _dsn() -> str:
     configured = settings().warehouse_dsn.get_secret_value()
     if configured:
         return configured
-    from firstpass.stack.postgres import dsn  # outside the rooms, and only where no other server is configured
-
-    return dsn("firstpass")
+    return resolvers.warehouse_dsn()
 
 
 def _password(dsn: str) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,32 +12,31 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import connection, cursor
 from psycopg2.extras import Json
 
-from firstpass.chunks.manifest import Chunk
-from firstpass.chunks.run import RunSpec
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.outcome import Outcome
+from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
-from firstpass.inference.schema import Outcome
-from firstpass.warehouse import tables
-from firstpass.warehouse.binary import array_literal
+from firstpass.prefetch import prefetched
+from firstpass.warehouse import table_rows
+from firstpass.warehouse.chunk_results import VerifiedResult, one_batch, read_result
 from firstpass.warehouse.connection import transaction
-from firstpass.warehouse.copy import Copy
-from firstpass.warehouse.results import Result, one_batch, read_result
-
-T = TypeVar("T")
+from firstpass.warehouse.copy_encoding import array_literal
+from firstpass.warehouse.copy_stream import Copy
 
 _LOCK = 0x6D65726765  # merges take turns: two runs over the same images neither collide nor deadlock
 _SLICE = 50_000  # catalogue rows a COPY
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class EncodedResult:
     """A chunk's verified result, encoded for COPY: what is left to do is to write it."""
 
     spec: RunSpec
     chunk: Chunk
-    result: Result
+    result: VerifiedResult
     outcomes: Copy
     images: Copy
-    detections: Copy
+    predictions: Copy
 
     @property
     def counts(self) -> dict[str, int]:
@@ -70,28 +67,28 @@ def merge_chunks(
     for two chunks.
     """
 
-    def ready() -> Iterator[tuple[Chunk, Ready | FirstpassError]]:
+    def ready() -> Iterator[tuple[Chunk, EncodedResult | FirstpassError]]:
         for chunk in chunks:
             try:
                 yield chunk, prepare(spec, chunk)
             except FirstpassError as error:
                 yield chunk, error
 
-    for chunk, each in _ahead(ready()):
+    for chunk, each in prefetched(ready()):
         yield chunk, each if isinstance(each, FirstpassError) else _write(conn, each)
 
 
-def prepare(spec: RunSpec, chunk: Chunk) -> Ready:
+def prepare(spec: RunSpec, chunk: Chunk) -> EncodedResult:
     """Read, verify and encode a chunk's result, without the database. Raises FirstpassError as `merge_chunk` does."""
     result = read_result(chunk)
-    encoded = tables.fields(result.rows)
-    return Ready(
+    fields = table_rows.fields(result.rows)
+    return EncodedResult(
         spec,
         chunk,
         result,
-        tables.outcomes(spec, result.rows, encoded, chunk.index),
-        tables.images(spec, result.rows, encoded),
-        tables.detections(spec, tables.predictions(result.rows), chunk.index),
+        table_rows.outcomes(spec, result.rows, fields, chunk.index),
+        table_rows.images(spec, result.rows, fields),
+        table_rows.predictions(spec, table_rows.inferred_rows(result.rows), chunk.index),
     )
 
 
@@ -113,7 +110,7 @@ def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> No
         }
     )
     with _turn(conn) as cur:
-        _replace_outcomes(cur, spec, rows, tables.outcomes(spec, rows, tables.fields(rows), chunk.index))
+        _replace_outcomes(cur, spec, rows, table_rows.outcomes(spec, rows, table_rows.fields(rows), chunk.index))
         cur.execute(
             "INSERT INTO chunks (run_id, chunk, state, images, reason) VALUES (%s, %s, 'failed', %s, %s)"
             " ON CONFLICT (run_id, chunk) DO UPDATE SET state = 'failed', images = excluded.images, detections = NULL,"
@@ -134,9 +131,9 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
         cur.execute("DELETE FROM chunks WHERE run_id = %s", [spec.run_id])
         for start in range(0, len(decided), _SLICE):
             rows = one_batch(decided.slice(start, _SLICE))
-            encoded = tables.fields(rows)
-            tables.outcomes(spec, rows, encoded, None).into(cur)
-            _replace_images(cur, tables.images(spec, rows, encoded, table="staged"))
+            fields = table_rows.fields(rows)
+            table_rows.outcomes(spec, rows, fields, None).into(cur)
+            _replace_images(cur, table_rows.images(spec, rows, fields, table="staged"))
 
 
 @contextmanager
@@ -151,33 +148,33 @@ def _turn(conn: connection) -> Iterator[cursor]:
         yield cur
 
 
-def _write(conn: connection, ready: Ready) -> dict[str, int]:
+def _write(conn: connection, encoded: EncodedResult) -> dict[str, int]:
     # Rows are nearly always new. The primary keys tell when they are not; asking first costs as much as writing.
     try:
         with _turn(conn) as cur:
-            for each in (ready.outcomes, ready.images, ready.detections):
+            for each in (encoded.outcomes, encoded.images, encoded.predictions):
                 each.into(cur)
-            _mark_merged(cur, ready)
+            _mark_merged(cur, encoded)
     except UniqueViolation:
-        rows = ready.result.rows
+        rows = encoded.result.rows
         with _turn(conn) as cur:
-            _replace_outcomes(cur, ready.spec, rows, ready.outcomes)
-            _replace_images(cur, tables.images(ready.spec, rows, tables.fields(rows), table="staged"))
-            _replace_detections(cur, ready.spec, rows, ready.detections)
-            _mark_merged(cur, ready)
-    return ready.counts
+            _replace_outcomes(cur, encoded.spec, rows, encoded.outcomes)
+            _replace_images(cur, table_rows.images(encoded.spec, rows, table_rows.fields(rows), table="staged"))
+            _replace_predictions(cur, encoded.spec, rows, encoded.predictions)
+            _mark_merged(cur, encoded)
+    return encoded.counts
 
 
-def _mark_merged(cur: cursor, ready: Ready) -> None:
-    chunk, marker, counts = ready.chunk, ready.result.marker, ready.counts
+def _mark_merged(cur: cursor, encoded: EncodedResult) -> None:
+    chunk, marker, counts = encoded.chunk, encoded.result.marker, encoded.counts
     if any(image.sha256 is None for image in chunk.images):
-        _complete_duplicates(cur, ready.spec, chunk)
+        _complete_duplicates(cur, encoded.spec, chunk)
     cur.execute(
         "INSERT INTO chunks (run_id, chunk, state, images, detections, seconds, marker)"
         " VALUES (%s, %s, 'merged', %s, %s, %s, %s) ON CONFLICT (run_id, chunk) DO UPDATE"
         " SET state = 'merged', images = excluded.images, detections = excluded.detections,"
         " seconds = excluded.seconds, marker = excluded.marker, reason = NULL, changed_at = now()",
-        [ready.spec.run_id, chunk.index, counts["images"], counts["detections"], marker.get("seconds"), Json(marker)],
+        [encoded.spec.run_id, chunk.index, counts["images"], counts["detections"], marker.get("seconds"), Json(marker)],
     )
 
 
@@ -215,20 +212,10 @@ def _replace_images(cur: cursor, staged: Copy) -> None:
     cur.execute("INSERT INTO images SELECT * FROM staged ON CONFLICT DO NOTHING")
 
 
-def _replace_detections(cur: cursor, spec: RunSpec, rows: pa.RecordBatch, detections: Copy) -> None:
-    contents = array_literal(tables.predictions(rows)["sha256"].to_pylist())
+def _replace_predictions(cur: cursor, spec: RunSpec, rows: pa.RecordBatch, predictions: Copy) -> None:
+    contents = array_literal(table_rows.inferred_rows(rows)["sha256"].to_pylist())
     cur.execute(
-        "DELETE FROM detections WHERE sha256 = ANY(%s::text[]) AND model = %s AND settings_hash = %s",
+        "DELETE FROM predictions WHERE sha256 = ANY(%s::text[]) AND model = %s AND settings_hash = %s",
         [contents, spec.model, spec.settings_hash],
     )
-    detections.into(cur)
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made in another thread while the caller is busy with the one before."""
-    nothing_left = object()
-    with ThreadPoolExecutor(1, "merge") as pool:
-        coming: Future[Any] = pool.submit(next, items, nothing_left)
-        while (item := coming.result()) is not nothing_left:
-            coming = pool.submit(next, items, nothing_left)
-            yield item
+    predictions.into(cur)

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import connection
 from psycopg2.extras import Json
 
-from firstpass.chunks.run import RunSpec
+from firstpass.contracts.model_version import ModelVersion
+from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
-from firstpass.models.version import ModelVersion
 from firstpass.warehouse.connection import transaction
-from firstpass.warehouse.models import insert_model
+from firstpass.warehouse.model_versions import insert_model
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as the warehouse has it. model: `name@version`. state: running, success, partial or failed. spec: run.json.
+
+    decided_at: when its model version was admitted.
+    """
+
+    run_id: str
+    model: str
+    settings_hash: str
+    images_uri: str
+    state: str
+    spec: dict[str, Any]
+    decided_at: datetime
+    started_at: datetime
+
+    @property
+    def rank(self) -> tuple[datetime, datetime]:
+        """Greater for newer model versions, then for later runs."""
+        return self.decided_at, self.started_at
 
 
 def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
@@ -81,3 +106,36 @@ def find_run(conn: connection, run_id: str) -> str:
         known = f"one of the runs there are: latest, {', '.join(ids)}" if ids else "`firstpass run`: there is none yet"
         raise FirstpassError(f"there is no run {run_id!r}", f"use {known}")
     return run_id
+
+
+def load_run(conn: connection, run_id: str) -> RunRecord:
+    """The run that a person means: an id, or `latest`. Raises FirstpassError as `find_run` does."""
+    return load_runs(conn, [find_run(conn, run_id)])[0]
+
+
+def load_runs(conn: connection, run_ids: Collection[str]) -> list[RunRecord]:
+    """Those of the runs that there are."""
+    with transaction(conn) as cur:
+        cur.execute(
+            "SELECT run_id, model, settings_hash, images_uri, state, spec, decided_at, started_at"
+            " FROM runs JOIN models USING (model) WHERE run_id = ANY(%s::text[])",
+            [list(run_ids)],
+        )
+        return [RunRecord(*row) for row in cur]
+
+
+def runs_to_publish(conn: connection, schemes: Collection[str], days: int = 7) -> dict[str, list[int]]:
+    """Run → CVAT tasks of its images, for the finished runs of the last days that were asked to publish.
+
+    schemes: of image URIs that drafts can be brought back to. The oldest run comes first.
+    """
+    with transaction(conn) as cur:
+        cur.execute(
+            "SELECT r.run_id, array_agg(DISTINCT o.task) FROM runs r"
+            " JOIN outcomes o ON o.run_id = r.run_id AND o.task IS NOT NULL"
+            " WHERE r.state IN ('success', 'partial') AND split_part(r.images_uri, ':', 1) = ANY(%s::text[])"
+            " AND r.spec @> '{\"publish\": true}' AND r.started_at > now() - make_interval(days => %s)"
+            " GROUP BY r.run_id ORDER BY r.started_at",
+            [list(schemes), days],
+        )
+        return dict(cur.fetchall())

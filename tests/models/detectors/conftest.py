@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstpass.models.classes import ClassTable
-from firstpass.models.version import Kind, ModelVersion
+from firstpass.contracts.class_table import ClassTable
+from firstpass.contracts.model_version import ModelVersion
 
 REFERENCE = Path(__file__).with_name("mask_rcnn_reference")
 
@@ -45,7 +45,7 @@ def version(options=None):
     return ModelVersion(
         name="shapes",
         version="0" * 12,
-        kind=Kind.MASK_RCNN,
+        kind="mask_rcnn",
         files=(),
         classes=ClassTable(()),
         source="",

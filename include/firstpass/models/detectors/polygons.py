@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from firstpass.models.detectors.base import Polygon
+from firstpass.contracts.detections import Polygon
 
 _REACH = 0.499  # of a pixel
 _ROUGHEST = 8.0  # pixels; beyond it a polygon loses its shape long before it loses area

@@ -1,4 +1,4 @@
--- One row an image that this run inferred. A column is null where all is well and holds the image's name where it is not.
+-- One row per image that this run inferred. A column is null where all is well and holds the image's name where it is not.
 -- Comparisons are written so that a NaN, which sorts above every number in PostgreSQL, counts as wrong.
 SELECT CASE WHEN NOT f.inside THEN i.uri END AS box_outside_image,
        CASE WHEN NOT f.area THEN i.uri END AS box_without_area,
@@ -17,18 +17,18 @@ SELECT CASE WHEN NOT f.inside THEN i.uri END AS box_outside_image,
            ) s
            WHERE s.shared > {max_overlap} * ((a.x2 - a.x1) * (a.y2 - a.y1) + (b.x2 - b.x1) * (b.y2 - b.y1) - s.shared)
        ) THEN i.uri END AS boxes_overlap
-FROM runs r
+FROM run_thresholds r
 CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(c.class_id), '{{}}') AS ids FROM classes c WHERE c.model = r.model
+    SELECT coalesce(array_agg(c.class_id), '{{}}') AS ids FROM run_classes c WHERE c.run_id = r.run_id
 ) t
-JOIN run_drafts i ON i.run_id = r.run_id AND i.outcome IN ('ok', 'empty')
+JOIN run_predictions i ON i.run_id = r.run_id AND i.outcome IN ('ok', 'empty')
 CROSS JOIN LATERAL (
     SELECT coalesce(bool_and(d.x1 >= -0.01 AND d.y1 >= -0.01 AND d.x2 <= i.width + 0.01 AND d.y2 <= i.height + 0.01), true)
                AS inside,
            coalesce(bool_and(d.x2 > d.x1 AND d.y2 > d.y1), true) AS area,
            coalesce(bool_and(d.score BETWEEN 0 AND 1), true) AS score_range,
            coalesce(bool_and(d.score >= coalesce(
-               (r.spec -> 'class_thresholds' ->> d.class_id::text)::real, (r.spec ->> 'threshold')::real)), true)
+               (r.class_thresholds ->> d.class_id::text)::real, r.threshold)), true)
                AS above_threshold
     FROM unnest(i.class_ids, i.scores, i.x1, i.y1, i.x2, i.y2) AS d (class_id, score, x1, y1, x2, y2)
 ) f

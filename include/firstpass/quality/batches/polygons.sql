@@ -1,4 +1,4 @@
--- One row an image that this run inferred with masks. A column is null where all is well and holds the image's name
+-- One row per image that this run inferred with masks. A column is null where all is well and holds the image's name
 -- where it is not. Crossing edges take time that grows with the square of a polygon's points, so they are sought in the
 -- first {max_polygons} detections only, in order of content hash, which is as good as at random.
 SELECT CASE WHEN NOT f.present THEN i.uri END AS polygon_missing,
@@ -7,7 +7,7 @@ SELECT CASE WHEN NOT f.present THEN i.uri END AS polygon_missing,
        CASE WHEN f.crossing THEN i.uri END AS polygon_crosses_itself
 FROM (
     SELECT *, sum(detections) OVER (ORDER BY sha256, uri) <= {max_polygons} AS sought
-    FROM run_drafts
+    FROM run_predictions
     WHERE run_id = {run_id} AND outcome = 'ok' AND polygons IS NOT NULL
 ) AS i
 CROSS JOIN LATERAL (

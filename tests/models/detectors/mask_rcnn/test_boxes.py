@@ -6,7 +6,7 @@ import pytest
 from firstpass.models.detectors.mask_rcnn import boxes
 from firstpass.models.detectors.mask_rcnn.anchors import anchors, in_pixels, normalised
 from firstpass.models.detectors.mask_rcnn.config import Config
-from firstpass.models.detectors.tf_session import tf
+from firstpass.models.detectors.tfod.session import tf
 
 WHOLE = np.array([[0, 0, 1, 1]], np.float32)
 

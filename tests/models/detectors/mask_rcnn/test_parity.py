@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from firstpass.errors import FirstpassError
-from firstpass.models.detectors import mask_rcnn
+from firstpass.models.detectors.mask_rcnn import loading
 from firstpass.models.detectors.mask_rcnn.anchors import normalised
 from firstpass.models.detectors.mask_rcnn.config import Config
-from firstpass.models.detectors.mask_rcnn.detector import MaskRCNN
-from firstpass.models.detectors.mask_rcnn.network import Network
+from firstpass.models.detectors.mask_rcnn.detector import MaskRcnnDetector
+from firstpass.models.detectors.mask_rcnn.network import MaskRcnnNetwork
 from firstpass.models.detectors.mask_rcnn.weights import read_layers
 
 
 @pytest.fixture(scope="module")
 def detector(reference_folder, reference, mask_rcnn_version):
-    return mask_rcnn.load(mask_rcnn_version(reference.options), reference_folder)
+    return loading.load(mask_rcnn_version(reference.options), reference_folder)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_detections_keep_to_the_contract(detector, reference):
 
 def test_nothing_above_the_confidence_gives_no_detections(reference_layers, reference):
     config = Config.from_options(reference.options | {"detection_min_confidence": 1.0})
-    strict = MaskRCNN(Network(*reference_layers, config), config)
+    strict = MaskRcnnDetector(MaskRcnnNetwork(*reference_layers, config), config)
     (found,) = strict.predict([strict.prepare(reference.image)])
     assert len(found) == 0
     assert found.polygons == ()
@@ -134,4 +134,4 @@ def test_nothing_above_the_confidence_gives_no_detections(reference_layers, refe
 def test_anchor_ratios_must_be_as_many_as_the_network_was_trained_with(reference_folder, reference, mask_rcnn_version):
     options = reference.options | {"rpn_anchor_ratios": [0.5, 1]}
     with pytest.raises(FirstpassError, match="trained with 3 anchor ratios, rpn_anchor_ratios has 2"):
-        mask_rcnn.load(mask_rcnn_version(options), reference_folder)
+        loading.load(mask_rcnn_version(options), reference_folder)

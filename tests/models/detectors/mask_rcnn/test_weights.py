@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from firstpass.errors import FirstpassError
-from firstpass.models.detectors import mask_rcnn
+from firstpass.models.detectors.mask_rcnn import loading
 from firstpass.models.detectors.mask_rcnn.layers import Sizes, batch_norm_of, kernel_shapes
 from firstpass.models.detectors.mask_rcnn.weights import read_layers, read_sizes
 
@@ -60,7 +60,7 @@ def refusal(path):
 def test_backbone_and_class_count_come_from_the_file(tmp_path, backbone, classes):
     sizes = Sizes(backbone, classes, anchors=5, pyramid=256, rpn=512, hidden=1024, pool=7, mask=256)
     assert read_sizes(blank(tmp_path / "weights.h5", sizes)) == sizes
-    assert mask_rcnn.inspect(tmp_path).class_count == classes - 1
+    assert loading.inspect(tmp_path).class_count == classes - 1
 
 
 def test_weights_of_a_training_that_diverged_are_refused(weights):
@@ -237,4 +237,4 @@ def test_a_folder_must_hold_one_file_of_weights(tmp_path, names):
     for name in names:
         (tmp_path / name).touch()
     with pytest.raises(FirstpassError, match=", ".join(names) or "no .h5 file"):
-        mask_rcnn.inspect(tmp_path)
+        loading.inspect(tmp_path)

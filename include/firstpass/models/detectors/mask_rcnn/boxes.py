@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from firstpass.models.detectors.mask_rcnn.config import Config
-from firstpass.models.detectors.tf_session import tf
+from firstpass.models.detectors.tfod.session import tf
 
 _STD_DEV = (0.1, 0.1, 0.2, 0.2)  # what the networks are trained to divide their corrections by
 _LAST = 1 - 3e-7  # just inside of the last pixel's place, by more than single precision may be off

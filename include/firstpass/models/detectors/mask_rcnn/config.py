@@ -36,7 +36,7 @@ class Config:
     def from_options(cls, options: Mapping[str, Any] | None) -> Config:
         """The settings of a version; keys that are not the network's own (kind, threshold) are passed over.
 
-        The single values are expected to be in order (`firstpass.models.options` checks them). Raises FirstpassError
+        The single values are expected to be in order (`firstpass.models.model_yaml` checks them). Raises FirstpassError
         for sizes that the pyramid cannot halve six times, and for a number of anchor scales other than its levels.
         """
         known = {field.name for field in fields(cls)}

@@ -9,11 +9,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from firstpass.models.detectors.base import Detections, Prepared
+from firstpass.contracts.detections import Detections
+from firstpass.contracts.detector import PreparedInput
 from firstpass.models.detectors.mask_rcnn.anchors import anchors, in_pixels, normalised
 from firstpass.models.detectors.mask_rcnn.config import STRIDES, Config
 from firstpass.models.detectors.mask_rcnn.images import enlarged, mold
-from firstpass.models.detectors.mask_rcnn.network import Network
+from firstpass.models.detectors.mask_rcnn.network import MaskRcnnNetwork
 from firstpass.models.detectors.polygons import mask_to_polygons
 
 
@@ -32,27 +33,27 @@ class Instances:
     masks: tuple[NDArray[np.bool_], ...]
 
 
-class MaskRCNN:
+class MaskRcnnDetector:
     """A loaded Mask R-CNN, see `Detector`. What goes into one batch must have been molded to one shape."""
 
     streams = 1
 
-    def __init__(self, network: Network, config: Config) -> None:
+    def __init__(self, network: MaskRcnnNetwork, config: Config) -> None:
         self.network, self._config = network, config
         self._anchors = lru_cache(maxsize=8)(
             lambda height, width: anchors(height, width, config.rpn_anchor_scales, config.rpn_anchor_ratios)
         )
 
-    def prepare(self, image: NDArray[np.uint8]) -> Prepared:
+    def prepare(self, image: NDArray[np.uint8]) -> PreparedInput:
         """See `Detector.prepare`. Raises FirstpassError for a size that the network cannot take, with no resizing."""
         pixels, window = mold(image, self._config)
-        return Prepared(pixels, width=image.shape[1], height=image.shape[0], context=window)
+        return PreparedInput(pixels, width=image.shape[1], height=image.shape[0], context=window)
 
-    def predict(self, batch: Sequence[Prepared]) -> list[Detections]:
+    def predict(self, batch: Sequence[PreparedInput]) -> list[Detections]:
         """See `Detector.predict`. Boxes are whole pixels; polygons follow each mask within its box."""
         return [_to_detections(found, image) for found, image in zip(self.instances(batch), batch, strict=True)]
 
-    def instances(self, batch: Sequence[Prepared]) -> list[Instances]:
+    def instances(self, batch: Sequence[PreparedInput]) -> list[Instances]:
         """As `predict`, with boxes and masks in place of polygons: for comparing with the training library."""
         found, masks = (part.numpy() for part in self.network.run(*self.inputs(batch)))
         ends = np.cumsum(np.count_nonzero(found[:, :, 4], axis=1))
@@ -61,7 +62,9 @@ class MaskRCNN:
             for rows, own, image in zip(found, np.split(masks, ends[:-1]), batch, strict=True)
         ]
 
-    def inputs(self, batch: Sequence[Prepared]) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    def inputs(
+        self, batch: Sequence[PreparedInput]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         """What the network takes for a batch: pixels [b, h, w, 3], windows [b, 4], anchors [n, 4], both normalised."""
         pixels = np.stack([image.pixels for image in batch])
         height, width = pixels.shape[1:3]
@@ -74,7 +77,7 @@ class MaskRCNN:
         self.predict([self.prepare(np.zeros((side, side, 3), np.uint8))] * batch_size)
 
 
-def _to_image(rows: NDArray[np.float32], masks: NDArray[np.float32], image: Prepared) -> Instances:
+def _to_image(rows: NDArray[np.float32], masks: NDArray[np.float32], image: PreparedInput) -> Instances:
     """The network's detections of one image, which are normalised on its padded input, in pixels of the original."""
     rows = rows[: len(masks)]
     top, left, bottom, right = normalised(np.array(image.context, np.float64), *image.pixels.shape[:2])
@@ -92,7 +95,7 @@ def _to_image(rows: NDArray[np.float32], masks: NDArray[np.float32], image: Prep
     )
 
 
-def _to_detections(found: Instances, image: Prepared) -> Detections:
+def _to_detections(found: Instances, image: PreparedInput) -> Detections:
     polygons = tuple(
         mask_to_polygons(mask, offset=(int(roi[1]), int(roi[0])), image_size=(image.width, image.height))
         for roi, mask in zip(found.rois, found.masks, strict=True)

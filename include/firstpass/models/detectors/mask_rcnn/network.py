@@ -14,7 +14,7 @@ from firstpass.models.detectors.mask_rcnn import boxes
 from firstpass.models.detectors.mask_rcnn.config import Config
 from firstpass.models.detectors.mask_rcnn.layers import Sizes, blocks
 from firstpass.models.detectors.mask_rcnn.weights import Layer
-from firstpass.models.detectors.tf_session import tf
+from firstpass.models.detectors.tfod.session import tf
 
 _MASK_POOL = 14
 
@@ -37,7 +37,7 @@ class Stages(NamedTuple):
     masks: Any
 
 
-class Network:
+class MaskRcnnNetwork:
     """A Mask R-CNN for inference. Holds its weights in Keras models; nothing of it can be trained."""
 
     def __init__(self, sizes: Sizes, weights: Mapping[str, Layer], config: Config) -> None:

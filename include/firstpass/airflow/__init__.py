@@ -1,0 +1,1 @@
+"""What touches Airflow: wiring of DAGs, its connections, its pod operator, its REST API."""

@@ -1,0 +1,136 @@
+"""A short word about a run that somebody should look at: which, when and what; `notifiers` deliver it.
+
+For Airflow's callbacks: `run_succeeded` and `run_failed` on the DAG, `deadline_missed` on its deadline. They never
+raise: what cannot be delivered is logged. Importing this is cheap: DAG files do.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+from firstpass import entry_points
+from firstpass.contracts.notification import Notification, Notifier
+from firstpass.contracts.run_error import RunError
+from firstpass.settings import settings
+
+GROUP = "firstpass.notifiers"
+
+log = logging.getLogger("firstpass")
+
+
+def wanted() -> bool:
+    """Whether anybody is to be told: a notifier is configured."""
+    return bool(_configured())
+
+
+def run_succeeded(context: dict[str, Any]) -> None:
+    """The run came to its end. Says something only if a check did not hold or images were left undone."""
+    run_id = _run_id(context)
+    told = _told(run_id)
+    if told is not None and (told["verdict"] != "passed" or told["failed"]):
+        event = "held back" if told["verdict"] == "failed" else "warnings"
+        deliver(_notification(event, run_id, told))
+
+
+def run_failed(context: dict[str, Any]) -> None:
+    """The run failed: which stage, and what to do about it."""
+    run_id = _run_id(context)
+    deliver(_notification("failed", run_id, _told(run_id)))
+
+
+def deadline_missed(context: dict[str, Any] | None = None, **_: Any) -> None:
+    """The run has not ended in time; it goes on. Of one that failed in the meantime, `run_failed` has told."""
+    context = context or {}
+    run = context.get("dag_run")
+    if isinstance(run, dict) and run.get("state") in ("success", "failed"):
+        return
+    run_id = _run_id(context)
+    deliver(_notification("late", run_id, _told(run_id)))
+
+
+def deliver(notification: Notification) -> None:
+    """Send by every notifier that is configured; by none where none is."""
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # it has no other public home
+
+    for notifier in _configured():
+        try:
+            notifier.send(notification)
+        except Exception as error:  # a notification is never worth a run
+            log.error("could not send %r: %s: %s", notification.title, type(error).__name__, redact(str(error)))
+
+
+def _configured() -> list[Notifier]:
+    found: list[Notifier] = list(entry_points.parts(GROUP, _is_notifier).found.values())
+    return [notifier for notifier in found if notifier.configured()]
+
+
+def _is_notifier(part: Any) -> bool:
+    return callable(getattr(part, "send", None)) and callable(getattr(part, "configured", None))
+
+
+def _notification(event: str, run_id: str, told: dict[str, Any] | None) -> Notification:
+    told = told or {"title": "Nothing is known of this run", "lines": (), "facts": {}}
+    title = {
+        "failed": "Pre-annotation failed",
+        "late": "Pre-annotation is late",
+    }.get(event, f"Pre-annotation: {told['title']}")
+    more = _failure(run_id) if event == "failed" else _lateness() if event == "late" else ()
+    lines = (*told["lines"], *more, f"Run {run_id}")
+    return Notification(event, run_id, title, lines, report_url(run_id), told["facts"])
+
+
+def _told(run_id: str) -> dict[str, Any] | None:
+    """The warehouse's word on the run; None when it has none or cannot be asked."""
+    from firstpass.report.headline import headline
+    from firstpass.warehouse.connection import connect
+    from firstpass.warehouse.run_summary import run_summary
+    from firstpass.warehouse.verdicts import load_verdict
+
+    try:
+        with closing(connect(patience=5)) as conn:
+            summary, verdict = run_summary(conn, run_id, most_quarantined=0), load_verdict(conn, run_id)
+    except Exception as error:  # an unknown run, or the warehouse is what failed
+        log.warning("no summary of run %s: %s", run_id, error)
+        return None
+    title, checks = headline(summary, verdict)
+    failures = verdict.failures if verdict else ()
+    said = (checks, *(f"{r.severity}: {r.sentence} Found: {r.observed}." for r in failures[:5])) if verdict else ()
+    names = ("images", "detections", "empty", "unreadable", "skipped_known", "duplicates", "failed")
+    return {
+        "title": title,
+        "verdict": verdict.state if verdict else None,
+        "failed": summary["failed"],
+        "lines": said,
+        "facts": {"model": summary["model"], "verdict": verdict.state if verdict else None}
+        | {name: summary[name] for name in names},
+    }
+
+
+def _failure(run_id: str) -> tuple[str, ...]:
+    """What the failed stage left word of in the run's folder."""
+    error = RunError.load(run_id)
+    if error is None:
+        return ("See the run's tasks in Airflow.",)
+    return (f"{error.stage}: {error.problem}", f"What to do: {error.fix}")
+
+
+def _lateness() -> tuple[str, ...]:
+    return (f"It was to end within {settings().deadline_minutes} minutes, and goes on.",)
+
+
+def report_url(run_id: str) -> str:
+    """Where a person, logged in to Airflow, finds the run's report."""
+    from airflow.configuration import conf
+
+    base = conf.get("api", "base_url", fallback="").rstrip("/") or f"http://127.0.0.1:{settings().port}"
+    return f"{base}/pre-annotation/report?run={quote(run_id, safe='')}"
+
+
+def _run_id(context: dict[str, Any]) -> str:
+    """From a task's context, a DAG's or a deadline's: they differ."""
+    run = context.get("dag_run")
+    found = context.get("run_id") or (run.get("dag_run_id") or run.get("run_id") if isinstance(run, dict) else None)
+    return str(found or getattr(run, "run_id", ""))

@@ -1,0 +1,1 @@
+"""What passes between rooms: frozen records, and the Protocols of the parts that other packages may bring."""

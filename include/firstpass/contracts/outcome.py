@@ -1,0 +1,21 @@
+"""What became of an image."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of an image. Images in = outcomes out.
+
+    The first four are written by inference; `known` and `duplicate` by the catalogue, which spares them the network;
+    `failed` by the merge for images of a chunk that never finished.
+    """
+
+    OK = "ok"  # at least one detection at or above its threshold
+    EMPTY = "empty"  # read and inferred, nothing found
+    UNREADABLE = "unreadable"  # quarantined: `reason` says why
+    MISSING = "missing"  # was listed, but gone or denied when it was to be read
+    KNOWN = "known"  # the same bytes were done before by this model with these settings
+    DUPLICATE = "duplicate"  # the same bytes stand under another name in this run
+    FAILED = "failed"  # its chunk did not finish: first in line next time

@@ -1,0 +1,1 @@
+"""CVAT as a source of images."""

@@ -1,0 +1,1 @@
+"""Which label each class of a model becomes, and who decided that."""

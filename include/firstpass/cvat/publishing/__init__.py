@@ -1,0 +1,1 @@
+"""Bringing drafts into CVAT exactly once, and taking them out again."""

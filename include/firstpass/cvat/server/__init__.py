@@ -1,0 +1,1 @@
+"""The CVAT server: requests, the connection, what lies in its tasks."""

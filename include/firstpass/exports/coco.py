@@ -1,0 +1,70 @@
+"""COCO 1.0, instances: boxes, or polygons where the network gives masks, several for an object in parts.
+
+The score is kept as `score`, which CVAT ignores. Category ids are the model's class ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from firstpass.contracts.export_format import Draft, DraftedImage, ExportHead
+from firstpass.exports.json_text import to_json, write_rows
+
+
+class CocoFormat:
+    """See `ExportFormat`."""
+
+    title = "COCO 1.0"
+    main_file = "annotations/instances_default.json"
+
+    def write(self, folder: Path, head: ExportHead, images: Callable[[], Iterator[DraftedImage]]) -> None:
+        """One file, its images first and their annotations after them."""
+        path = folder / self.main_file
+        path.parent.mkdir(parents=True)
+        categories = [{"id": c.id, "name": c.name, "supercategory": ""} for c in head.classes.classes]
+        info = {"description": head.title, "contributor": head.author, "version": head.run_id}
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(f'{{"info": {to_json(info)},\n')
+            file.write(f'"licenses": [{to_json({"id": 0, "name": "", "url": ""})}],\n')
+            file.write(f'"categories": {to_json(categories)},\n"images": [')
+            write_rows(file, (_image(number, image) for number, image in enumerate(images(), 1)))
+            file.write('],\n"annotations": [')
+            write_rows(file, _annotations(images()))
+            file.write("]}\n")
+
+
+def _image(number: int, image: DraftedImage) -> dict[str, Any]:
+    size = {"width": image.width, "height": image.height}
+    return {"id": number, "file_name": image.name, **size, "license": 0, "flickr_url": "", "coco_url": ""}
+
+
+def _annotations(images: Iterator[DraftedImage]) -> Iterator[dict[str, Any]]:
+    number = 0
+    for image_id, image in enumerate(images, 1):
+        for draft in image.drafts:
+            number += 1
+            yield {"id": number, "image_id": image_id, **_annotation(draft)}
+
+
+def _annotation(draft: Draft) -> dict[str, Any]:
+    x1, y1, x2, y2 = draft.box
+    return {
+        "category_id": draft.class_id,
+        "bbox": [x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)],
+        "segmentation": draft.polygons,
+        "area": round(sum(map(_area, draft.polygons)) or (x2 - x1) * (y2 - y1), 3),
+        "iscrowd": 0,
+        "score": draft.score,
+    }
+
+
+def _area(polygon: list[float]) -> float:
+    """By the shoelace formula, in square pixels."""
+    xs, ys = polygon[::2], polygon[1::2]
+    following = zip(xs[1:] + xs[:1], ys[1:] + ys[:1], strict=True)
+    return abs(sum(x * y2 - x2 * y for (x, y), (x2, y2) in zip(zip(xs, ys, strict=True), following, strict=True))) / 2
+
+
+COCO = CocoFormat()

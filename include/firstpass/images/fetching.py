@@ -1,0 +1,41 @@
+"""An image reference → its bytes, whatever source it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.image_source import MissingImage, UnreadableImage
+from firstpass.images.sources import source_of
+from firstpass.settings import settings
+
+DENIED = "was listed, but may not be read: access denied"
+
+
+def expect(refs: Iterable[ImageRef]) -> None:
+    """Say what will be fetched soon, so that a source that can read several images at once may do so."""
+    by_scheme: dict[str, list[ImageRef]] = {}
+    for ref in refs:
+        by_scheme.setdefault(ref.uri.partition(":")[0], []).append(ref)
+    for announced in by_scheme.values():
+        source_of(announced[0].uri).expect(announced)
+
+
+def fetch(ref: ImageRef) -> bytes:
+    """The bytes of one image, whole, in memory.
+
+    Raises MissingImage when it is gone or access is denied, UnreadableImage when it is larger than the setting
+    max_image_bytes (nothing is read then) or the disk cannot read it. What the network does wrong is tried again, then
+    passed on: that is no fault of the image.
+    """
+    limit = settings().max_image_bytes
+    if ref.size > limit:
+        raise UnreadableImage(f"is too large: {ref.size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}")
+    try:
+        return source_of(ref.uri).fetch(ref)
+    except FileNotFoundError as error:
+        raise MissingImage("was listed, but is gone") from error
+    except PermissionError as error:
+        raise MissingImage(DENIED) from error
+    except OSError as error:
+        raise UnreadableImage(f"cannot be read from disk: {error.strerror}") from error

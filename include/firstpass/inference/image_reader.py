@@ -1,0 +1,165 @@
+"""Fetching and decoding beside the network, its loading included: bounded, and handed over in order."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstpass.contracts.detector import PreparedInput, UnfitImage
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.image_source import MissingImage, UnreadableImage
+from firstpass.contracts.outcome import Outcome
+from firstpass.images.brightness import brightness
+from firstpass.images.decoding import decode
+from firstpass.images.fetching import fetch
+from firstpass.inference.result_rows import ResultRow
+
+FETCHERS = 16  # enough to keep a network of 50 ms a request busier than two cores can decode
+_PIXELS_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
+_BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header was not read
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """An image that the network can take, with the hash of its bytes and its mean luma (0..255)."""
+
+    ref: ImageRef
+    sha256: str
+    brightness: float
+    prepared: PreparedInput
+
+
+T = TypeVar("T")
+Prepare = Callable[[NDArray[np.uint8]], PreparedInput]
+_Item = PreparedImage | ResultRow | Callable[[], PreparedImage | ResultRow]
+
+
+class ImageReader:
+    """Turns references into network input in threads; `load` the network with it first, then `run`.
+
+    `threads` decode and prepare, one of them after it has loaded the network; what is not a local file is fetched by
+    others. At most `ahead` images are in flight, and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes
+    them. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up what reading took, in
+    whichever thread. Leaving it waits for the images at hand.
+    """
+
+    def __init__(self, refs: Iterable[ImageRef], threads: int, ahead: int) -> None:
+        self._refs = iter(refs)
+        self._next = next(self._refs, None)
+        self._ahead = ahead
+        self._waiting: deque[tuple[int, Future[_Item]]] = deque()
+        self._weight = self._largest = 0
+        self._prepare: Prepare | None = None
+        self._fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
+        self._decoders = ThreadPoolExecutor(threads, "decode")
+        self._lock = Lock()
+        self.fetch_seconds = 0.0
+        self.decode_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in (self._decoders, self._fetchers):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def load(self, load: Callable[[], T]) -> T:
+        """What `load` gives, which one thread calls while the others begin to read and decode."""
+        loading = self._decoders.submit(load)
+        self._read_ahead()
+        return loading.result()
+
+    def run(self, prepare: Prepare) -> Iterator[PreparedImage | ResultRow]:
+        """Every reference in order: ready for the network, or the row of one that cannot be had or read.
+
+        What is no fault of an image (the network is down, a defect) is raised when its turn comes.
+        """
+        self._prepare = prepare
+        self._read_ahead()
+        self._waiting = deque((cost, self._decoders.submit(_caught_up, item)) for cost, item in self._waiting)
+        while self._waiting:
+            cost, future = self._waiting.popleft()
+            self._weight -= cost
+            item = future.result()
+            assert not callable(item)
+            if isinstance(item, PreparedImage):  # a network's input may be larger than the picture was
+                self._largest = max(self._largest, item.prepared.pixels.nbytes)
+            self._read_ahead()
+            yield item
+
+    def _read_ahead(self) -> None:
+        """Set as many images in flight as may be."""
+        while (ref := self._next) is not None:
+            cost = max(_decoded_bytes(ref), self._largest)
+            if self._waiting and (len(self._waiting) >= self._ahead or self._weight + cost > _PIXELS_AHEAD):
+                return
+            data = None if ref.uri.startswith("file://") else self._fetchers.submit(self._fetch, ref)
+            self._waiting.append((cost, self._decoders.submit(self._read, ref, data)))
+            self._weight += cost
+            self._next = next(self._refs, None)
+
+    def _fetch(self, ref: ImageRef) -> bytes:
+        started = time.perf_counter()
+        try:
+            return fetch(ref)
+        finally:
+            with self._lock:
+                self.fetch_seconds += time.perf_counter() - started
+
+    def _read(self, ref: ImageRef, fetched: Future[bytes] | None) -> _Item:
+        """The image, decoded and prepared; before there is a network to prepare it for, what is left to do."""
+        sha256 = None
+        try:
+            data = self._fetch(ref) if fetched is None else fetched.result()
+            with self._decoding():
+                sha256 = hashlib.sha256(data).hexdigest()
+                pixels = decode(data)
+                luma = brightness(pixels)
+        except MissingImage as error:
+            return ResultRow(ref, Outcome.MISSING, str(error))
+        except (UnreadableImage, MemoryError) as error:
+            return _unreadable(ref, error, sha256)
+        prepared = partial(self._prepared, ref, sha256, luma, pixels)
+        return prepared if self._prepare is None else prepared()
+
+    def _prepared(
+        self, ref: ImageRef, sha256: str, luma: float, pixels: NDArray[np.uint8]
+    ) -> PreparedImage | ResultRow:
+        assert self._prepare is not None
+        try:
+            with self._decoding():
+                return PreparedImage(ref, sha256, luma, self._prepare(pixels))
+        except (UnfitImage, MemoryError) as error:
+            return _unreadable(ref, error, sha256)
+
+    @contextmanager
+    def _decoding(self) -> Iterator[None]:
+        started = time.thread_time()
+        yield
+        with self._lock:
+            self.decode_seconds += time.thread_time() - started
+
+
+def _caught_up(future: Future[_Item]) -> _Item:
+    """What was begun before there was a network, prepared. Its decoding began earlier: the wait is short."""
+    item = future.result()
+    return item() if callable(item) else item
+
+
+def _unreadable(ref: ImageRef, error: Exception, sha256: str | None) -> ResultRow:
+    return ResultRow(ref, Outcome.UNREADABLE, str(error) or "needs more memory than there is", sha256)
+
+
+def _decoded_bytes(ref: ImageRef) -> int:
+    return 3 * ref.width * ref.height if ref.width and ref.height else _BYTES_A_STORED_BYTE * ref.size

@@ -1,0 +1,27 @@
+"""The small text files beside weights: bounded, and UTF-8."""
+
+from __future__ import annotations
+
+from firstpass.errors import FirstpassError
+
+MAX_TEXT_BYTES = 2**20
+"""What is read whole into memory is small by nature; anything larger is no such file."""
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """A small text file's text, its byte order mark removed.
+
+    Raises FirstpassError naming the row of the first byte that is not UTF-8.
+    """
+    if len(data) > MAX_TEXT_BYTES:
+        raise FirstpassError(
+            f"{name} has {len(data)} bytes, more than {MAX_TEXT_BYTES}: this is no such file", "copy the right file"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise FirstpassError(
+            f"{name} row {row}: byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8"
+        ) from error
+    return text

@@ -1,0 +1,156 @@
+"""The way of the data through the rooms: one function per task of the DAG `preannotate`, in order.
+
+What passes between them is the URI of the run's folder in storage, and counts. Each function may be killed and called
+again: it ends with the same files and the same rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+
+from firstpass.chunks.planning import plan, read_chunks
+from firstpass.contracts.run_spec import RunSpec
+from firstpass.errors import FirstpassError
+from firstpass.images import catalogue as catalogues
+from firstpass.images.sources import list_images
+from firstpass.models.local_copy import local_folder
+from firstpass.models.store import load_version
+from firstpass.models.version_files import verify
+from firstpass.nightly.local_engine import infer
+from firstpass.nightly.run_request import RunRequest
+from firstpass.nightly.stage_timer import stage
+from firstpass.warehouse import merge as merging
+from firstpass.warehouse import runs
+from firstpass.warehouse.connection import connect
+from firstpass.warehouse.known_images import known, remembered
+from firstpass.warehouse.measured_rates import measured
+from firstpass.warehouse.migration import migrate
+from firstpass.warehouse.outcomes import failed_last_time
+from firstpass.warehouse.run_summary import run_summary
+
+__all__ = [
+    "RunRequest",
+    "admit_model",
+    "catalogue_images",
+    "check",
+    "engine",
+    "infer",
+    "merge",
+    "plan_chunks",
+    "report",
+    "resolve_model",
+]
+
+log = logging.getLogger("firstpass")
+
+
+def resolve_model(request: RunRequest) -> str:
+    """Check what was asked for, settle on a model version and open the run. Returns the run's URI.
+
+    Raises FirstpassError as `RunRequest.resolve` does.
+    """
+    with stage(request.run_id, "resolve_model"):
+        spec, version = request.resolve()
+        with closing(connect()) as connection:
+            migrate(connection)
+            runs.begin_run(connection, spec, version)
+        log.info("Run %s: %s over %s, threshold %g", spec.run_id, spec.model, spec.images, spec.threshold)
+        return spec.save()
+
+
+def admit_model(run_uri: str) -> None:
+    """Hold the model's files against what was admitted: weights, classes, checksums.
+
+    Raises FirstpassError naming the file that changed. Does not run the network: admission did.
+    """
+    spec = RunSpec.load(run_uri)
+    with stage(spec.run_id, "admit_model"):
+        version = load_version(spec.model_uri)
+        verify(version, local_folder(spec.model_uri))
+        log.info("%s: %d classes, %d files as admitted", version.ref, len(version.classes), len(version.files))
+
+
+def catalogue_images(run_uri: str) -> dict[str, int]:
+    """List the images and tell the new from the known. Returns counts; the catalogue itself is in the run's folder."""
+    spec = RunSpec.load(run_uri)
+    with stage(spec.run_id, "catalogue_images"), closing(connect()) as connection:
+        table = catalogues.catalogue(
+            list_images(spec.images),
+            known=lambda hashes: known(connection, spec.model, spec.settings_hash, hashes),
+            remembered=lambda uris: remembered(connection, uris),
+            reprocess=spec.reprocess,
+        )
+        catalogues.save(table, run_uri)
+        merging.merge_catalogue(connection, spec, table)
+        counts = catalogues.counts(table)
+        log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
+        return counts
+
+
+def plan_chunks(run_uri: str) -> list[str]:
+    """Split what is new into chunks and write their manifests. Returns the manifests' URIs, the longest chunk first."""
+    spec = RunSpec.load(run_uri)
+    with stage(spec.run_id, "plan_chunks"):
+        version = load_version(spec.model_uri)
+        with closing(connect()) as connection:
+            rates = measured(connection, spec.model)
+            urgent = failed_last_time(connection, spec)
+            planned = plan(catalogues.load(run_uri), spec, version, rates, urgent)
+            uris = planned.save()
+            runs.record_plan(connection, spec.run_id, len(uris))
+        log.info("%s", planned.estimate or "nothing to infer")
+        return uris
+
+
+def engine(run_uri: str) -> str:
+    """The engine that the run was opened with: local or kubernetes."""
+    return RunSpec.load(run_uri).engine
+
+
+def merge(run_uri: str | None, planned: list[str] | None) -> dict[str, int]:
+    """Bring every planned chunk into the warehouse, one transaction each. Returns counts.
+
+    A chunk without a valid result is recorded as failed, image by image, and never stops the others. `planned` is what
+    `plan_chunks` returned; None, as for a run whose earlier tasks failed, raises FirstpassError.
+    """
+    if run_uri is None or planned is None:
+        raise FirstpassError("the run has no chunks: an earlier task failed", "see that task, and clear it")
+    spec = RunSpec.load(run_uri)
+    totals = {"chunks": 0, "images": 0, "detections": 0, "failed": 0}
+    with stage(spec.run_id, "merge"), closing(connect()) as connection:
+        for chunk, counts in merging.merge_chunks(connection, spec, read_chunks(run_uri)):
+            totals["chunks"] += 1
+            if isinstance(counts, FirstpassError):
+                log.error("chunk %d: %s", chunk.index, counts)
+                merging.fail_chunk(connection, spec, chunk, counts.problem)
+                counts = {"failed": len(chunk.images)}
+            for name in totals.keys() & counts.keys():
+                totals[name] += counts[name]
+        log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
+        return totals
+
+
+def check(run_uri: str) -> str:
+    """Check the run's data quality in the warehouse. Returns the verdict: passed, warnings or failed."""
+    from firstpass.quality.checks import check_run  # Great Expectations takes seconds to import
+
+    spec = RunSpec.load(run_uri)
+    with stage(spec.run_id, "check"):
+        verdict = check_run(spec.run_id)
+        log.info("%s: %d checks", verdict.state, len(verdict.results))
+        return str(verdict.state)
+
+
+def report(run_uri: str) -> str:
+    """Close the run and write its report. Returns the report's URI."""
+    from firstpass.report.build import build_report
+
+    spec = RunSpec.load(run_uri)
+    with stage(spec.run_id, "report"):
+        with closing(connect()) as connection:
+            state = "partial" if run_summary(connection, spec.run_id)["failed"] else "success"
+            runs.finish_run(connection, spec.run_id, state)
+        uri = build_report(spec.run_id)
+        log.info("%s: %s", state, uri)
+        return uri

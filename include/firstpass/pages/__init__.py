@@ -1,0 +1,1 @@
+"""HTML pages: how every one of them is rendered, and what they look like."""

@@ -1,0 +1,44 @@
+"""A run beside the one before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg2.extensions import connection
+
+from firstpass.warehouse.run_figures import figures, run_before
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of what changed: `unit` is text, number, percent or rate; `before` is last time's value."""
+
+    label: str
+    now: Any
+    before: Any
+    unit: str
+
+
+def changes(conn: connection, run_id: str) -> tuple[datetime | None, list[Change]]:
+    """When the run before this one that inferred anything started, and this run beside it; nothing for the first."""
+    before = run_before(conn, run_id)
+    if before is None:
+        return None, []
+    now, then = figures(conn, run_id), figures(conn, before)
+    lines = [("Model", "model", "text"), ("Threshold", "threshold", "number"), ("Images from", "images_uri", "text"),
+             ("Images inferred", "inferred", "number")]  # fmt: skip
+    told = [Change(label, now[name], then[name], unit) for label, name, unit in lines]
+    for label, part, whole, unit in (
+        ("Detections an image", "detections", "inferred", "rate"),
+        ("Without a detection", "empty", "inferred", "percent"),
+        ("Unreadable", "unreadable", "images", "percent"),
+    ):
+        told.append(Change(label, _share(now, part, whole), _share(then, part, whole), unit))
+    told.append(Change("Images a second and worker", now["images_per_second"], then["images_per_second"], "rate"))
+    return then["started_at"], told
+
+
+def _share(row: dict[str, Any], part: str, whole: str) -> float | None:
+    return float(row[part]) / row[whole] if row[whole] else None

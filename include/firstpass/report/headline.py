@@ -1,0 +1,42 @@
+"""A run in a sentence or two: what the report opens with, and what a notification says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firstpass.contracts.verdict import QualityVerdict
+
+
+def headline(summary: dict[str, Any], verdict: QualityVerdict | None) -> tuple[str, str]:
+    """A title and the sentence below it, from `run_summary` and the verdict (None: not checked)."""
+    return _title(summary, verdict), _checks(verdict)
+
+
+def _title(summary: dict[str, Any], verdict: QualityVerdict | None) -> str:
+    images, inferred = summary["images"], summary["outcomes"].get("ok", 0) + summary["empty"]
+    if images == 0:
+        return "No image had an outcome"
+    if verdict is not None and verdict.state == "failed":
+        return "These drafts are held back"
+    if summary["failed"]:
+        return f"{_many(summary['failed'], 'image')} could not be finished"
+    if inferred == 0 and summary["skipped_known"]:
+        return "Nothing new: every image was done before"
+    if inferred == 0:
+        return "No image could be read"
+    return f"{_many(summary['detections'], 'detection')} drafted on {_many(inferred, 'image')}"
+
+
+def _checks(verdict: QualityVerdict | None) -> str:
+    if verdict is None:
+        return "This run was not checked."
+    total, wrong = len(verdict.results), len(verdict.failures)
+    if verdict.state == "passed":
+        return f"All {total} checks hold."
+    if verdict.state == "warnings":
+        return f"{total - wrong} of {total} checks hold. Worth a look:"
+    return f"{total - wrong} of {total} checks hold. Nothing is published until these are put right:"
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

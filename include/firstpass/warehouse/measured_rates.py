@@ -1,0 +1,33 @@
+"""How fast chunks of earlier runs really were."""
+
+from __future__ import annotations
+
+from psycopg2.extensions import connection
+
+from firstpass.chunks.cost_model import Measured
+from firstpass.chunks.profiles import machine_of
+from firstpass.warehouse.connection import transaction
+
+_IMAGES = 100  # a shorter chunk is mostly start and end
+_CHUNKS = 200  # the newest count; what was long ago was another machine
+
+
+def measured(conn: connection, model: str) -> Measured:
+    """The rates that chunks of this model version reached, by machine profile: asked for once, here.
+
+    Of each machine the median of its newest chunks, with the mean size of their images.
+    """
+    with transaction(conn) as cur:
+        cur.execute(
+            "SELECT device, percentile_cont(0.5) WITHIN GROUP (ORDER BY rate), avg(pixels) FROM ("
+            "  SELECT c.marker ->> 'device' AS device, (c.marker ->> 'images_per_second')::float8 AS rate,"
+            "         (c.marker ->> 'pixels')::float8 AS pixels"
+            "  FROM chunks c JOIN runs r USING (run_id)"
+            "  WHERE r.model = %s AND c.state = 'merged' AND (c.marker ->> 'images_per_second')::float8 > 0"
+            "    AND (c.marker ->> 'pixels')::float8 > 0"
+            "    AND c.images - COALESCE((c.marker ->> 'resumed')::integer, 0) >= %s"
+            "  ORDER BY c.changed_at DESC LIMIT %s) AS newest GROUP BY device",
+            [model, _IMAGES, _CHUNKS],
+        )
+        rates = {(model, machine_of(device or "cpu")): (rate, pixels) for device, rate, pixels in cur}
+    return lambda model, machine: rates.get((model, machine))

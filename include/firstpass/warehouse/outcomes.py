@@ -1,0 +1,64 @@
+"""What became of a run's images: the questions that more than one room asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg2.extensions import connection
+
+from firstpass.contracts.run_spec import RunSpec
+from firstpass.warehouse.connection import transaction
+
+
+def left_out(conn: connection, run_id: str) -> dict[str, int]:
+    """Images of the run that no prediction lies behind, counted by outcome. Stays in the caller's transaction."""
+    with conn.cursor() as cur:
+        cur.execute(
+            "SELECT outcome, count(*) FROM outcomes o JOIN runs r USING (run_id) WHERE run_id = %s AND NOT EXISTS"
+            " (SELECT FROM predictions d"
+            " WHERE d.sha256 = o.sha256 AND d.model = r.model AND d.settings_hash = r.settings_hash"
+            " AND outcome IN ('ok', 'empty', 'known', 'duplicate')) GROUP BY outcome",
+            [run_id],
+        )
+        return dict(cur.fetchall())
+
+
+def extent(conn: connection, run_id: str) -> tuple[str, str, int]:
+    """The first and the last URI of the run's images, and how many CVAT tasks they are of.
+
+    Stays in the caller's transaction.
+    """
+    with conn.cursor() as cur:
+        cur.execute("SELECT min(uri), max(uri), count(DISTINCT task) FROM outcomes WHERE run_id = %s", [run_id])
+        first, last, tasks = cur.fetchall()[0]
+    return first or "", last or "", tasks
+
+
+def frames_of(conn: connection, run_id: str) -> set[tuple[int, int]]:
+    """(task, frame) of every image of the run that is a frame in CVAT."""
+    with transaction(conn) as cur:
+        cur.execute("SELECT task, frame FROM outcomes WHERE run_id = %s AND task IS NOT NULL", [run_id])
+        return set(cur.fetchall())
+
+
+def duplicates(conn: connection, run_id: str, limit: int = 200) -> list[dict[str, Any]]:
+    """Images that are copies of another one: `uri`, and in `reason` which."""
+    with transaction(conn) as cur:
+        cur.execute(
+            "SELECT uri, coalesce(reason, '') FROM outcomes WHERE run_id = %s AND outcome = 'duplicate'"
+            " ORDER BY uri LIMIT %s",
+            [run_id, limit],
+        )
+        return [{"uri": uri, "reason": reason} for uri, reason in cur]
+
+
+def failed_last_time(conn: connection, spec: RunSpec) -> set[str]:
+    """URIs whose chunk never finished in the newest earlier run over the same images."""
+    with transaction(conn) as cur:
+        cur.execute(
+            "SELECT o.uri FROM outcomes o WHERE o.outcome = 'failed' AND o.run_id = ("
+            "  SELECT run_id FROM runs WHERE images_uri = %s AND run_id <> %s AND state IN ('success', 'partial')"
+            "  ORDER BY started_at DESC LIMIT 1)",
+            [spec.images, spec.run_id],
+        )
+        return {uri for (uri,) in cur}

@@ -1,0 +1,86 @@
+"""Rows of a result or of the catalogue, as the warehouse's three big tables want them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from firstpass.contracts.outcome import Outcome
+from firstpass.contracts.run_spec import RunSpec
+from firstpass.warehouse.copy_encoding import Field, arrays, constant, number, only, polygons, text, timestamp
+from firstpass.warehouse.copy_stream import Copy, copy
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
+_TEXTS = ("uri", "sha256", "etag", "outcome", "reason")
+_NUMBERS = ("size", "width", "height", "brightness", "task", "frame")
+
+
+Fields = dict[str, Field]
+
+
+def fields(rows: pa.RecordBatch) -> Fields:
+    """The columns that say what an image is and what became of it, encoded: two tables want them."""
+    texts = {name: text(rows[name]) for name in _TEXTS if name in rows.schema.names}
+    return texts | {name: number(rows[name]) for name in _NUMBERS if name in rows.schema.names}
+
+
+def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int | None) -> Copy:
+    """One row an image; `chunk` is None for what the catalogue decided."""
+    found = number(pc.list_value_length(rows["scores"])) if "scores" in rows.schema.names else constant(0)
+    same = {"run_id": constant(spec.run_id), "chunk": constant(chunk)}
+    names = ("uri", "sha256", "outcome", "reason", "width", "height", "brightness", "task", "frame")
+    return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names if name in encoded})
+
+
+def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "images") -> Copy:
+    """What is known of each image and its current draft. One that is missing is left as it was when it was seen."""
+    started = datetime.fromisoformat(spec.started_at)
+    names = ("uri", "sha256", "etag", "size", "width", "height", "task", "frame")
+    columns = {name: encoded[name] for name in names} | {
+        "model": constant(spec.model),
+        "settings_hash": constant(spec.settings_hash),
+        "run_id": constant(spec.run_id),
+        "seen_at": timestamp((started - _EPOCH) // timedelta(microseconds=1)),
+    }
+    drafted = pc.not_equal(rows["outcome"], str(Outcome.UNREADABLE))
+    if not pc.all(drafted).as_py():
+        nothing = pa.scalar(None, pa.string())
+        columns["model"] = text(pc.if_else(drafted, spec.model, nothing))
+        columns["settings_hash"] = text(pc.if_else(drafted, spec.settings_hash, nothing))
+    there = pc.not_equal(rows["outcome"], str(Outcome.MISSING))
+    if not pc.all(there).as_py():
+        columns = {name: only(field, there) for name, field in columns.items()}
+    return copy(table, columns)
+
+
+def predictions(spec: RunSpec, inferred: pa.RecordBatch, chunk: int) -> Copy:
+    """One row per prediction, empty ones too. `inferred` is what `inferred_rows` gives."""
+    lists = ("class_ids", "scores", "x1", "y1", "x2", "y2")
+    return copy(
+        "predictions",
+        {
+            "sha256": text(inferred["sha256"]),
+            "model": constant(spec.model),
+            "settings_hash": constant(spec.settings_hash),
+            "run_id": constant(spec.run_id),
+            "chunk": constant(chunk),
+            **dict(zip(lists, arrays([inferred[name] for name in lists]), strict=True)),
+            "polygons": polygons(inferred["polygons"]),
+        },
+    )
+
+
+def inferred_rows(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of a result that were inferred, one for each content, however many names it has in this chunk."""
+    rows = _where(rows, pc.is_in(rows["outcome"], pa.array([str(Outcome.OK), str(Outcome.EMPTY)])))
+    contents = rows["sha256"].dictionary_encode()
+    if len(contents.dictionary) < len(rows):
+        rows = rows.take(np.sort(np.unique(contents.indices.to_numpy(), return_index=True)[1]))
+    return rows
+
+
+def _where(rows: pa.RecordBatch, mask: pa.BooleanArray) -> pa.RecordBatch:
+    return rows if pc.all(mask).as_py() else rows.filter(mask)

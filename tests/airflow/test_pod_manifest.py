@@ -1,0 +1,111 @@
+"""A chunk's pod comes from the template and the settings, and is what Kubernetes accepts."""
+
+from __future__ import annotations
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from firstpass.airflow.pod_manifest import pod
+from firstpass.errors import FirstpassError
+from firstpass.settings import Settings
+
+
+def require_valid(manifest: dict) -> None:
+    for version in ("1.30", "1.37"):  # the oldest that the chart supports, and the newest that there is a schema of
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def base(manifest: dict) -> dict:
+    return next(each for each in manifest["spec"]["containers"] if each["name"] == "base")
+
+
+def test_the_default_pod_is_valid_and_has_no_rights():
+    manifest = pod(Settings())
+    require_valid(manifest)
+    assert manifest["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert manifest["spec"]["automountServiceAccountToken"] is False
+    assert base(manifest)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert base(manifest)["resources"]["limits"] == {"memory": "8Gi", "nvidia.com/gpu": "1"}
+    assert manifest["spec"]["activeDeadlineSeconds"] == 4 * 3600
+
+
+def test_everything_can_be_set():
+    chosen = Settings(
+        storage="s3://b/runs",
+        models="s3://b/models",
+        s3_endpoint="http://store:8333",
+        kubernetes_image="registry.example.org/firstpass-inference:7",
+        kubernetes_gpus=2,
+        kubernetes_gpu_resource="amd.com/gpu",
+        kubernetes_cpu="4",
+        kubernetes_memory="16Gi",
+        kubernetes_service_account="reader",
+        kubernetes_priority_class="night",
+        kubernetes_node_selector={"gpu": "v100"},
+        kubernetes_tolerations=[{"key": "gpu", "operator": "Exists"}],
+        kubernetes_labels={"team": "vision"},
+        kubernetes_env={"TF_NUM_INTRAOP_THREADS": "4"},
+        kubernetes_secrets=["s3", "cvat"],
+        kubernetes_volumes=[{"name": "photos", "hostPath": {"path": "/photos"}}],
+        kubernetes_volume_mounts=[{"name": "photos", "mountPath": "/photos"}],
+        kubernetes_deadline_minutes=30,
+    )
+    manifest = pod(chosen)
+    require_valid(manifest)
+    spec, container = manifest["spec"], base(manifest)
+    assert container["image"] == "registry.example.org/firstpass-inference:7"
+    assert container["resources"] == {
+        "requests": {"cpu": "4", "memory": "16Gi"},
+        "limits": {"memory": "16Gi", "amd.com/gpu": "2"},
+    }
+    assert (spec["serviceAccountName"], spec["priorityClassName"]) == ("reader", "night")
+    assert spec["nodeSelector"] == {"gpu": "v100"}
+    assert spec["tolerations"] == [{"key": "gpu", "operator": "Exists"}]
+    assert manifest["metadata"]["labels"]["team"] == "vision"
+    environment = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert environment["FIRSTPASS_STORAGE"] == "s3://b/runs"
+    assert environment["FIRSTPASS_S3_ENDPOINT"] == "http://store:8333"
+    assert environment["TF_NUM_INTRAOP_THREADS"] == "4"
+    assert container["envFrom"] == [{"secretRef": {"name": "s3"}}, {"secretRef": {"name": "cvat"}}]
+    assert {"name": "photos", "mountPath": "/photos"} in container["volumeMounts"]
+    assert spec["volumes"][-1]["name"] == "photos"
+    assert spec["activeDeadlineSeconds"] == 1800
+
+
+def test_no_gpu_is_asked_for_where_there_is_none():
+    assert base(pod(Settings(kubernetes_gpus=0)))["resources"]["limits"] == {"memory": "8Gi"}
+
+
+def test_no_credential_travels_in_the_manifest():
+    chosen = Settings(warehouse_dsn="postgresql://me:hunter2@db/warehouse")
+    assert "hunter2" not in yaml.safe_dump(pod(chosen))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("spec: [", "not valid YAML"),
+        ("\x00", "not valid YAML"),
+        ("kind: Deployment", "does not describe a Pod"),
+        ("just words", "does not describe a Pod"),
+        ("kind: Pod\nspec: {containers: [{name: main}]}", "no container named 'base', only ['main']"),
+        ("kind: Pod", "no container named 'base', only []"),
+        ("kind: Pod\nspec: {containers: 7}", "no container named 'base', only []"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_named(tmp_path, text, words):
+    path = tmp_path / "pod.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(FirstpassError) as caught:
+        pod(Settings(kubernetes_pod_template=str(path)))
+    assert str(path) in caught.value.problem
+    assert words in caught.value.problem
+    assert "FIRSTPASS_KUBERNETES_POD_TEMPLATE" in caught.value.fix

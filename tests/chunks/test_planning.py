@@ -1,0 +1,151 @@
+"""Every new image in exactly one chunk; chunks of equal cost, not too short and not too many, always the same ones."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstpass.chunks.estimate import Estimate
+from firstpass.chunks.planning import image_pixels, plan, read_chunks, shapes, split
+from firstpass.errors import FirstpassError
+
+PHOTO = (1280, 960)
+
+
+def rate(images_per_second: float):
+    """Learned from earlier runs on photographs of that size."""
+    return lambda model, machine: (images_per_second, 1280.0 * 960.0)
+
+
+def test_what_has_an_outcome_is_not_planned(catalogue, spec, version):
+    planned = plan(catalogue(PHOTO, "known", PHOTO, "duplicate", "unreadable"), spec, version)
+    (chunk,) = planned
+    assert [image.uri for image in chunk.images] == ["file:///photos/000000.jpg", "file:///photos/000002.jpg"]
+    assert (chunk.run_id, chunk.model, chunk.threshold, chunk.class_thresholds) == (
+        "night-1",
+        spec.model,
+        0.4,
+        {1: 0.5},
+    )
+    assert chunk.output_uri == f"{spec.uri}/results/00000.parquet"
+    assert chunk.batch_size == 8
+
+
+def test_nothing_new_is_no_chunk(catalogue, spec, version):
+    planned = plan(catalogue("known", "duplicate"), spec, version)
+    assert len(planned) == 0
+    assert planned.estimate is None
+    assert planned.save() == []
+
+
+def test_short_work_is_one_chunk_and_long_work_is_many(catalogue, spec, version):
+    """20 times the start-up of 12 s at 30 ms an image: 8,000 photographs fill a chunk."""
+    assert len(plan(catalogue(*[PHOTO] * 8), spec, version)) == 1
+    assert len(plan(catalogue(*[PHOTO] * 7_900), spec, version)) == 1
+    assert len(plan(catalogue(*[PHOTO] * 16_100), spec, version)) == 2
+
+
+def test_the_number_of_chunks_is_bounded(catalogue, spec, version, configure):
+    table = catalogue(*[PHOTO] * 9000)
+    assert len(plan(table, spec, version, measured=rate(0.4))) == 93
+    assert len(plan(table, spec, version, measured=rate(0.1))) == 200
+    configure(workers=1024)
+    assert len(plan(table, spec, version, measured=rate(0.1))) == 375
+    assert len(plan(table, spec, version, measured=rate(0.01))) == 1024
+
+
+def test_no_worker_idles_in_the_last_round(catalogue, spec, version, configure):
+    """At one image a second a chunk is 240 photographs or more."""
+    configure(workers=4)
+    for images, chunks in ((200, 1), (800, 3), (1000, 4), (1700, 4), (1930, 8), (2200, 8)):
+        assert len(plan(catalogue(*[PHOTO] * images), spec, version, measured=rate(1.0))) == chunks, images
+
+
+def test_big_images_cost_more(catalogue, spec, version):
+    table = catalogue(*[PHOTO] * 900, *[(6000, 4000)] * 100)
+    planned = plan(table, spec, version, measured=rate(1.0))
+    assert len(planned) == 6
+    big = [sum(image.width == 6000 for image in chunk.images) for chunk in planned]
+    small = [sum(image.width == 1280 for image in chunk.images) for chunk in planned]
+    assert sum(big) == 100
+    assert sum(small) == 900
+    cost = [1.0 * s + (0.65 + 0.35 * 24_000_000 / 1_228_800) * b for s, b in zip(small, big, strict=True)]
+    assert cost == sorted(cost, reverse=True)
+    assert max(cost) < 1.05 * min(cost)
+
+
+def test_equal_shapes_are_neighbours(catalogue, spec, version):
+    table = catalogue(*[PHOTO, (960, 1280), (640, 480)] * 20)
+    (chunk,) = plan(table, spec, version)
+    widths = [image.width for image in chunk.images]
+    assert sum(a != b for a, b in pairwise(widths)) == 2
+
+
+def test_images_whose_chunk_failed_come_first_and_alone(catalogue, spec, version):
+    table = catalogue(*[PHOTO] * 6)
+    first, second = plan(table, spec, version, urgent={"file:///photos/000004.jpg", "file:///gone.jpg"})
+    assert [image.uri for image in first.images] == ["file:///photos/000004.jpg"]
+    assert len(second.images) == 5
+
+
+def test_the_same_catalogue_gives_the_same_chunks(catalogue, spec, version):
+    sizes = [(100 + i % 7, 200) if i % 3 else None for i in range(500)]
+    one, two = (list(plan(catalogue(*sizes), spec, version)) for _ in range(2))
+    assert [chunk.to_json() for chunk in one] == [chunk.to_json() for chunk in two]
+
+
+def test_manifests_are_written_and_read_in_order(catalogue, spec, version):
+    planned = plan(catalogue(*[PHOTO] * 1000), spec, version, measured=rate(1.0))
+    uris = planned.save()
+    assert uris == [f"{spec.uri}/chunks/{i:05d}.json" for i in range(4)]
+    assert list(read_chunks(spec.uri)) == list(planned)
+    assert Estimate.load(spec.uri) == planned.estimate
+    assert planned.estimate.minutes == pytest.approx(4 * (250 + 12) / 60, rel=0.01)
+
+
+def test_planning_again_leaves_no_chunk_of_the_first_time(catalogue, spec, version):
+    plan(catalogue(*[PHOTO] * 1000), spec, version, measured=rate(1.0)).save()
+    plan(catalogue(*[PHOTO] * 10), spec, version).save()
+    assert [len(chunk.images) for chunk in read_chunks(spec.uri)] == [10]
+
+
+def test_settings_choose_batch_and_machine(catalogue, spec, version, configure):
+    configure(machine="v100")
+    assert plan(catalogue(*[PHOTO] * 8), spec, version).batch_size == 32
+    configure(batch_size=3)
+    assert plan(catalogue(*[PHOTO] * 8), spec, version).batch_size == 3
+    configure(machine="abacus")
+    with pytest.raises(FirstpassError, match="no machine profile 'abacus'"):
+        plan(catalogue(PHOTO), spec, version)
+
+
+def test_unread_headers_are_guessed_from_the_size(catalogue):
+    table = catalogue(PHOTO, None)
+    assert image_pixels(table).tolist() == [1280 * 960, 1_200_000]
+    assert shapes(table)[1] == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.001, 100), st.integers(0, 5)), min_size=1, max_size=200),
+    st.integers(1, 40),
+    st.integers(1, 30),
+)
+def test_every_image_is_dealt_once(images, batch_size, chunks):
+    seconds, shape = np.array([s for s, _ in images]), np.array([k for _, k in images])
+    groups = split(seconds, shape, batch_size, chunks)
+    assert 1 <= len(groups) <= chunks
+    assert all(len(group) for group in groups)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(len(images)))
+    totals = [seconds[group].sum() for group in groups]
+    assert all(a >= b - 1e-6 for a, b in pairwise(totals))
+
+
+@given(st.integers(1, 2000), st.integers(1, 16), st.integers(1, 50))
+def test_equal_images_are_dealt_evenly(images, batch_size, chunks):
+    groups = split(np.ones(images), np.zeros(images, np.int64), batch_size, chunks)
+    lengths = [len(group) for group in groups]
+    assert max(lengths) - min(lengths) <= batch_size

@@ -1,0 +1,51 @@
+"""What earlier nights left that spares this one work."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from firstpass.warehouse.connection import transaction
+from firstpass.warehouse.known_images import known, remembered
+from firstpass.warehouse.merge import merge_chunk
+from fixtures.made_up_runs import VERSION, row, unreadable
+
+
+def test_a_content_is_known_under_one_model_and_one_setting(warehouse, night):
+    run = night()
+    rows = [row("file:///a"), row("file:///b", "empty", 0), unreadable("file:///c")]
+    merge_chunk(warehouse, run.spec, run.chunk(0, rows))
+    done, empty, broken = (each["sha256"] for each in rows)
+    asked = [done, empty, broken, "f" * 64]
+    assert known(warehouse, VERSION.ref, run.spec.settings_hash, asked) == {done, empty}
+    assert known(warehouse, VERSION.ref, "other settings", asked) == set()
+    assert known(warehouse, "other@model", run.spec.settings_hash, asked) == set()
+    assert known(warehouse, VERSION.ref, run.spec.settings_hash, []) == set()
+
+
+def test_a_file_is_remembered_as_it_was_when_last_read(warehouse, night):
+    run = night()
+    never_read = row("file:///lost", "missing", 0, sha256=None, width=None, height=None)
+    rows = [row('file:///{a},"b"\\'), unreadable("file:///c"), never_read]
+    merge_chunk(warehouse, run.spec, run.chunk(0, rows))
+    assert remembered(warehouse, [each["uri"] for each in rows] + ["file:///new"]) == {
+        rows[0]["uri"]: (rows[0]["etag"], rows[0]["sha256"], 640, 480),
+        rows[1]["uri"]: (rows[1]["etag"], rows[1]["sha256"], None, None),
+    }
+    assert remembered(warehouse, iter([])) == {}
+
+
+def test_any_number_of_keys_can_be_asked_for(warehouse):
+    """More than fit one query; a generator will do."""
+    hashes = [sha256(str(n).encode()).hexdigest() for n in range(25_000)]
+    with transaction(warehouse) as cur:
+        cur.execute(
+            "INSERT INTO predictions SELECT unnest(%s), 'm', 's', 'r', 0, '{}', '{}', '{}', '{}', '{}', '{}'",
+            [hashes[::2]],
+        )
+        cur.execute(
+            "INSERT INTO images (uri, sha256, etag, size, run_id, seen_at) SELECT 'u' || h, h, 'e', 1, 'r', now()"
+            " FROM unnest(%s) h",
+            [hashes[::2]],
+        )
+    assert known(warehouse, "m", "s", (h for h in hashes)) == set(hashes[::2])
+    assert remembered(warehouse, ("u" + h for h in hashes)).keys() == {"u" + h for h in hashes[::2]}

@@ -1,0 +1,111 @@
+"""A run in numbers, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from firstpass.errors import FirstpassError
+from firstpass.warehouse.connection import transaction
+from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.run_summary import run_summary
+from firstpass.warehouse.runs import finish_run, record_stage
+from fixtures.made_up_runs import catalogue, row, unreadable
+
+
+def test_a_night_with_everything_in_it(warehouse, night):
+    earlier = night("earlier")
+    merge_chunk(warehouse, earlier.spec, earlier.chunk(0, [row("file:///old", detections=7)]))
+    run = night("tonight")
+    rows = [row("file:///a", detections=3), row("file:///b", detections=1), row("file:///c", "empty", 0)]
+    twin = row("file:///copy", "duplicate", sha256=rows[0]["sha256"])
+    merge_catalogue(warehouse, run.spec, catalogue([row("file:///old", "known"), unreadable("file:///x", "bad"), twin]))
+    gone = row("file:///gone", "missing", 0, sha256=None, reason="was deleted")
+    merge_chunk(warehouse, run.spec, run.chunk(0, [*rows, gone]))
+    fail_chunk(warehouse, run.spec, run.chunk(1, [row("file:///f")], write=False), "out of memory")
+    for stage, seconds in {"catalogue_images": 0.5, "infer": 1.5, "merge": 0.25}.items():
+        record_stage(warehouse, "tonight", stage, seconds)
+    summary = run_summary(warehouse, "tonight")
+    assert json.loads(json.dumps(summary)) == summary
+    assert summary | {"started_at": ""} == {
+        "run_id": "tonight",
+        "state": "running",
+        "model": "toy@0123456789ab",
+        "images_uri": "/photos",
+        "threshold": 0.3,
+        "started_at": "",
+        "images": 8,
+        "outcomes": {"ok": 2, "empty": 1, "known": 1, "unreadable": 1, "duplicate": 1, "missing": 1, "failed": 1},
+        "detections": 4,
+        "detections_per_class": {"cat": 2, "größe <b>": 1, "dog": 1},
+        "drafts": 4 + 7 + 3,
+        "empty": 1,
+        "unreadable": 1,
+        "missing": 1,
+        "skipped_known": 1,
+        "duplicates": 1,
+        "failed": 1,
+        "seconds_per_stage": {"catalogue_images": 0.5, "infer": 1.5, "merge": 0.25},
+        "seconds": 2.25,
+        "images_per_second": 2.0,
+        "quarantined": [
+            {"uri": "file:///gone", "reason": "was deleted"},
+            {"uri": "file:///x", "reason": "bad"},
+        ],
+    }
+
+
+def test_a_class_that_the_table_does_not_have_is_counted_by_its_number(warehouse, night):
+    """The checks call it an error; the numbers must not hide it."""
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=2, class_ids=[1, 99])]))
+    with transaction(warehouse) as cur:
+        cur.execute("INSERT INTO models SELECT 'x@1', 'x', '1', kind, '', 0, true, '[]', NULL, now() FROM models")
+        cur.execute("INSERT INTO classes VALUES ('x@1', 99, 'unicorn')")
+    assert run_summary(warehouse, "latest")["detections_per_class"] == {"cat": 1, "class 99": 1}
+
+
+def test_a_night_without_news(warehouse, night):
+    night()
+    finish_run(warehouse, "a run", "success")
+    summary = run_summary(warehouse, "latest")
+    assert summary["state"] == "success"
+    assert (summary["images"], summary["detections"], summary["images_per_second"]) == (0, 0, 0.0)
+    assert summary["detections_per_class"] == summary["outcomes"] == {}
+    assert summary["quarantined"] == []
+
+
+def test_without_a_clock_for_inference_the_longest_chunk_stands_for_it(warehouse, night):
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a"), row("file:///b"), row("file:///c")]))
+    summary = run_summary(warehouse, "latest")
+    assert summary["seconds_per_stage"] == {"infer": 1.5}
+    assert summary["images_per_second"] == 2.0
+
+
+def test_quarantined_files_are_listed_up_to_a_limit(warehouse, night):
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [unreadable(f"file:///{n}") for n in range(5)]))
+    summary = run_summary(warehouse, "latest", most_quarantined=2)
+    assert [each["uri"] for each in summary["quarantined"]] == ["file:///0", "file:///1"]
+    assert summary["unreadable"] == 5
+
+
+def test_a_run_that_is_not_there(warehouse):
+    with pytest.raises(FirstpassError, match="no run"):
+        run_summary(warehouse, "nothing")
+
+
+def test_the_views_agree_with_the_summary(warehouse, night):
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=3), row("file:///b", "empty", 0)]))
+    with transaction(warehouse) as cur:
+        cur.execute("SELECT images, ok, empty, known, detections FROM run_statistics WHERE run_id = 'a run'")
+        assert cur.fetchall() == [(2, 1, 1, 0, 3)]
+        cur.execute("SELECT class, detections, images, min_score, max_score FROM class_statistics ORDER BY class_id")
+        assert cur.fetchall() == [
+            ("cat", 1, 1, 0.875, 0.875),
+            ("größe <b>", 1, 1, 0.859375, 0.859375),
+            ("dog", 1, 1, 0.84375, 0.84375),
+        ]
