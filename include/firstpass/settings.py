@@ -14,8 +14,17 @@ from firstpass.errors import FirstpassError
 
 
 def home() -> Path:
-    """The project's folder, which is AIRFLOW_HOME too: FIRSTPASS_HOME, else where this package lies."""
-    return Path(os.environ.get("FIRSTPASS_HOME") or Path(__file__).resolve().parents[2])
+    """The project's folder, which is AIRFLOW_HOME too.
+
+    FIRSTPASS_HOME, else the checkout that this package lies in; installed as a wheel, a folder of the user's own:
+    $XDG_DATA_HOME/firstpass or ~/.local/share/firstpass.
+    """
+    if named := os.environ.get("FIRSTPASS_HOME"):
+        return Path(named)
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "airflow.cfg").is_file():
+        return checkout
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "firstpass"
 
 
 class Settings(BaseSettings):

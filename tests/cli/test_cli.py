@@ -29,6 +29,6 @@ def test_an_error_for_people_is_two_lines_and_exit_code_2():
     done = subprocess.run([FIRSTPASS, "run", "--threshold", "1.5"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "firstpass: --threshold is 1.5",
+        "firstpass: threshold is 1.5",
         "  What to do: give a number from 0 to 1, for example 0.4",
     ]

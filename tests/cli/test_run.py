@@ -9,7 +9,7 @@ import pytest
 
 from doubles.airflow import task_instance
 from firstpass import storage
-from firstpass.cli import run as command
+from firstpass.api import running
 from firstpass.contracts.run_spec import run_folder
 from firstpass.errors import FirstpassError
 from firstpass.stack.control import Status
@@ -18,42 +18,21 @@ from firstpass.warehouse.runs import finish_run
 from fixtures.made_up_runs import catalogue, row
 
 
-def conf_of(images=None, model=None, threshold=None, per_class=(), reprocess=False):
-    return command.conf_of(images, model, threshold, per_class, reprocess)
-
-
-def test_only_what_was_given_is_passed_on():
-    assert conf_of() == {}
-    assert conf_of(model="m@1", threshold=0.0, reprocess=True) == {"model": "m@1", "threshold": 0.0, "reprocess": True}
-
-
-def test_class_thresholds_may_have_any_name():
-    assert conf_of(per_class=("person=0.6", "a=b, c=0")) == {"class_thresholds": {"person": 0.6, "a=b, c": 0.0}}
-
-
-def test_relative_folders_are_made_absolute_and_addresses_are_left_alone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert conf_of(images="photos")["images"] == str(tmp_path / "photos")
-    assert conf_of(images="~/photos")["images"] == str(Path.home() / "photos")
-    for address in ("s3://bucket/prefix", "cvat:task/12", "file:///photos"):
-        assert conf_of(images=address)["images"] == address
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--threshold", "1.5"], "--threshold is 1.5"),
-        (["--threshold", "nan"], "--threshold is nan"),
-        (["--threshold", "-0.1"], "--threshold is -0.1"),
-        (["--class-threshold", "person=2"], "--class-threshold person is 2"),
+        (["--threshold", "1.5"], "threshold is 1.5"),
+        (["--threshold", "nan"], "threshold is nan"),
+        (["--threshold", "-0.1"], "threshold is -0.1"),
+        (["--class-threshold", "person=2"], "threshold of person is 2"),
         (["--class-threshold", "person"], "'person' is not NAME=X"),
         (["--class-threshold", "=0.5"], "'=0.5' is not NAME=X"),
         (["--class-threshold", "person=much"], "'person=much' is not NAME=X"),
-        (["--images", ""], "--images is empty"),
+        (["--images", ""], "images is empty"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatch, arguments, words):
-    monkeypatch.setattr(command.control, "up", lambda _: pytest.fail("the stack was started"))
+    monkeypatch.setattr(running.control, "up", lambda _: pytest.fail("the stack was started"))
     result = call("run", *arguments)
     assert isinstance(result.exception, FirstpassError)
     assert words in result.exception.problem
@@ -63,8 +42,8 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatc
 @pytest.fixture
 def leaves(airflow, monkeypatch, warehouse, night):
     """Run against the double; say what the run leaves: images by outcome in the warehouse, files in its folder."""
-    monkeypatch.setattr(command.control, "up", lambda _: Status("up", airflow.url, "admin", "right", (), 0))
-    monkeypatch.setattr("firstpass.cli.watch.time.sleep", lambda _: None)
+    monkeypatch.setattr(running.control, "up", lambda _: Status("up", airflow.url, "admin", "right", (), 0))
+    monkeypatch.setattr("firstpass.api.run_watch.time.sleep", lambda _: None)
     trigger = airflow.trigger
 
     def leaves(outcomes: dict[str, int] | None = None, **files: str) -> None:

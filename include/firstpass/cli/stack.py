@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from firstpass.errors import FirstpassError
-from firstpass.settings import settings
 from firstpass.stack import control, postgres
 from firstpass.stack.control import Status
 
@@ -68,11 +67,7 @@ def sql(statement: str | None, dsn: bool) -> None:
 
 def warehouse() -> str:
     """The warehouse's DSN, its embedded server running if it is that one."""
-    external = settings().warehouse_dsn.get_secret_value()
-    if external:
-        return external
-    control.serve_postgres(say)
-    return postgres.dsn("firstpass")
+    return control.serve_warehouse(say)
 
 
 def _libpq(dsn: str) -> dict[str, str]:

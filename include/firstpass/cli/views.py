@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from firstpass.cli.watch import Images, Stage
+from firstpass.api.run_watch import ImageCounts, StageProgress
 from firstpass.contracts.stages import STAGES
 
 _MOST_CLASSES = 20
@@ -39,7 +39,7 @@ class LiveView:
     ) -> None:
         self._progress.stop()
 
-    def show(self, stages: list[Stage], images: Images) -> None:
+    def show(self, stages: list[StageProgress], images: ImageCounts) -> None:
         """Move the bars."""
         for stage in stages:
             bar = self._bars[stage.name]
@@ -69,7 +69,7 @@ class PlainView:
     ) -> None:
         return None
 
-    def show(self, stages: list[Stage], images: Images) -> None:
+    def show(self, stages: list[StageProgress], images: ImageCounts) -> None:
         """Say what is new."""
         for stage in stages:
             if stage.state in {"done", "failed", "skipped"} and stage.name not in self._told:
@@ -145,7 +145,7 @@ def _title(stage: str) -> str:
     return stage.replace("_", " ")
 
 
-def _ending(stage: Stage, images: Images) -> str:
+def _ending(stage: StageProgress, images: ImageCounts) -> str:
     if stage.state == "skipped":
         return "nothing to do"
     if stage.state == "failed":
@@ -154,7 +154,7 @@ def _ending(stage: Stage, images: Images) -> str:
     return f"{count}{stage.seconds:.1f} s"
 
 
-def _rate(stage: Stage, images: Images) -> str:
+def _rate(stage: StageProgress, images: ImageCounts) -> str:
     if not images.done or stage.seconds < 1:
         return f"{images.done:,}/{images.total:,} images"
     rate = images.done / stage.seconds

@@ -8,11 +8,10 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,10 @@ from firstpass.contracts.class_table import ClassTable
 from firstpass.contracts.model_version import ModelFile, ModelVersion
 from firstpass.errors import FirstpassError
 from firstpass.models import artifacts, classes_csv, kinds, label_maps, model_yaml, store
-from firstpass.models.artifacts import ModelArtifact
 from firstpass.models.class_checks import ClassFindings, check_classes
 from firstpass.models.probe import probe
 from firstpass.models.text_files import MAX_TEXT_BYTES
-from firstpass.models.version_files import fingerprint
+from firstpass.models.version_files import content_hash, fingerprint
 from firstpass.models.version_page import write_docs
 from firstpass.models.workspace import lock, staging
 
@@ -66,7 +64,7 @@ def inspect(folder: Path) -> AdmissionVerdict:
     artifact = artifacts.find(folder)
     with tempfile.TemporaryDirectory(prefix="firstpass-check-") as scratch:
         staged = Path(scratch, "model")
-        stage(folder, artifact, staged)
+        artifacts.stage(folder, artifact, staged)
         return _judge(staged, artifact.kind)[0]
 
 
@@ -90,29 +88,13 @@ def admit(
     own = model_yaml.check(dict(overrides or {}), artifact.kind, "the source's options")
     with lock(f"admit-{store.check_name(name)}"), staging() as scratch:
         staged = scratch / "model"
-        stage(folder, artifact, staged, shutil.move if hand_over else shutil.copyfile)
+        artifacts.stage(folder, artifact, staged, shutil.move if hand_over else shutil.copyfile)
         _override(staged, artifact.kind, own)
         known = {v.version: v for v in store.versions(name)}
         version = content_hash(fingerprint(staged))
         if version in known and (known[version].admitted or not again):
             return known[version]
         return _decide(name, source, staged, artifact.kind, list(known.values()))
-
-
-def stage(
-    folder: Path, artifact: ModelArtifact, staged: Path, bring: Callable[[Path, Path], Any] = shutil.copyfile
-) -> None:
-    """Bring what inference needs of `folder` to `staged`, under the store's own names. Symbolic links become files."""
-    for name, found in artifact.files.items():
-        target = staged / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        bring(folder / found, target)
-
-
-def content_hash(files: tuple[ModelFile, ...]) -> str:
-    """12 hexadecimal digits over everything that the verdict and the detections depend on; notices do not count."""
-    lines = [f"{file.sha256} {file.path}\n" for file in files if file.path not in artifacts.NOTICES]
-    return sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
 def _decide(name: str, source: str, staged: Path, kind: str, known: list[ModelVersion]) -> ModelVersion:

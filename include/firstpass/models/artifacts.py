@@ -6,9 +6,11 @@ So no name from outside ever becomes a path of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from firstpass.contracts.detector_kind import DetectorKind
 from firstpass.errors import FirstpassError
@@ -53,6 +55,16 @@ def find(folder: Path) -> ModelArtifact:
     """`recognise` over what lies in `folder`; symbolic links to files are followed, to folders are not."""
     names = [name for name in sorted(names_in(folder)) if (folder / name).is_file()]
     return recognise(names, str(folder))
+
+
+def stage(
+    folder: Path, artifact: ModelArtifact, staged: Path, bring: Callable[[Path, Path], Any] = shutil.copyfile
+) -> None:
+    """Bring what inference needs of `folder` to `staged`, under the store's own names. Symbolic links become files."""
+    for name, found in artifact.files.items():
+        target = staged / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        bring(folder / found, target)
 
 
 def is_wanted(name: str) -> bool:

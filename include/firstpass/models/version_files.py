@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from firstpass.contracts.model_version import ModelFile, ModelVersion
@@ -22,6 +22,12 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def content_hash(files: tuple[ModelFile, ...]) -> str:
+    """12 hexadecimal digits over everything that the verdict and the detections depend on; notices do not count."""
+    lines = [f"{file.sha256} {file.path}\n" for file in files if file.path not in artifacts.NOTICES]
+    return sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
 def verify(version: ModelVersion, folder: Path) -> None:

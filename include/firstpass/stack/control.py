@@ -68,6 +68,15 @@ def serve_postgres(say: Say) -> None:
         _migrate_warehouse()
 
 
+def serve_warehouse(say: Say) -> str:
+    """The DSN of the warehouse; where that is the embedded one, make sure that its server runs."""
+    external = settings().warehouse_dsn.get_secret_value()
+    if external:
+        return external
+    serve_postgres(say)
+    return postgres.dsn("firstpass")
+
+
 def down(say: Say) -> int:
     """Stop everything, what killed parents left behind included; returns how many processes had to be looked for."""
     if not started_before():

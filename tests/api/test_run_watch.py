@@ -8,7 +8,7 @@ import pytest
 from doubles.airflow import task_instance
 from firstpass import storage
 from firstpass.airflow.rest_client import AirflowApi
-from firstpass.cli.watch import ImageCounter, Images, summarize, watch
+from firstpass.api.run_watch import ImageCounter, ImageCounts, summarize, watch
 from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.stages import STAGES
@@ -64,17 +64,17 @@ def test_images_are_counted_from_what_chunks_leave(tmp_path):
     for index, images in enumerate([3, 5, 2]):
         _chunk(run, index, images).save(run)
     counter = ImageCounter(run)
-    assert counter.read() == Images(0, 10)
+    assert counter.read() == ImageCounts(0, 10)
 
     _write(run, "00000.parquet.progress.json", {"done": 1, "total": 3, "seconds": 1.0})
     _write(run, "00001.parquet.progress.json", {"done": 4, "total": 5, "seconds": 1.0})
-    assert counter.read() == Images(5, 10)
+    assert counter.read() == ImageCounts(5, 10)
 
     _write(run, "00001.parquet.done.json", {"rows": 5})
-    assert counter.read() == Images(6, 10), "a marker counts for the whole chunk, whatever its last note said"
+    assert counter.read() == ImageCounts(6, 10), "a marker counts for the whole chunk, whatever its last note said"
 
     storage.write(storage.join(run, "results", "00000.parquet.progress.json"), b"{cut o")
-    assert counter.read() == Images(6, 10), "what cannot be read keeps its last count"
+    assert counter.read() == ImageCounts(6, 10), "what cannot be read keeps its last count"
 
 
 def test_watching_ends_with_the_run(airflow, tmp_path):
@@ -82,16 +82,16 @@ def test_watching_ends_with_the_run(airflow, tmp_path):
     airflow.task_instances = [task_instance("resolve_model", "failed", (1, 2))]
     shown = []
 
-    class View:
+    class RunView:
         def show(self, stages, images):
             shown.append((stages[0].state, images))
 
     with AirflowApi(airflow.url, "admin", "right") as api:
         run_id = api.trigger("preannotate", {})
-        state, stages = watch(api, run_id, str(tmp_path), View())
+        state, stages = watch(api, run_id, str(tmp_path), RunView())
     assert state == "failed"
     assert stages[0].state == "failed"
-    assert shown == [("failed", Images(0, 0))] * 3
+    assert shown == [("failed", ImageCounts(0, 0))] * 3
 
 
 def _chunk(run: str, index: int, images: int) -> Chunk:

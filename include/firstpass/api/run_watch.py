@@ -18,7 +18,7 @@ _MANY = 100  # task instances from which on Airflow is asked less often
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageProgress:
     """One stage of a run. state: waiting, running, done, failed or skipped. seconds: since its first task started, or
     as long as it took."""
 
@@ -28,27 +28,27 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
+class ImageCounts:
     """Images inferred so far, of all that the run's chunks hold."""
 
     done: int
     total: int
 
 
-class View(Protocol):
+class RunView(Protocol):
     """Something that shows a run as it goes on."""
 
-    def show(self, stages: list[Stage], images: Images) -> None:
+    def show(self, stages: list[StageProgress], images: ImageCounts) -> None:
         """Take the latest state; called about once a second."""
 
 
-def watch(api: AirflowApi, run_id: str, run_uri: str, view: View) -> tuple[str, list[Stage]]:
+def watch(api: AirflowApi, run_id: str, run_uri: str, view: RunView) -> tuple[str, list[StageProgress]]:
     """Follow a run to its end. Returns Airflow's state of it, `success` or `failed`, and its stages.
 
     Raises FirstpassError when Airflow stays away for a minute; the run itself goes on without being watched.
     """
     counter = ImageCounter(run_uri)
-    images = Images(0, 0)
+    images = ImageCounts(0, 0)
     while True:
         state = api.run_state(DAG, run_id)
         instances = api.task_instances(DAG, run_id)
@@ -61,7 +61,7 @@ def watch(api: AirflowApi, run_id: str, run_uri: str, view: View) -> tuple[str, 
         time.sleep(0.7 if len(instances) < _MANY else 3)
 
 
-def summarize(instances: list[TaskInstance], now: datetime) -> list[Stage]:
+def summarize(instances: list[TaskInstance], now: datetime) -> list[StageProgress]:
     """The stages, in order, from the task instances of a run: mapped ones count as one stage, whatever the engine."""
     return [_stage(name, [i for i in instances if i.task_id in (name, f"{name}_in_pod")], now) for name in STAGES]
 
@@ -74,7 +74,7 @@ class ImageCounter:
         self._planned: dict[str, int] = {}  # result file's name → images planned
         self._done: dict[str, int] = {}
 
-    def read(self) -> Images:
+    def read(self) -> ImageCounts:
         """The counts of now. What cannot be read at the moment keeps its last count."""
         if not self._planned:
             self._planned = {_name(chunk.output_uri): len(chunk.images) for chunk in read_chunks(self._run_uri)}
@@ -86,10 +86,10 @@ class ImageCounter:
                 self._done[result] = planned
             elif kind == ".progress.json" and self._done.get(result, 0) < planned:
                 self._done[result] = _progress(entry.uri, self._done.get(result, 0))
-        return Images(sum(self._done.values()), sum(self._planned.values()))
+        return ImageCounts(sum(self._done.values()), sum(self._planned.values()))
 
 
-def _stage(name: str, instances: list[TaskInstance], now: datetime) -> Stage:
+def _stage(name: str, instances: list[TaskInstance], now: datetime) -> StageProgress:
     states = {instance.state for instance in instances}
     begun = [instance.started for instance in instances if instance.started]
     finished = bool(instances) and all(instance.finished for instance in instances)
@@ -100,10 +100,10 @@ def _stage(name: str, instances: list[TaskInstance], now: datetime) -> Stage:
     else:
         state = "running" if begun else "waiting"
     ended = max((instance.ended for instance in instances if instance.ended), default=now) if finished else now
-    return Stage(name, state, max(0.0, (ended - min(begun)).total_seconds()) if begun else 0.0)
+    return StageProgress(name, state, max(0.0, (ended - min(begun)).total_seconds()) if begun else 0.0)
 
 
-def _state_of(stages: list[Stage], name: str) -> str:
+def _state_of(stages: list[StageProgress], name: str) -> str:
     return next(stage.state for stage in stages if stage.name == name)
 
 

@@ -1,0 +1,1 @@
+"""What the package itself offers to scripts and notebooks; `import firstpass` is its front door."""
