@@ -20,6 +20,7 @@ from firstpass.contracts.network_profile import NetworkProfile
 from firstpass.contracts.notification import Notification, Notifier
 from firstpass.contracts.option_rule import OptionRule, numbers, one_of, share, whole_number
 from firstpass.errors import FirstpassError, Unavailable
+from firstpass.settings import PluginSettings
 
 __all__ = [
     "ClassTable",
@@ -42,6 +43,7 @@ __all__ = [
     "Notification",
     "Notifier",
     "OptionRule",
+    "PluginSettings",
     "Polygon",
     "PreparedInput",
     "Unavailable",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from firstpass.errors import FirstpassError
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 
 def home() -> Path:
@@ -170,21 +173,43 @@ class Settings(BaseSettings):
     )
 
 
+class PluginSettings(BaseSettings):
+    """Settings of a part that another package brings: subclass it, with an `env_prefix` of its own in `model_config`.
+
+    >>> class OnnxSettings(PluginSettings):
+    ...     model_config = SettingsConfigDict(env_prefix="FIRSTPASS_ONNX_")
+    ...     threads: int = Field(2, ge=1, description="Threads of one network call.")
+    >>> OnnxSettings.load().threads
+    2
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def load(cls) -> Self:
+        """As they are now, from the environment and .env. Raises FirstpassError as `settings` does."""
+        return _read(cls)
+
+
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The settings of this process, read once.
 
     Raises FirstpassError naming the variable for a value that does not fit.
     """
+    return _read(Settings)
+
+
+def _read(kind: type[AnySettings]) -> AnySettings:
     try:
-        return Settings(_env_file=home() / ".env")  # type: ignore[call-arg]
+        return kind(_env_file=home() / ".env")
     except SettingsError as error:
         raise FirstpassError(
             f"{error}: it is not JSON", f"correct it in the environment or in {home() / '.env'}"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
-        name = "FIRSTPASS_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = kind.model_config["env_prefix"] + "_".join(str(part) for part in first["loc"]).upper()
         raise FirstpassError(
             f"{name}={first['input']!r}: {first['msg']}", f"correct {name} in the environment or in {home() / '.env'}"
         ) from error

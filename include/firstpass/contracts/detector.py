@@ -44,7 +44,7 @@ class UnfitImage(Exception):
 
 
 class Detector(Protocol):
-    """One loaded network, as a kind's `load` returns it.
+    """One loaded network, as a kind's `load` returns it. Implement `prepare` and `predict`, and inherit the rest.
 
     A detector does not read files, does not apply thresholds above the artifact's own floor and keeps no state between
     images; the same image gives the same detections alone and in a batch.
@@ -52,19 +52,22 @@ class Detector(Protocol):
     streams: batches that it takes to keep its device busy; so many may be predicted at once.
     """
 
-    streams: int
+    streams: int = 1
 
     def prepare(self, image: NDArray[np.uint8]) -> PreparedInput:
         """RGB uint8 [height, width, 3] → the network's input. Called from decoding threads, many at once.
 
         Raises UnfitImage for a shape that the network does not take (one pixel by thousands, say).
         """
+        ...
 
     def predict(self, batch: Sequence[PreparedInput]) -> list[Detections]:
         """One Detections per image, in order. All `pixels` in a batch have one shape. Called from `streams` threads.
 
         Raises UnfitImage as `prepare` does, where only the network itself can tell.
         """
+        ...
 
     def warm_up(self, batch_size: int) -> None:
-        """Run once on blank input, so that the first real batch is not the slow one."""
+        """Run once on blank input, so that the first real batch is not the slow one. Does nothing by default."""
+        del batch_size

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from firstpass.contracts.detector import Detector, WeightsInspection
 from firstpass.contracts.model_version import ModelVersion
-from firstpass.contracts.network_profile import NetworkProfile
+from firstpass.contracts.network_profile import UNMEASURED, NetworkProfile
 from firstpass.contracts.option_rule import OptionRule
 
 
@@ -40,8 +40,8 @@ class DetectorKind:
     so; threshold_option: an option whose value is it where it is given.
 
     What it costs and how it runs:
-    cost: for planning, until real chunks were measured. extra: the extra of the package that installs its runtime, as
-    in `pip install 'firstpass[tfod]'`. settings: a pydantic-settings class where the kind has settings of its own.
+    cost: for planning, until real chunks were measured. extra: the extra that installs its runtime, as in `pip install
+    'firstpass[tfod]'`, where it needs one. settings: a pydantic-settings class where the kind has settings of its own.
     inspect: what the weights in a folder say without being run; load: the detector over the files in a folder. Both
     raise FirstpassError naming the file for weights that are damaged, unsafe or of another shape. They import their
     runtime themselves, when they are called.
@@ -53,9 +53,9 @@ class DetectorKind:
     store_name: Callable[[str], str | None]
     inspect: Callable[[Path], WeightsInspection]
     load: Callable[[ModelVersion, Path], Detector]
-    cost: NetworkProfile
-    extra: str
     threshold: float
+    cost: NetworkProfile = UNMEASURED
+    extra: str = ""
     threshold_option: str = ""
     class_ids: Literal["rows", "listed"] = "rows"
     folders: tuple[str, ...] = ()

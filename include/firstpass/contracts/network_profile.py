@@ -23,3 +23,7 @@ class NetworkProfile:
     cpu_seconds: float
     pixel_share: float
     source: str
+
+
+UNMEASURED = NetworkProfile("unmeasured", 100 * 2**20, 200 * 2**20, 0.1, 0.3, "guessed")
+"""Of a network that nobody has measured: planning learns from the first chunks anyway."""

@@ -50,7 +50,9 @@ def inspect(name: str, folder: Path) -> WeightsInspection:
 def _no_runtime(kind: DetectorKind, error: ModuleNotFoundError) -> FirstpassError:
     return FirstpassError(
         f"{kind.title} cannot be run here: the Python package {error.name} is not installed",
-        f"install it with the extra {kind.extra}: pip install 'firstpass[{kind.extra}]'",
+        f"install it with the extra {kind.extra}, as in pip install 'firstpass[{kind.extra}]'"
+        if kind.extra
+        else f"install the package {error.name}",
     )
 
 
