@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +12,16 @@ from typing import Any
 
 import pytest
 import urllib3
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from cvat_sdk import Client, models
 from cvat_sdk.api_client import exceptions
+from cvat_sdk.api_client.model_utils import OpenApiModel
 from cvat_sdk.core.client import AccessTokenCredentials
 from cvat_sdk.core.proxies.annotations import AnnotationUpdateAction
 from PIL import Image
 
-from doubles.cvat import CvatDouble, Task
+from doubles.cvat import CvatDouble, Task, json_bodies, operations, render, schema
 
 
 def jpeg(width: int = 64, height: int = 48, orientation: int = 1) -> bytes:
@@ -183,9 +188,18 @@ def test_a_task_without_data(cvat: CvatDouble) -> None:
     assert get(cvat, f"/api/tasks/{empty.id}/data/?type=frame&number=0&quality=original").status == 404
 
 
-def test_the_schema_is_held(cvat: CvatDouble, task: Task) -> None:
+def test_what_breaks_the_schema_is_refused_and_noted(cvat: CvatDouble, task: Task) -> None:
     assert patch(cvat, task, {"shapes": [{"frame": 0}]}).status == 400
-    assert "'type' is a required property" in cvat.problems[0]
+    assert cvat.problems == [
+        f"PATCH /api/tasks/{task.id}/annotations/: body: LabeledShapeRequest lacks 'type' and 'label_id'"
+    ]
+
+
+def test_a_double_that_does_not_validate_notes_nothing() -> None:
+    with CvatDouble(validate=False) as cvat:
+        task = cvat.state.add_task("night", labels=["person"], frames=[jpeg()])
+        assert patch(cvat, task, {"shapes": [shape(task, occluded="no")]}).status == 200
+        assert cvat.problems == []
 
 
 def test_a_gateway_error_before_or_after_the_request_was_applied(cvat: CvatDouble, task: Task) -> None:
@@ -214,20 +228,267 @@ def test_too_many_requests_says_when_to_come_back(cvat: CvatDouble, task: Task) 
 def test_a_request_applied_after_the_gateway_gave_up(cvat: CvatDouble, task: Task) -> None:
     cvat.faults.add("late", 504, seconds=0.05)
     assert patch(cvat, task, {"shapes": [shape(task)]}).status == 504
-    for _ in range(100):
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
         if get(cvat, f"/api/tasks/{task.id}/annotations/").json()["shapes"]:
             return
     pytest.fail("the request was never applied")
 
 
+# What breaks the schema, in requests and in answers: the words are those of the problem that the double notes.
+
+SHAPES = [
+    ({"type": ...}, "LabeledShapeRequest lacks 'type'"),
+    ({"frame": ...}, "LabeledShapeRequest lacks 'frame'"),
+    ({"label_id": ...}, "LabeledShapeRequest lacks 'label_id'"),
+    ({"type": "circle"}, "(circle), must be one of"),
+    ({"type": ["rectangle"]}, "passed type was list"),
+    ({"frame": "0"}, "['shapes'][0]['frame']"),
+    ({"frame": 0.5}, "passed type was float"),
+    ({"frame": True}, "passed type was bool"),
+    ({"frame": -1}, "greater than or equal to `0`"),
+    ({"label_id": None}, "passed type was NoneType"),
+    ({"points": "1,2,3,4"}, "['points']"),
+    ({"points": [1.0, 2.0, 3.0, "4"]}, "['points'][3]"),
+    ({"score": None}, "['score']"),
+    ({"score": "0.5"}, "['score']"),
+    ({"score": 1.5}, "less than or equal to `1`"),
+    ({"score": -0.5}, "greater than or equal to `0`"),
+    ({"score": float("nan")}, "NaN is no number"),
+    ({"source": "robot"}, "shapes[0].source: 'robot' is not allowed"),
+    ({"source": None}, "['source']"),
+    ({"rotation": 361}, "less than or equal to `360`"),
+    ({"occluded": 1}, "['occluded']"),
+    ({"z_order": 1.5}, "['z_order']"),
+    ({"id": "7"}, "['id']"),
+    ({"attributes": [{"value": "x"}]}, "AttributeValRequest lacks 'spec_id'"),
+    ({"attributes": [[1, "x"]]}, "attributes[0]: [1, 'x'] is no object"),
+    ({"attributes": [{"spec_id": 1, "value": 1}]}, "['attributes'][0]['value']"),
+    ({"elements": [{"type": "points", "frame": 0}]}, "SubLabeledShapeRequest lacks 'label_id'"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), SHAPES)
+def test_a_shape_that_breaks_the_schema(cvat: CvatDouble, task: Task, wrong: dict[str, Any], words: str) -> None:
+    assert patch(cvat, task, {"shapes": [without_dots(shape(task) | wrong)]}).status == 400
+    assert words in cvat.problems[0]
+    assert task.shapes == {}
+
+
+LONG = {"name": "colour", "mutable": False, "input_type": "select", "values": ["r" * 201]}
+REQUESTS = [
+    ("PATCH", "/api/tasks/N/annotations/", {}, "query action: is missing"),
+    ("PATCH", "/api/tasks/N/annotations/?action=", {}, "query action: is missing"),
+    ("PATCH", "/api/tasks/N/annotations/?action=add", {}, "query action: 'add' is none of"),
+    ("PATCH", "/api/tasks/N/annotations/?action=create", [], "body: [] is no object"),
+    ("PATCH", "/api/tasks/N/annotations/?action=create", None, "passed type was NoneType"),
+    ("PATCH", "/api/tasks/N/annotations/?action=create", {"shapes": {}}, "['shapes']"),
+    ("PATCH", "/api/tasks/N/annotations/?action=create", {"shapes": [["rectangle", 1, 0]]}, "is no object"),
+    ("PATCH", "/api/tasks/N/annotations/?action=create", {"tags": [{"frame": 0}]}, "LabeledImageRequest lacks"),
+    ("PATCH", "/api/tasks/N/annotations/?action=create", {"tracks": [{"frame": 0, "label_id": 1}]}, "lacks 'shapes'"),
+    ("PUT", "/api/tasks/N/annotations/", {"shapes": [{"frame": 0}]}, "LabeledShapeRequest lacks"),
+    ("GET", "/api/tasks/x", ..., "path id: 'x' is no int"),
+    ("GET", "/api/tasks?page=x", ..., "query page: 'x' is no int"),
+    ("GET", "/api/tasks?status=done", ..., "query status: 'done' is none of"),
+    ("GET", "/api/tasks?project=1", ..., "query project: is unknown to CVAT"),
+    ("GET", "/api/jobs?state=done", ..., "query state: 'done' is none of"),
+    ("GET", "/api/jobs?type=replica", ..., "query type: 'replica' is none of"),
+    ("GET", "/api/labels?task_id=a", ..., "query task_id: 'a' is no int"),
+    ("GET", "/api/tasks/N/data/?number=0", ..., "query type: is missing"),
+    ("GET", "/api/tasks/N/data/?type=picture&number=0", ..., "query type: 'picture' is none of"),
+    ("GET", "/api/tasks/N/data/?type=frame&number=0&quality=best", ..., "query quality: 'best' is none of"),
+    ("GET", "/api/tasks/N/annotations", ..., "does not serve"),
+    ("GET", "/api/issues", ..., "does not serve"),
+    ("DELETE", "/api/tasks/N/annotations/", ..., "does not serve"),
+    ("DELETE", "/api/tasks/N", {"id": 1}, "body: application/json is none of []"),
+    ("POST", "/api/tasks", ..., "body: is missing"),
+    ("POST", "/api/tasks", {}, "TaskWriteRequest lacks 'name'"),
+    ("POST", "/api/tasks", {"name": ""}, "length must be greater"),
+    ("POST", "/api/tasks", {"name": "x", "labels": ["person"]}, "['labels'][0]"),
+    ("POST", "/api/tasks", {"name": "x", "labels": [{"name": "a", "type": "box"}]}, "labels[0].type: 'box'"),
+    ("POST", "/api/tasks", {"name": "x", "segment_size": -1}, "greater than or equal to `0`"),
+    ("POST", "/api/tasks", {"name": "x", "labels": [{"attributes": [LONG]}]}, "attributes[0].values: "),
+    ("PATCH", "/api/jobs/1", {"stage": "done"}, "(done), must be one of"),
+    ("PATCH", "/api/jobs/1", {"state": "done"}, "(done), must be one of"),
+    ("PATCH", "/api/tasks/N/data/meta", {"deleted_frames": ["1"]}, "['deleted_frames'][0]"),
+    ("PATCH", "/api/tasks/N/data/meta", {"deleted_frames": [-1]}, "deleted_frames: [-1] is not allowed"),
+    ("POST", "/api/tasks/N/data/", {"server_files": [""]}, "server_files: [''] is not allowed"),
+    ("POST", "/api/tasks/N/data/", {"job_file_mapping": [["a.jpg", ""]]}, "job_file_mapping: "),
+    ("POST", "/api/tasks/N/data/", {"image_quality": 101}, "less than or equal to `100`"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "words"), REQUESTS)
+def test_a_request_that_breaks_the_schema(
+    cvat: CvatDouble, task: Task, method: str, path: str, body: Any, words: str
+) -> None:
+    sent = b"" if body is ... else json.dumps(body).encode()
+    assert send(cvat, method, path.replace("N", str(task.id)), sent).status == 400
+    assert words in cvat.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"{'shapes': []}", "application/json", "body: no JSON"),
+        (b"\xff\xfe", "application/json", "body: no JSON"),
+        (b"{}", "text/plain", "body: text/plain is none of"),
+    ],
+)
+def test_a_body_that_is_not_json(cvat: CvatDouble, task: Task, body: bytes, kind: str, words: str) -> None:
+    path = f"/api/tasks/{task.id}/annotations/?action=create"
+    assert send(cvat, "PATCH", path, body, **{"Content-Type": kind}).status == 400
+    assert words in cvat.problems[0]
+
+
+def test_a_header_that_breaks_the_schema(cvat: CvatDouble, task: Task) -> None:
+    assert send(cvat, "POST", f"/api/tasks/{task.id}/data/", **{"Upload-Start": "maybe"}).status == 400
+    assert "header Upload-Start: 'maybe' is no bool" in cvat.problems[0]
+
+
+def test_everything_that_a_shape_may_say_holds_the_schema(cvat: CvatDouble) -> None:
+    choice = {"name": "colour", "mutable": True, "input_type": "select", "values": ["red", "blue"]}
+    task = cvat.state.add_task("n", labels=[{"name": "dog", "attributes": [choice]}], frames=[jpeg()])
+    colour = [{"spec_id": task.labels[0].attributes[0]["id"], "value": "red"}]
+    full = shape(task, attributes=colour, group=None, id=None, rotation=360, score=1, source="semi-auto", z_order=-1)
+    bones = shape(task, type="skeleton", points=[], elements=[shape(task, type="points", points=[1, 2], outside=True)])
+    tag = {"frame": 0, "label_id": task.labels[0].id, "source": "file"}
+    track = {**tag, "shapes": [{"type": "rectangle", "frame": 0, "points": [1, 2, 3, 4]}]}
+    body = {"version": 0, "shapes": [full, bones], "tags": [tag], "tracks": [track], "made_up": {"by": "us"}}
+    assert patch(cvat, task, body).status == 200
+    assert get(cvat, f"/api/tasks/{task.id}/annotations/?org=&org_id=1").status == 200
+    assert get(cvat, f"/api/labels?task_id={task.id}").status == 200
+    assert cvat.problems == []
+
+
+ANSWERS = [
+    ("about", "/api/server/about", {"version": ...}, "About lacks 'version'"),
+    ("user", "/api/users/self", {"username": "a b"}, "MetaUser"),
+    ("page", "/api/tasks", {"count": ...}, "PaginatedTaskReadList lacks 'count'"),
+    ("page", "/api/tasks", {"results": None}, "['results']"),
+    ("page", "/api/tasks", {"results": [{}]}, "TaskRead lacks 'jobs' and 'labels'"),
+    ("task", "/api/tasks/N", {"jobs": ...}, "TaskRead lacks 'jobs'"),
+    ("task", "/api/tasks/N", {"size": "5"}, "['size']"),
+    ("task", "/api/tasks/N", {"size": -1}, "greater than or equal to `0`"),
+    ("task", "/api/tasks/N", {"name": None}, "['name']"),
+    ("task", "/api/tasks/N", {"status": "done"}, "answer.status: 'done' is not allowed"),
+    ("task", "/api/tasks/N", {"data_original_chunk_type": "zip"}, "data_original_chunk_type: 'zip'"),
+    ("task", "/api/tasks/N", {"owner": {"id": 1}}, "lacks 'username'"),
+    ("task", "/api/tasks/N", {"updated_date": "yesterday"}, "Failed to parse 'yesterday' as datetime"),
+    ("task", "/api/tasks/N", {"updated_date": "1 January 2026, 10:00"}, "is no ISO 8601 time"),
+    ("task", "/api/tasks/N", {"updated_date": "2026-01-01T10:00:00"}, "with a time zone"),
+    ("task", "/api/tasks/N", {"consensus_enabled": None}, "consensus_enabled: None"),
+    ("job", "/api/jobs", {"labels": ...}, "JobRead lacks 'labels'"),
+    ("job", "/api/jobs", {"stage": "done"}, "results[0].stage: 'done'"),
+    ("job", "/api/jobs", {"state": None}, "results[0].state: None"),
+    ("job", "/api/jobs", {"type": "replica"}, "results[0].type: 'replica'"),
+    ("job", "/api/jobs", {"start_frame": 0.5}, "['start_frame']"),
+    ("job", "/api/jobs", {"consensus_replicas": "0"}, "results[0].consensus_replicas: '0'"),
+    ("label", "/api/labels?task_id=N", {"name": ...}, "Label lacks 'name'"),
+    ("label", "/api/labels?task_id=N", {"type": "box"}, "results[0].type: 'box'"),
+    ("label", "/api/labels?task_id=N", {"name": "n" * 65}, "less than or equal to `64`"),
+    ("meta", "/api/tasks/N/data/meta", {"frames": ...}, "DataMetaRead lacks 'frames'"),
+    ("meta", "/api/tasks/N/data/meta", {"frames": [{"name": "a"}]}, "FrameMeta lacks 'related_files'"),
+    ("meta", "/api/tasks/N/data/meta", {"deleted_frames": [-1]}, "deleted_frames: [-1]"),
+    ("meta", "/api/tasks/N/data/meta", {"storage": "moon"}, "storage: 'moon'"),
+    ("finished_request", "/api/requests/R", {"status": "done"}, "(done), must be one of"),
+    ("finished_request", "/api/requests/R", {"progress": 1.5}, "less than or equal to `1`"),
+]
+
+
+@pytest.mark.parametrize(("function", "path", "wrong", "words"), ANSWERS)
+def test_an_answer_that_breaks_the_schema(
+    cvat: CvatDouble, task: Task, monkeypatch: pytest.MonkeyPatch,
+    function: str, path: str, wrong: dict[str, Any], words: str,
+) -> None:  # fmt: skip
+    right = getattr(render, function)
+
+    def broken(*of: Any) -> dict[str, Any]:
+        return without_dots(right(*of) | wrong)
+
+    assert get(cvat, path.replace("N", str(task.id))).status == 200
+    assert cvat.problems == []
+    monkeypatch.setattr(render, function, broken)
+    assert get(cvat, path.replace("N", str(task.id))).status == 200
+    assert cvat.problems[0].startswith("answer to GET")
+    assert words in cvat.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"label_id": ...}, "LabeledShape lacks 'label_id'"),
+        ({"type": "circle"}, "(circle), must be one of"),
+        ({"source": "robot"}, "shapes[0].source: 'robot'"),
+        ({"score": None}, "['score']"),
+        ({"score": 2}, "less than or equal to `1`"),
+        ({"points": [None]}, "['points'][0]"),
+    ],
+)
+def test_shapes_in_an_answer_that_break_the_schema(
+    cvat: CvatDouble, task: Task, wrong: dict[str, Any], words: str
+) -> None:
+    task.shapes[1] = without_dots(shape(task, id=1) | wrong)
+    assert get(cvat, f"/api/tasks/{task.id}/annotations/").status == 200
+    assert words in cvat.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer", "problem"),
+    [
+        ("POST", "/api/tasks", {"status": 200}, "status 200 instead of [201]"),
+        ("GET", "/api/tasks/1", {"status": 201}, "status 201 instead of [200]"),
+        ("GET", "/api/tasks/1", {"text": "{}"}, "text/plain instead of application/vnd.cvat+json"),
+        ("GET", "/api/tasks/1", {"body": b"{", "content_type": schema.CVAT_JSON}, "answer: no JSON"),
+        ("GET", "/api/tasks/1", {"body": b"", "content_type": schema.CVAT_JSON}, "answer: no JSON"),
+        ("POST", "/api/tasks/1/data/", {"status": 202}, "octet-stream instead of"),
+        ("POST", "/api/tasks/1/data/", {"status": 202, "body": b"{}", "content_type": schema.CVAT_JSON}, "answer: "),
+    ],
+)
+def test_an_answer_of_another_kind(method: str, path: str, answer: dict[str, Any], problem: str) -> None:
+    assert problem in (schema.response_error(make_mocked_request(method, path), web.Response(**answer)) or "")
+
+
+def test_no_field_of_the_sdk_is_left_without_a_type_or_a_rule() -> None:
+    """The SDK reads anything where it knows no type. A new SDK may have more such fields, and rules may grow old."""
+    seen: set[Any] = set()
+
+    def visit(types: Any) -> None:
+        if isinstance(types, (tuple, list)):
+            for kind in types:
+                visit(kind)
+        elif issubclass(types, OpenApiModel) and types not in seen:
+            seen.add(types)
+            for kinds in types.openapi_types.values():
+                visit(kinds)
+
+    for operation in operations.served():
+        visit(operation.endpoint.settings["response_schema"] or ())
+        visit(operation.endpoint.openapi_types[operation.body] if operation.body else ())
+    untyped = {(m, field) for m in seen for field, kinds in m.openapi_types.items() if str in kinds and dict in kinds}
+    assert untyped <= {(model, field) for model, rules in json_bodies.RULES.items() for field in rules}
+    assert len(untyped) > 10
+    assert seen >= json_bodies.RULES.keys()
+    with_source = {model for model in seen if "source" in model.openapi_types}
+    assert with_source == {model for model, rules in json_bodies.RULES.items() if "source" in rules}
+
+
 def get(cvat: CvatDouble, path: str, token: str | None = None) -> Any:
-    return urllib3.request("GET", cvat.url + path, headers=_login(cvat, token), retries=False)
+    return send(cvat, "GET", path, token=token)
 
 
 def patch(cvat: CvatDouble, task: Task, body: dict[str, Any], token: str | None = None) -> Any:
-    url = f"{cvat.url}/api/tasks/{task.id}/annotations/?action=create"
-    return urllib3.request("PATCH", url, json=body, headers=_login(cvat, token), retries=False)
+    path = f"/api/tasks/{task.id}/annotations/?action=create"
+    return send(cvat, "PATCH", path, json.dumps(body).encode(), token=token)
 
 
-def _login(cvat: CvatDouble, token: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {cvat.token if token is None else token}"}
+def send(cvat: CvatDouble, method: str, path: str, body: bytes = b"", token: str | None = None, **headers: str) -> Any:
+    """A body is JSON unless the headers say otherwise."""
+    kind = {"Content-Type": "application/json"} if body else {}
+    headers = {"Authorization": f"Bearer {cvat.token if token is None else token}", **kind, **headers}
+    return urllib3.request(method, cvat.url + path, headers=headers, body=body or None, retries=False)
+
+
+def without_dots(item: dict[str, Any]) -> dict[str, Any]:
+    """Three dots stand for a field that is missing."""
+    return {key: value for key, value in item.items() if value is not ...}

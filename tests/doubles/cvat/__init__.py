@@ -1,4 +1,4 @@
-"""A CVAT server for tests: a real socket, CVAT's own OpenAPI schema, and faults by script.
+"""A CVAT server for tests: a real socket, requests and answers held against CVAT's own SDK, and faults by script.
 
 >>> with CvatDouble() as cvat:
 ...     task = cvat.state.add_task("night", labels=["person"], frames=[jpeg])

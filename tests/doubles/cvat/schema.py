@@ -1,83 +1,76 @@
-"""Holds what the double receives and sends against CVAT's own OpenAPI schema."""
+"""Holds what the double receives and sends against CVAT's own SDK: addresses, parameters, bodies and answers."""
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Iterator
 
-import yaml
 from aiohttp import web
-from openapi_core import Config, OpenAPI
-from openapi_core.exceptions import OpenAPIError
-from openapi_core.testing import MockRequest, MockResponse
+
+from doubles.cvat import json_bodies, operations
+from doubles.cvat.operations import Operation
 
 CVAT_JSON = "application/vnd.cvat+json"
 
-
-@lru_cache(maxsize=1)
-def _openapi() -> OpenAPI:
-    text = (Path(__file__).parent / "openapi-2.73.yml").read_text()
-    spec: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
-    spec["servers"] = [{"url": "/"}]
-    for path in spec["paths"].values():
-        for operation in path.values():
-            operation.pop("security", None)  # the server asks for the token itself, with CVAT's own answers
-    _spell_out_null(spec)
-    return OpenAPI.from_dict(
-        spec, config=Config(spec_validator_cls=None, extra_media_type_deserializers={CVAT_JSON: json.loads})
-    )
-
-
-def _spell_out_null(node: Any) -> None:
-    """CVAT writes `allOf: [X], nullable: true` for "X or null"; by OpenAPI 3.0's letter that allows no null."""
-    if isinstance(node, list):
-        for item in node:
-            _spell_out_null(item)
-    if isinstance(node, dict):
-        if node.get("nullable") is True and "allOf" in node and "type" not in node:
-            null = {"type": "object", "nullable": True, "enum": [None]}
-            node["anyOf"] = [{"allOf": node.pop("allOf")}, null]
-        for item in node.values():
-            _spell_out_null(item)
+_EVERYWHERE = {"org", "org_id"}  # whatever CVAT is asked, it may be asked within an organization
+_WRITTEN = {int: r"-?\d+", bool: r"(?i)true|false", str: r"(?s).*"}  # values of parameters, as text
 
 
 def request_error(request: web.Request, body: bytes) -> str | None:
-    """What is wrong with the request by the schema, or None. File uploads are not looked into."""
+    """What is wrong with the request, or None. File uploads are not looked into."""
+    operation = operations.find(request.method, request.path)
+    if operation is None:
+        return f"the double does not serve {request.method} {request.path}"
+    return next(_parameter_problems(operation, request), None) or _body_problem(operation, request, body)
+
+
+def response_error(request: web.Request, response: web.Response) -> str | None:
+    """What is wrong with a successful answer, or None."""
+    operation = operations.find(request.method, request.path)
+    if operation is None or response.status >= 300:
+        return None
+    if response.status not in operation.statuses:
+        return f"status {response.status} instead of {sorted(operation.statuses)}"
+    schema = operation.endpoint.settings["response_schema"]
+    goes_on = any(header in request.headers for header in ("Upload-Start", "Upload-Multiple"))
+    if schema is None or (goes_on and not response.body):
+        return None
+    if response.content_type != CVAT_JSON:
+        return f"{response.content_type} instead of {CVAT_JSON}"
+    return json_bodies.problem(response.body, schema, "answer")  # type: ignore[arg-type]
+
+
+def _parameter_problems(operation: Operation, request: web.Request) -> Iterator[str]:
+    """In the path, the query and the headers. An empty value counts as none: `org=`, or the SDK's `Upload-Start:`."""
+    endpoint = operation.endpoint
+    at = operation.path.fullmatch(request.path)
+    assert at
+    sent = {"path": at.groupdict().items(), "query": request.query.items(), "header": request.headers.items()}
+    known = set(_EVERYWHERE)
+    for name, where in endpoint.location_map.items():
+        if where not in sent:
+            continue
+        key = endpoint.attribute_map[name]
+        known.add(key)
+        values = [value for k, value in sent[where] if value and k.lower() == key.lower()]
+        if not values and name in endpoint.params_map["required"]:
+            yield f"{where} {key}: is missing"
+        for value in values:
+            choices = operation.choices(name)
+            (kind,) = endpoint.openapi_types[name]
+            if not re.fullmatch(_WRITTEN[kind], value):
+                yield f"{where} {key}: {value!r} is no {kind.__name__}"
+            elif choices and value not in choices:
+                yield f"{where} {key}: {value!r} is none of {choices}"
+    yield from (f"query {key}: is unknown to CVAT" for key in request.query if key not in known)
+
+
+def _body_problem(operation: Operation, request: web.Request, body: bytes) -> str | None:
+    endpoint, name = operation.endpoint, operation.body
     if request.content_type.startswith("multipart/"):
         return None
-    return _reason(lambda: _openapi().validate_request(_as_mock(request, body)))
-
-
-def response_error(request: web.Request, body: bytes, response: web.Response) -> str | None:
-    """What is wrong with a successful JSON answer by the schema, or None."""
-    if response.content_type != CVAT_JSON or response.status >= 300:
-        return None
-    answer = MockResponse(response.body, status_code=response.status, content_type=CVAT_JSON)  # type: ignore[arg-type]
-    return _reason(lambda: _openapi().validate_response(_as_mock(request, body), answer))
-
-
-def _as_mock(request: web.Request, body: bytes) -> MockRequest:
-    return MockRequest(
-        f"http://{request.host}",
-        request.method,
-        request.path,
-        args={key: value for key, value in request.query.items() if value},  # CVAT takes an empty `org=`
-        headers={k: v for k, v in request.headers.items() if v},  # nor is the SDK's empty `Upload-Start:` a boolean
-        data=body,
-        content_type=request.content_type if body else "application/json",
-    )
-
-
-def _reason(check: Any) -> str | None:
-    try:
-        check()
-    except OpenAPIError as error:
-        causes: list[str] = []
-        cause: BaseException | None = error
-        while cause is not None:
-            causes += [str(e.message) for e in getattr(cause, "schema_errors", ())] or [str(cause)]
-            cause = cause.__cause__
-        return "; ".join(causes)
-    return None
+    if not body:
+        return "body: is missing" if name in endpoint.params_map["required"] else None
+    if name is None or request.content_type not in endpoint.headers_map["content_type"]:
+        return f"body: {request.content_type} is none of {endpoint.headers_map['content_type']}"
+    return json_bodies.problem(body, endpoint.openapi_types[name], "body")

@@ -76,7 +76,7 @@ class CvatDouble:
         self._loop.close()
 
     def _routes(self) -> list[web.RouteDef]:
-        annotations = "/api/tasks/{id}/annotations"
+        annotations = "/api/tasks/{id}/annotations/"
         data = "/api/tasks/{id}/data"
         return [
             web.get("/api/server/about", self._about),
@@ -96,9 +96,9 @@ class CvatDouble:
             web.get(data + "/", self._data),
             web.post(data + "/", self._upload),
             web.get("/api/requests/{id}", self._request),
-            *(web.get(annotations + slash, self._annotations) for slash in ("", "/")),
-            *(web.patch(annotations + slash, self._patch_annotations) for slash in ("", "/")),
-            *(web.put(annotations + slash, self._put_annotations) for slash in ("", "/")),
+            web.get(annotations, self._annotations),
+            web.patch(annotations, self._patch_annotations),
+            web.put(annotations, self._put_annotations),
         ]
 
     # Every request passes here: count, fault, login, schema, answer, schema again.
@@ -127,7 +127,7 @@ class CvatDouble:
         except Refused as refusal:
             return web.json_response(refusal.body, status=refusal.status, content_type=schema.CVAT_JSON)
         assert isinstance(response, web.Response)
-        if self.validate and (problem := schema.response_error(request, body, response)):
+        if self.validate and (problem := schema.response_error(request, response)):
             self.problems.append(f"answer to {request.method} {request.path}: {problem}")
         return response
 
