@@ -154,8 +154,8 @@ def test_the_second_run_says_what_changed(finished_run, photo):
     check_run(spec.run_id)
     found = page(build_report(spec.run_id)).text
     assert "Images inferred 2 3" in found
-    assert "Detections an image 4.00 2.00" in found
-    for title in ("Mix of classes", "Scores", "Detections an image", "Size of boxes"):
+    assert "Detections per image 4.00 2.00" in found
+    for title in ("Mix of classes", "Scores", "Detections per image", "Size of boxes"):
         assert title in found
 
 
@@ -221,7 +221,7 @@ def test_the_timeline_names_nodes_and_attempts(finished_run, warehouse, photo):
             [spec.run_id],
         )
     found = page(build_report(spec.run_id)).text
-    assert found.count("gpu-node-7") == 2, "in the timeline and in the table"
+    assert found.count("gpu-node-7") == 3, "in the timeline, beside its lane and as a tooltip, and in the table"
     assert "tried more than once" in found
     assert "3 went on after 1" in found
     assert "failed the node died" in found

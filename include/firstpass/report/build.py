@@ -1,4 +1,4 @@
-"""The report: one HTML file a run, complete in itself."""
+"""The report: one HTML file per run, complete in itself."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def _tell(conn: connection, run_id: str) -> dict[str, Any]:
         "drifts": _drifts(conn, run_id, names) if fresh else [],
         "pictures": pictures(conn, run_id, outcomes, names, settings().report_pictures),
         "classes": classes,
-        "scores": charts.score_histogram(scores, summary["threshold"]) if scores else None,
+        "scores": charts.score_histogram(scores, summary["threshold"]),
         "stages": {stage: summary["seconds_per_stage"].get(stage) for stage in STAGES[:-1]},
         "chunks": chunks,
-        "timeline": charts.timeline(chunks) if any(chunk.start is not None for chunk in chunks) else None,
+        "timeline": charts.timeline(chunks),
         "estimate": Estimate.load(run_folder(run_id)),
         "frames": source_of(summary["images_uri"]).reading_note(summary["images_uri"], reading) if fresh else None,
         "duplicates": duplicates(conn, run_id),

@@ -31,12 +31,12 @@ def changes(conn: connection, run_id: str) -> tuple[datetime | None, list[Change
              ("Images inferred", "inferred", "number")]  # fmt: skip
     told = [Change(label, now[name], then[name], unit) for label, name, unit in lines]
     for label, part, whole, unit in (
-        ("Detections an image", "detections", "inferred", "rate"),
+        ("Detections per image", "detections", "inferred", "rate"),
         ("Without a detection", "empty", "inferred", "percent"),
         ("Unreadable", "unreadable", "images", "percent"),
     ):
         told.append(Change(label, _share(now, part, whole), _share(then, part, whole), unit))
-    told.append(Change("Images a second and worker", now["images_per_second"], then["images_per_second"], "rate"))
+    told.append(Change("Images/s per worker", now["images_per_second"], then["images_per_second"], "rate"))
     return then["started_at"], told
 
 

@@ -21,7 +21,7 @@ def _title(summary: dict[str, Any], verdict: QualityVerdict | None) -> str:
     if summary["failed"]:
         return f"{_many(summary['failed'], 'image')} could not be finished"
     if inferred == 0 and summary["skipped_known"]:
-        return "Nothing new: every image was done before"
+        return "Nothing new: every image was inferred before"
     if inferred == 0:
         return "No image could be read"
     return f"{_many(summary['detections'], 'detection')} drafted on {_many(inferred, 'image')}"
@@ -35,7 +35,7 @@ def _checks(verdict: QualityVerdict | None) -> str:
         return f"All {total} checks hold."
     if verdict.state == "warnings":
         return f"{total - wrong} of {total} checks hold. Worth a look:"
-    return f"{total - wrong} of {total} checks hold. Nothing is published until these are put right:"
+    return f"{total - wrong} of {total} checks hold. Nothing is published until these are fixed:"
 
 
 def _many(count: int, thing: str) -> str:
