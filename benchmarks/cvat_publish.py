@@ -3,7 +3,7 @@
     python benchmarks/cvat_publish.py [--frames 1000] [--shapes 50] [--rounds 3]
 
 Both sides talk to the CVAT double on this machine, which runs in a process of its own. The bare side has the shapes
-ready in memory and sends them, in the very same pieces, one request after the other, and reads the answers. The other
+ready in memory and sends them, in the same pieces, one request after the other, and reads the answers. The other
 side is `publish_run` from a finished run in the warehouse: reading predictions, mapping, ledger, comparing, everything.
 The rounds interleave the sides, each in a fresh process; medians are compared, once against the double that holds every
 shape against CVAT's schema, as the real server validates too, and once against one that does not, where any work of

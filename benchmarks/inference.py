@@ -1,4 +1,4 @@
-"""Images a second of one chunk, beside the loop that everyone writes: decode one, feed it to the graph, next.
+"""Images per second of one chunk, beside the loop that everyone writes: decode one, feed it to the graph, next.
 
 The sides run in turns over the same photographs, warm, each in a process of its own; the medians of all rounds are
 compared. What is loaded once (TensorFlow, the model) is kept out and shown apart. oneDNN is on for both.
@@ -75,7 +75,7 @@ def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
     for name, times in taken.items():
         wall, work = medians[name] / len(refs), statistics.median(work for _, work, _ in times) / len(refs)
         print(
-            f"{name:>16}: {1 / wall:6.1f} images/s, {1e3 * wall:5.1f} ms an image, {1e3 * work:5.1f} ms of CPU, "
+            f"{name:>16}: {1 / wall:6.1f} images/s, {1e3 * wall:5.1f} ms per image, {1e3 * work:5.1f} ms of CPU, "
             f"{times[-1][2]} detections"
         )
     print(f"firstpass infer is {medians['one at a time'] / medians['firstpass infer']:.2f} times as fast")

@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def timed(model: str, name: str) -> tuple[float, float]:
-    """Seconds an image by the clock and of the processor, in the process that has this side."""
+    """Seconds per image, wall and CPU, in the process that has this side."""
     run, count = (whole_graph if name.startswith("whole") else detector)(model)[name], COUNTS[name]
     wall, cpu = time.perf_counter(), time.process_time()
     run()
@@ -100,7 +100,7 @@ def pictures() -> list[NDArray[np.uint8]]:
 
 def report(taken: dict[str, list[tuple[float, float]]]) -> None:
     base = statistics.median(cpu for _, cpu in taken["whole graph, one"])
-    print(f"{'ms an image':24} {'wall':>7} {'CPU':>7}   CPU of the whole graph, one")
+    print(f"{'ms per image':24} {'wall':>7} {'CPU':>7}   CPU of the whole graph, one")
     for name, times in taken.items():
         wall, cpu = (statistics.median(column) * 1000 for column in zip(*times, strict=True))
         print(f"{name:24} {wall:7.1f} {cpu:7.1f}   {cpu / base / 1000:.2f}")

@@ -1,4 +1,4 @@
-"""Mask R-CNN, ResNet-50, 1024×1024: images a second, and what preparing and finishing cost beside the forward pass.
+"""Mask R-CNN, ResNet-50, 1024×1024: images per second, and what preparing and finishing cost beside the forward pass.
 
 The weights are the test-suite's reference case, which finds as many instances as it may (100) in any photograph, each
 with a ragged mask: the most that there can be to finish. Run it alone on the machine:
@@ -85,7 +85,7 @@ def main() -> None:
             results[batch].append(measure(network, images[:batch]))
             seconds = ", ".join(f"{part[0]:.2f}" for part in results[batch][-1][:3])
             print(f"  batch {batch}: prepare, forward, finish: {seconds} s", flush=True)
-    print(f"median of {rounds} rounds; seconds an image: wall (CPU)")
+    print(f"median of {rounds} rounds; seconds per image: wall (CPU)")
     for batch in BATCHES:
         preparing, forward, finishing = (np.median([r[i] for r in results[batch]], axis=0) / batch for i in range(3))
         share = median(float((r[0] + r[2])[0] / r[1][0]) for r in results[batch])
@@ -96,7 +96,7 @@ def main() -> None:
             f"forward {forward[0]:.3f} ({forward[1]:.3f}), finish {finishing[0]:.3f} ({finishing[1]:.3f}); "
             f"{1 / total[0]:.2f} images/s beside {1 / forward[0]:.2f} of the forward pass; "
             f"pre- and post-processing {share:.1%} ({share_cpu:.1%}) of it; "
-            f"{results[batch][0][3] / batch:.0f} instances an image"
+            f"{results[batch][0][3] / batch:.0f} instances per image"
         )
 
 

@@ -3,12 +3,12 @@
     python benchmarks/merge.py [--detections 1000000] [--chunks 200] [--rounds 3]
 
 The merge is the whole of the nightly task: reading manifests, done-markers and Parquet files, verifying, encoding, and
-one transaction a chunk that writes detections, outcomes, images and the chunk's own row, with every index in place. The
-other side copies the very same rows, encoded beforehand, into copies of these tables that have no index: one COPY a
+one transaction per chunk that writes detections, outcomes, images and the chunk's own row, with every index in place.
+The other side copies the same rows, encoded beforehand, into copies of these tables that have no index: one COPY per
 table, all in one transaction; once in COPY's default format, text, and once in the binary one that the merge uses too.
 Both sides end on disk. The rounds interleave them on one throw-away PostgreSQL and the medians are compared, on the
 clock and in CPU time of this process and the server's; the target is 40 %. Beside it: the bare COPY of the table
-`detections` alone, one of a table with a row a detection, what it costs to merge everything a second time, and the
+`detections` alone, one of a table with a row per detection, what it costs to merge everything a second time, and the
 process's memory.
 """
 
@@ -83,7 +83,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
         "bare COPY of the same rows": lambda: load(conn, folder, TABLES, "text"),
         "  in binary": lambda: load(conn, folder, TABLES, "binary"),
         "  of detections alone, binary": lambda: load(conn, folder, ["detections"], "binary"),
-        "bare COPY of one row a detection": lambda: load(conn, folder, ["rows"], "text"),
+        "bare COPY of one row per detection": lambda: load(conn, folder, ["rows"], "text"),
         "merge again, every row replaced": lambda: merge_all(conn, spec, chunks),
     }
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}

@@ -91,7 +91,7 @@ class Clock:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         each = 1e6 * wall / images
         print(
-            f"{step:>9} {images:>9,}: {wall:6.2f} s ({work:.2f} s of CPU), {each:5.1f} µs an image, "
+            f"{step:>9} {images:>9,}: {wall:6.2f} s ({work:.2f} s of CPU), {each:5.1f} µs per image, "
             f"peak {peak:.0f} MiB{more}",
             flush=True,
         )

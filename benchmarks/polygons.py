@@ -1,7 +1,7 @@
 """1,000 masks of 1280×960 to polygons: `mask_to_polygons` beside scikit-image's find_contours + approximate_polygon.
 
 Both get the same full frames, turn about in blocks, three rounds; the masks are irregular shapes such as a network
-draws. Both results are filled again and held against the masks. Run it alone on the machine:
+draws. Both results are filled again and compared with the masks. Run it alone on the machine:
 
     python benchmarks/polygons.py [--masks 1000] [--rounds 3]
 """

@@ -4,7 +4,8 @@
 
 The page as Airflow serves it, asked over HTTP on a real socket, login left out: the newest runs, a search, and the
 last page, in turns; medians. Each answer opens a connection to the warehouse of its own. Beside it: the counts of the
-same page read from the outcomes of the images (100 a run here) instead of the table kept for it. The target is 200 ms.
+same page read from the outcomes of the images (100 per run here) instead of the table kept for it. The target is
+200 ms.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def night(home: Path, folder: Path) -> tuple[dict[str, Any], float]:
 
 
 def raw(side: str, folder: Path, count: int = 64) -> float:
-    """Images a second of the graph alone: as exported, or as Firstpass runs it.
+    """Images per second of the graph alone: as exported, or as Firstpass runs it.
 
     Each in a process of its own: TensorFlow's threads belong to the process, and go with it.
     """
@@ -87,7 +87,7 @@ def raw(side: str, folder: Path, count: int = 64) -> float:
 def pace(
     predict: Callable[[list[Any]], Any], items: list[Any], size: int, streams: int = 1, seconds: float = 15
 ) -> float:
-    """Items a second in batches of `size`, so many streams of them beside each other, after the first ones."""
+    """Items per second in batches of `size`, so many streams of them beside each other, after the first ones."""
     batches = [items[i : i + size] for i in range(0, len(items) - size + 1, size)]
     with ThreadPoolExecutor(streams) as threads:
         list(threads.map(predict, batches[:streams]))
@@ -107,7 +107,7 @@ def show(summary: dict[str, Any], seconds: float, images: int, raws: list[list[f
     print(f"  {'the whole night':17}  {whole:6.2f} images/s")
     print(f"  raw rates before and after: {' and '.join(f'{a:.2f}, {b:.2f}' for a, b in raws)}")
     stages = ", ".join(f"{name} {took:.1f}" for name, took in summary["seconds_per_stage"].items())
-    print(f"  {seconds:.1f} s in all; by stage: {stages}; outcomes {summary['outcomes']}")
+    print(f"  {seconds:.1f} s in total; by stage: {stages}; outcomes {summary['outcomes']}")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
 """
 ## Draft the annotations of every new image
 
-Runs every night, and whenever somebody presses *Trigger*: takes a model that was admitted, looks at what images are
-new, runs the detector over them in chunks, merges the detections into the annotation warehouse, checks the data and
-writes a report with pictures. Images that were done before by the same model with the same settings cost nothing.
+Runs every night, and whenever somebody presses *Trigger*: takes an admitted model, finds the images that are new, runs
+the detector over them in chunks, merges the detections into the annotation warehouse, checks the data and writes a
+report with pictures. Images that the same model inferred before with the same settings cost nothing.
 
 | task | what it does |
 |---|---|
-| `resolve_model` | checks the parameters and settles on a model version |
-| `admit_model` | holds the model's files and class table against what was admitted |
+| `resolve_model` | checks the parameters and chooses a model version |
+| `admit_model` | checks that the model's files and class table are still what was admitted |
 | `catalogue_images` | lists the images, tells new from known, finds the same photo under two names |
 | `plan_chunks` | splits what is new into chunks of equal cost |
-| `infer` | one task a chunk: `firstpass infer CHUNK_URI`, on this machine (`infer`) or in a pod (`infer_in_pod`) |
-| `merge` | one transaction a chunk into PostgreSQL |
+| `infer` | one task per chunk: `firstpass infer CHUNK_URI`, on this machine (`infer`) or in a pod (`infer_in_pod`) |
+| `merge` | writes each chunk's results to PostgreSQL in one transaction |
 | `check` | data quality with Great Expectations |
 | `report` | one HTML file with totals, pictures and quarantined files; asset `firstpass_drafts` wakes `publish` |
 
-A chunk that fails for good leaves the rest of the night intact: its images are reported as failed and come first next
-time. Who is named in FIRSTPASS_NOTIFY_EMAIL or FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID hears of a night with warnings, of one
-that failed, and of one that is late (FIRSTPASS_DEADLINE_MINUTES); a good night is silent.
+A chunk that fails does not affect the rest of the night: its images are reported as failed and come first next
+time. Everyone in FIRSTPASS_NOTIFY_EMAIL, and the endpoint in FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID, is told about a night
+with warnings, one that failed, and one that is late (FIRSTPASS_DEADLINE_MINUTES). A good night sends nothing.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ with DAG(
 
         preannotate.infer(chunk_uri)
 
-    # A chunk may fail for good, and a night with nothing new skips `infer`: merge goes by the plan alone.
+    # A chunk may fail, and a night with nothing new skips `infer`: merge goes by the plan alone.
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def merge(run_uri: str, planned: list[str] | None) -> dict[str, int]:
         from firstpass.nightly import preannotate

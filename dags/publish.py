@@ -1,21 +1,21 @@
 """
-## Bring drafts into CVAT
+## Publish drafts to CVAT
 
 Runs after every `preannotate` (asset `firstpass_drafts`), once more in the morning, and by hand for any past run.
-Publishes what finished runs over CVAT have drafted, unless a critical check failed, into the very tasks that the
-frames came from: rectangles, polygons or masks as the label's type asks, with score and `source: auto`.
+Publishes the drafts of finished runs over CVAT, unless a critical check failed, into the tasks that their frames came
+from: as rectangles, polygons or masks, whichever the label's type allows, with score and `source: auto`.
 
 Every shape arrives exactly once, however often this runs, fails or is killed: a ledger in the warehouse knows what was
 sent. What a person drew, edited or deleted is never touched; drafts of older versions of the same model that nobody
 touched are replaced. Classes that no label fits are dropped, refused, or asked about in `review_mapping`
-(FIRSTPASS_CVAT_UNMATCHED); what waits for an answer holds up nothing else.
+(FIRSTPASS_CVAT_UNMATCHED); a question without an answer holds up nothing else.
 
 | task | what it does |
 |---|---|
 | `find_work` | the runs that are not published yet, and their tasks in CVAT |
-| `publish` | one a batch of tasks; a task that fails is tried again, and harms no other |
-| `renew_reports` | the runs' reports again, with links to their tasks and what each class became |
-| `questions` | which mappings a person has to be asked about |
+| `publish` | one per batch of tasks; a task that fails is tried again and does not affect the others |
+| `renew_reports` | writes the runs' reports again, with links to their tasks and the label of each class |
+| `questions` | finds the mappings that need an answer from a person |
 | `ask` | starts `review_mapping`, once for each question |
 """
 
@@ -43,7 +43,7 @@ PARAMS = {
         type="string",
         maxLength=250,
         title="Run",
-        description_md="A run of `preannotate`, or `latest`. Empty: every run that was to be published and is not yet.",
+        description_md="A run of `preannotate`, or `latest`. Empty: every run that is still to be published.",
         section="What to publish",
     ),
     "unmatched": Param(
@@ -51,14 +51,14 @@ PARAMS = {
         type=["null", "string"],
         enum=[None, "fail", "drop", "ask"],
         title="Classes without a label",
-        description_md="Fail, drop them, or ask a person in `review_mapping`. Empty: as configured.",
+        description_md="Fail, drop their detections, or ask a person in `review_mapping`. Empty: as configured.",
         section="What to publish",
     ),
     "unchecked": Param(
         False,
         type="boolean",
-        title="In spite of failed checks",
-        description_md="Publish a run that failed a critical check or was never checked, too.",
+        title="Publish despite failed checks",
+        description_md="Also publish a run that failed a critical check or was never checked.",
         section="What to publish",
     ),
 }
@@ -66,7 +66,7 @@ PARAMS = {
 with DAG(
     dag_id="publish",
     doc_md=__doc__,
-    description="Bring the drafts of finished runs into the CVAT tasks that their frames came from.",
+    description="Publish the drafts of finished runs to the CVAT tasks that their frames came from.",
     # Asset events can go unseen; the clock finds what they missed.
     schedule=AssetOrTimeSchedule(
         timetable=at("0 6 * * *"),

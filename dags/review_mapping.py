@@ -1,16 +1,16 @@
 """
-## Ask a person which labels a model's classes become
+## Ask a person which labels a model's classes map to
 
-Started by `publish` when classes of a model fit no label of a project and the policy is to ask. Shows the proposal as
-a table; somebody approves it, approves it with changes, or rejects it. The answer is checked, remembered for this
-project and model version, so that it is asked once, and what waited for it is published. Nothing else waits meanwhile;
-without an answer the question is put again with the next night's drafts.
+Started by `publish` when classes of a model match no label of a project and the policy is to ask. Shows the proposal
+as a table; somebody approves it, approves it with changes, or rejects it. The answer is checked and kept for this
+project and model version, so the question is asked once. Then the runs that waited for it are published. Nothing else
+waits; without an answer, the question is asked again with the next night's drafts.
 
 | task | what it does |
 |---|---|
 | `propose` | the table: class, label, reason |
 | `decide` | Airflow's own form, under *Required Actions* |
-| `record` | checks the answer against the classes and labels there are, and keeps it |
+| `record` | checks the answer against the model's classes and the project's labels, and stores it |
 | `publish` | starts `publish` for each run that waited |
 """
 
@@ -47,7 +47,7 @@ PARAMS = {
 with DAG(
     dag_id="review_mapping",
     doc_md=__doc__,
-    description="Ask a person which CVAT labels a model's classes become.",
+    description="Ask a person which CVAT labels a model's classes map to.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - the form that Airflow's docs use
     catchup=False,
@@ -75,7 +75,7 @@ with DAG(
 
     decide = HITLOperator(
         task_id="decide",
-        subject="Which labels do the classes of {{ ti.xcom_pull(task_ids='propose')['model'] }} become"
+        subject="Which labels do the classes of {{ ti.xcom_pull(task_ids='propose')['model'] }} map to"
         " in {{ ti.xcom_pull(task_ids='propose')['scope'] }}?",
         body="{{ ti.xcom_pull(task_ids='propose')['table'] }}",
         options=["Approve", "Approve with changes", "Reject", "Later"],

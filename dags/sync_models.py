@@ -1,18 +1,18 @@
 """
-## Bring in what the training workflows left
+## Sync models from the training workflows
 
-Looks every hour at the sources listed in `models.yaml` (FIRSTPASS_MODEL_SOURCES), or at one source given by hand.
-Where the newest complete model under a source has changed, it is downloaded, checked and admitted into the model store.
+Checks the sources listed in `models.yaml` (FIRSTPASS_MODEL_SOURCES) every hour, or one source given by hand. When the
+newest complete model under a source has changed, it is downloaded, checked and admitted to the model store.
 
 | a source's task | means |
 |---|---|
 | success | a new version was **admitted**; asset `firstpass_models` has an event with name, version and source |
-| skipped | the source is **unchanged** since the last look |
+| skipped | the source is **unchanged** since the last sync |
 | failed | a new version was **refused**, or the source cannot be read: the log says why |
 
 `firstpass models list` shows refused versions and their reasons too; the warehouse has them in the table `models`.
-A version appears in the store whole or not at all, and the previous one goes on serving until the next is admitted.
-`preannotate` takes the newest admitted version unless it is told another.
+A version appears in the store whole or not at all, and the previous one stays in use until the next is admitted.
+`preannotate` uses the newest admitted version unless a run names another.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ PARAMS = {
 with DAG(
     dag_id="sync_models",
     doc_md=__doc__,
-    description="Download, check and admit what the training workflows left.",
+    description="Download, check and admit new models from the training workflows.",
     schedule=at("0 * * * *"),
     catchup=False,
     max_active_runs=1,

@@ -5,7 +5,7 @@ NEEDS_A_PERSON = 2
 
 
 class FirstpassError(Exception):
-    """Something that a person can put right.
+    """Something that a person can fix.
 
     The message says what is wrong, naming the file, the row and the value; `fix` says what to do about it. The command
     line prints both and exits with 2; an Airflow task logs both and, but for `Unavailable`, fails without another try.

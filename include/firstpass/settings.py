@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from firstpass.errors import FirstpassError
 
-
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 
@@ -31,7 +30,7 @@ def home() -> Path:
 
 
 class Settings(BaseSettings):
-    """Every setting, its default and what it is for. The README's table is held against this class by a test."""
+    """Every setting, its default and what it is for. The settings reference in docs/ is generated from this class."""
 
     model_config = SettingsConfigDict(env_prefix="FIRSTPASS_", frozen=True, extra="ignore")
 
@@ -39,14 +38,14 @@ class Settings(BaseSettings):
     schedule: str = Field("0 2 * * *", description="Cron expression of the nightly run; empty for never.")
     images: str = Field(
         default_factory=lambda: str(home() / "include" / "samples"),
-        description="Images of a run when nothing else is given: a folder, s3://bucket/prefix or cvat:task/12.",
+        description="Images of a run that names none: a folder, s3://bucket/prefix or cvat:task/12.",
     )
-    model: str = Field("nanodet-coco", description="Model of a run when nothing else is given: name or name@version.")
+    model: str = Field("nanodet-coco", description="Model of a run that names none: name or name@version.")
 
     # Where things are kept.
     storage: str = Field(
         default_factory=lambda: str(home() / "var" / "storage"),
-        description="Folder or s3:// prefix for what a run leaves: manifests, results, report.",
+        description="Folder or s3:// prefix for what a run writes: manifests, results, report.",
     )
     models: str = Field(
         default_factory=lambda: str(home() / "include" / "models"),
@@ -54,7 +53,7 @@ class Settings(BaseSettings):
     )
     model_sources: str = Field(
         default_factory=lambda: str(home() / "models.yaml"),
-        description="The file that lists which models are synced from where.",
+        description="The file that lists the models to sync and their sources.",
     )
     cache: str = Field(
         default_factory=lambda: str(home() / "var" / "cache"),
@@ -63,10 +62,10 @@ class Settings(BaseSettings):
     warehouse_dsn: SecretStr = Field(
         SecretStr(""), description="PostgreSQL (15 or newer) for the annotations; the embedded server when empty."
     )
-    s3_endpoint: str = Field(
-        "", description="Another S3 endpoint than AWS's own; path-style addresses are used with it."
+    s3_endpoint: str = Field("", description="S3 endpoint, if it is not AWS; requests then use path-style addresses.")
+    s3_conn_id: str = Field(
+        "", description="Airflow connection (AIRFLOW_CONN_…) for S3; boto3's own credential chain when empty."
     )
-    s3_conn_id: str = Field("", description="Airflow connection (AIRFLOW_CONN_…) for S3; boto3's own chain when empty.")
 
     # The local stack.
     port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow UI on 127.0.0.1.")
@@ -74,102 +73,122 @@ class Settings(BaseSettings):
     # Inference.
     engine: Literal["local", "kubernetes"] = Field(
         "local",
-        description="Where chunks run: `local`, as subprocesses on this machine, or `kubernetes`, each in a pod;"
-        " with `kubernetes` the trigger form offers both.",
+        description="Where chunks run: `local`, as subprocesses on this machine, or `kubernetes`, each in a pod."
+        " With `kubernetes` the trigger form offers both.",
     )
     machine: str = Field(
-        "cpu", description="What a chunk runs on: cpu, k80, t4, v100, a10g, a100, h100 or one of FIRSTPASS_MACHINES."
+        "cpu",
+        description="The machine that chunks run on: cpu, k80, t4, v100, a10g, a100, h100, or of FIRSTPASS_MACHINES.",
     )
     machines: str = Field(
         "", description='More machine profiles, as JSON: {"l4": {"memory_gib": 24, "speed": 1.1}} (speed: K80 = 1).'
     )
-    workers: int = Field(1, ge=1, le=1024, description="Chunks that run at a time: the GPUs of a cluster.")
-    threads: int = Field(0, ge=0, le=256, description="Decoding threads of a chunk; 0 for one a core.")
-    batch_size: int = Field(0, ge=0, le=1024, description="Images a network call; 0 for the model's own choice.")
-    max_image_bytes: int = Field(256 * 2**20, ge=1, description="Larger files are quarantined without being read.")
+    workers: int = Field(
+        1, ge=1, le=1024, description="Chunks that run at the same time: the number of GPUs in a cluster."
+    )
+    threads: int = Field(0, ge=0, le=256, description="Decoding threads per chunk; 0 for one per core.")
+    batch_size: int = Field(0, ge=0, le=1024, description="Images per network call; 0 to let planning choose.")
+    max_image_bytes: int = Field(
+        256 * 2**20, ge=1, description="Files larger than this, in bytes, are quarantined without being read."
+    )
     max_image_pixels: int = Field(
-        200_000_000, ge=1, description="Larger images are quarantined from their header alone, without being decoded."
+        200_000_000,
+        ge=1,
+        description="Images with more pixels than this are quarantined from their header alone, without being decoded.",
     )
     image_roots: str = Field(
-        "", description="Folders, separated by ':', that image folders must lie in; any folder when empty."
+        "", description="Folders, separated by ':', that image folders must be in; any folder is allowed when empty."
     )
 
     # The Kubernetes engine. What these leave open, the pod template says.
     kubernetes_conn_id: str = Field(
-        "", description="Airflow connection to the cluster; the one that Airflow itself runs in when empty."
+        "", description="Airflow connection to the cluster; the cluster that Airflow itself runs in when empty."
     )
     kubernetes_namespace: str = Field("firstpass", description="Namespace of the pods.")
     kubernetes_pod_template: str = Field(
         default_factory=lambda: str(home() / "docker" / "kubernetes" / "inference-pod.yaml"),
-        description="Pod manifest, with a container named `base`, that everything below is added to.",
+        description="Pod manifest with a container named `base`; the settings below are added to it.",
     )
-    kubernetes_image: str = Field("", description="Image of docker/inference; the template's when empty.")
-    kubernetes_gpus: int = Field(1, ge=0, le=16, description="GPUs of a pod; 0 for CPU alone.")
+    kubernetes_image: str = Field(
+        "", description="Container image built from docker/inference; the template's when empty."
+    )
+    kubernetes_gpus: int = Field(1, ge=0, le=16, description="GPUs per pod; 0 to run on the CPU.")
     kubernetes_gpu_resource: str = Field("nvidia.com/gpu", description="What the cluster calls a GPU.")
-    kubernetes_cpu: str = Field("2", description="CPUs that a pod asks for.")
-    kubernetes_memory: str = Field("8Gi", description="Memory that a pod asks for and may not exceed.")
+    kubernetes_cpu: str = Field("2", description="CPUs that a pod requests.")
+    kubernetes_memory: str = Field("8Gi", description="Memory that a pod requests, and its limit.")
     kubernetes_service_account: str = Field("", description="Service account of the pods, for IRSA and the like.")
     kubernetes_priority_class: str = Field("", description="Priority class of the pods.")
     kubernetes_node_selector: dict[str, str] = Field({}, description="Labels of the nodes to run on, as JSON.")
     kubernetes_tolerations: list[dict[str, Any]] = Field([], description="Tolerations, as a JSON list.")
-    kubernetes_labels: dict[str, str] = Field({}, description="More labels for the pods, as JSON: cost centre, team.")
-    kubernetes_env: dict[str, str] = Field({}, description="More environment for the pods, as JSON; never secrets.")
-    kubernetes_secrets: list[str] = Field(
-        [], description="Kubernetes secrets, a JSON list of names, whose keys become the pods' environment."
+    kubernetes_labels: dict[str, str] = Field(
+        {}, description="Additional labels of the pods, as JSON: cost centre, team."
     )
-    kubernetes_volumes: list[dict[str, Any]] = Field([], description="More volumes, as a JSON list.")
-    kubernetes_volume_mounts: list[dict[str, Any]] = Field([], description="Where to mount them, as a JSON list.")
+    kubernetes_env: dict[str, str] = Field(
+        {}, description="Additional environment variables of the pods, as JSON; never secrets."
+    )
+    kubernetes_secrets: list[str] = Field(
+        [],
+        description="Kubernetes secrets, as a JSON list of names; their keys become environment variables of the pods.",
+    )
+    kubernetes_volumes: list[dict[str, Any]] = Field([], description="Additional volumes, as a JSON list.")
+    kubernetes_volume_mounts: list[dict[str, Any]] = Field(
+        [], description="Where to mount those volumes, as a JSON list."
+    )
     kubernetes_pool: str = Field(
-        "gpu", description="Airflow pool of the pods; `firstpass up` makes it with FIRSTPASS_WORKERS slots."
+        "gpu", description="Airflow pool of the pods; `firstpass up` creates it with FIRSTPASS_WORKERS slots."
     )
     kubernetes_deadline_minutes: int = Field(
-        240, ge=1, description="A pod that runs longer is ended by Kubernetes, and the chunk goes on in a new one."
+        240, ge=1, description="Kubernetes ends a pod that runs longer than this; a new pod continues the chunk."
     )
     kubernetes_startup_minutes: int = Field(
-        15, ge=1, description="A pod that waits longer for a node or its image is given up, and tried again."
+        15, ge=1, description="A pod that waits longer than this for a node or its image is given up and tried again."
     )
     kubernetes_deferrable: bool = Field(
-        False, description="Wait for pods in the triggerer instead of in a worker's slot: for hours-long chunks."
+        False, description="Wait for pods in the triggerer instead of in a worker slot: for chunks that take hours."
     )
 
-    # Data quality: what is worth a warning. What is wrong beyond doubt (a box outside its image) needs no setting.
+    # Data quality: what is worth a warning. What is always wrong (a box outside its image) needs no setting.
     check_unreadable: float = Field(0.05, ge=0, le=1, description="Warn above this share of unreadable images.")
-    check_empty: float = Field(0.8, ge=0, le=1, description="Warn above this share of images without a detection.")
+    check_empty: float = Field(0.8, ge=0, le=1, description="Warn above this share of images without detections.")
     check_duplicates: float = Field(0.2, ge=0, le=1, description="Warn above this share of duplicate images.")
     check_boxes: int = Field(200, ge=1, description="Warn about images with more detections than this.")
     check_overlap: float = Field(
         0.9, gt=0, le=1, description="Warn about boxes of one class whose intersection over union exceeds this."
     )
-    check_side: int = Field(32, ge=1, description="Warn about images less wide or high than this, in pixels.")
+    check_side: int = Field(32, ge=1, description="Warn about images whose width or height is below this, in pixels.")
     check_dark: float = Field(
         10, ge=0, le=255, description="Warn about images darker than this on average: 0 is black, 255 white."
     )
     check_polygons: int = Field(
-        20_000, ge=0, description="Look for crossing edges in the polygons of at most this many detections a run."
+        20_000, ge=0, description="Look for crossing edges in the polygons of at most this many detections per run."
     )
     check_speed: float = Field(
-        0.5, ge=0, le=1, description="Warn below this share of the images/s that earlier runs of the model had."
+        0.5, ge=0, le=1, description="Warn below this share of the images/s of the model's earlier runs."
     )
     check_drift: float = Field(0.25, gt=0, description="Warn above this population stability index.")
     check_drift_runs: int = Field(10, ge=1, description="Compare with at most this many earlier runs of the model.")
     check_drift_samples: int = Field(
-        100, ge=10, description="Speak of drift only from this many detections (or images) on, then and now."
+        100,
+        ge=10,
+        description="Check drift only when this run and the earlier ones each have this many detections (or images).",
     )
     report_pictures: int = Field(240, ge=0, le=2000, description="At most this many pictures in a report.")
 
-    # Notifications: on warnings, on failure and when a night is late. None are sent where nothing is named.
-    notify_email: str = Field("", description="Addresses, separated by commas, that get an e-mail.")
+    # Notifications: on warnings, on failure and when a run is late. None are sent unless one of these is set.
+    notify_email: str = Field("", description="E-mail addresses to notify, separated by commas.")
     notify_email_conn_id: str = Field("smtp_default", description="Airflow connection (AIRFLOW_CONN_…) for e-mail.")
-    notify_webhook_conn_id: str = Field("", description="Airflow connection (HTTP) that gets a JSON message.")
-    deadline_minutes: int = Field(360, ge=1, description="A run that has not ended after so many minutes is late.")
+    notify_webhook_conn_id: str = Field(
+        "", description="Airflow connection (HTTP) that notifications are posted to, as JSON."
+    )
+    deadline_minutes: int = Field(360, ge=1, description="A run that takes longer than this is reported as late.")
 
-    # CVAT. Where it is and its token stand in the Airflow connection cvat_default.
+    # CVAT. Its address and token are in the Airflow connection cvat_default.
     cvat_labels: str = Field(
         default_factory=lambda: str(home() / "include" / "labels.yaml"),
-        description="File with label aliases, what to ignore, and thresholds, for all projects or one.",
+        description="File with label aliases, classes to ignore, and thresholds, for all projects or one.",
     )
     cvat_unmatched: Literal["fail", "drop", "ask"] = Field(
-        "drop", description="What to do with classes that no label of a task fits: fail, drop them, or ask a person."
+        "drop", description="What to do with classes that match no label of a task: fail, drop them, or ask a person."
     )
 
 
@@ -205,7 +224,7 @@ def _read(kind: type[AnySettings]) -> AnySettings:
         return kind(_env_file=home() / ".env")
     except SettingsError as error:
         raise FirstpassError(
-            f"{error}: it is not JSON", f"correct it in the environment or in {home() / '.env'}"
+            f"{error}: the value is not valid JSON", f"correct it in the environment or in {home() / '.env'}"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -127,7 +127,7 @@ def test_a_failure_says_where_and_what_to_do(warned, bodies):
 def test_a_late_night_is_told_by_the_deadline_s_own_context(warned, bodies):
     notifications.deadline_missed(context={"dag_run": {"dag_run_id": EVIL}, "deadline": {"id": 1}})
     assert bodies[0][1]["event"] == "late"
-    assert "It was to end within 360 minutes, and goes on." in bodies[0][1]["lines"]
+    assert "It should have ended within 360 minutes and is still running." in bodies[0][1]["lines"]
     assert bodies[0][1]["run_id"] == EVIL
 
 

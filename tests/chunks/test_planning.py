@@ -43,7 +43,7 @@ def test_nothing_new_is_no_chunk(catalogue, spec, version):
 
 
 def test_short_work_is_one_chunk_and_long_work_is_many(catalogue, spec, version):
-    """20 times the start-up of 12 s at 30 ms an image: 8,000 photographs fill a chunk."""
+    """20 times the start-up of 12 s at 30 ms per image: 8,000 photographs fill a chunk."""
     assert len(plan(catalogue(*[PHOTO] * 8), spec, version)) == 1
     assert len(plan(catalogue(*[PHOTO] * 7_900), spec, version)) == 1
     assert len(plan(catalogue(*[PHOTO] * 16_100), spec, version)) == 2
@@ -59,7 +59,7 @@ def test_the_number_of_chunks_is_bounded(catalogue, spec, version, configure):
 
 
 def test_no_worker_idles_in_the_last_round(catalogue, spec, version, configure):
-    """At one image a second a chunk is 240 photographs or more."""
+    """At one image per second a chunk is 240 photographs or more."""
     configure(workers=4)
     for images, chunks in ((200, 1), (800, 3), (1000, 4), (1700, 4), (1930, 8), (2200, 8)):
         assert len(plan(catalogue(*[PHOTO] * images), spec, version, measured=rate(1.0))) == chunks, images

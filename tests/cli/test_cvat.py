@@ -69,7 +69,7 @@ def test_preview_publish_withdraw(cvat: CvatDouble, task: Task, run: str) -> Non
     assert read("publish", run)["shapes"] == 24
     assert call("publish", run).exit_code == 0
     assert len(task.shapes) == 24
-    assert "24 shapes taken away from 1 tasks" in call("withdraw", "latest").stdout
+    assert "Removed 24 shapes from 1 task;" in call("withdraw", "latest").stdout
     assert task.shapes == {}
 
 

@@ -79,7 +79,7 @@ def test_a_real_chunk_with_nothing_but_what_a_pod_has(chunk, paint):
     assert "person" in {names[i] for i in rows[3]["class_ids"]}
 
 
-def test_asked_to_stop_it_keeps_what_is_done_and_goes_on_later(chunk, paint):
+def test_asked_to_stop_it_keeps_what_is_done_and_continues_later(chunk, paint):
     made, uri = chunk([paint(f"{i}.png", (i * 6, 0, 0)) for i in range(40)])
     process = command(PAINTED, "infer", uri)
     while not storage.exists(made.progress_uri):
@@ -94,7 +94,7 @@ def test_asked_to_stop_it_keeps_what_is_done_and_goes_on_later(chunk, paint):
     process = command(PAINTED, "infer", uri)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert "goes on at image" in errors
+    assert "continues at image" in errors
     assert output.startswith("40 images")
     assert len(from_bytes(storage.read(made.output_uri))) == 40
 

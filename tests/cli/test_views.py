@@ -64,7 +64,7 @@ def test_names_and_paths_are_shown_as_they_are():
 
 def test_stages_are_shown_in_their_order():
     shown = text(summary_view(SUMMARY))
-    places = [shown.index(name) for name in ("plan chunks", "infer", "report", "in all")]
+    places = [shown.index(name) for name in ("plan chunks", "infer", "report", "total")]
     assert places == sorted(places)
 
 
@@ -86,7 +86,7 @@ def test_long_lists_are_cut_and_say_so():
 @pytest.mark.parametrize(
     ("outcomes", "sentence"),
     [
-        ({"known": 8}, "Nothing new: 8 of 8 images were done before by this model."),
+        ({"known": 8}, "Nothing new: 8 of 8 images were inferred before by this model."),
         ({"known": 8, "ok": 1}, ""),
         ({"known": 8, "failed": 1}, ""),
     ],

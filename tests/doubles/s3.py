@@ -18,7 +18,7 @@ from firstpass import storage
 @contextmanager
 def s3_server() -> Iterator[str]:
     """The endpoint of a fresh server."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line a request helps nobody
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line per request helps nobody
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

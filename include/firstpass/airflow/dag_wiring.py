@@ -1,4 +1,4 @@
-"""What the DAG files share: when they run, which failures are worth another try, who hears of a night, its parameters.
+"""What the DAG files share: when they run, which failures are retried, who is told about a night, its parameters.
 
 Imports Airflow, as they do; nothing but a DAG file imports this.
 """
@@ -58,7 +58,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person"),
     ]
 )
-"""Of every task: what only a person can put right fails at once."""
+"""For every task: an error that only a person can fix is not retried."""
 
 ENGINES = ["kubernetes", "local"] if settings().engine == "kubernetes" else ["local"]
 
@@ -69,22 +69,22 @@ NIGHT = {
         minLength=1,
         maxLength=1024,
         title="Images",
-        description_md="A folder on the server or `s3://bucket/prefix`, with all that lies below it; or `cvat:task/12`,"
-        " `cvat:project/3?status=annotation`.",
+        description_md="A folder on the server or `s3://bucket/prefix`, including everything below it; or"
+        " `cvat:task/12`, `cvat:project/3?status=annotation`.",
         section="What to annotate",
     ),
     "reprocess": Param(
         False,
         type="boolean",
-        title="Do known images again",
-        description_md="Infer again what this model did before with the same settings, and replace its drafts.",
+        title="Re-infer known images",
+        description_md="Infer images that this model inferred before with the same settings; replace their drafts.",
         section="What to annotate",
     ),
     "publish": Param(
         True,
         type="boolean",
         title="Publish to CVAT",
-        description_md="Images from CVAT only: `publish` brings the drafts into their tasks if the checks have passed.",
+        description_md="For images from CVAT: `publish` puts the drafts into their tasks if the checks passed.",
         section="What to annotate",
     ),
     "model": Param(
@@ -92,7 +92,7 @@ NIGHT = {
         type="string",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[0-9a-f]{4,64})?$",
         title="Model",
-        description_md="`name` for its newest admitted version, `name@version` for a certain one.",
+        description_md="`name` for its newest admitted version, `name@version` for a specific one.",
         section="Model",
     ),
     "threshold": Param(
@@ -109,7 +109,7 @@ NIGHT = {
         type="object",
         additionalProperties={"type": "number", "minimum": 0, "maximum": 1},
         title="Thresholds per class",
-        description_md='Where a class needs another threshold: `{"person": 0.6}`.',
+        description_md='Thresholds of single classes: `{"person": 0.6}`.',
         section="Model",
     ),
     "engine": Param(

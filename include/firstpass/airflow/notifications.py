@@ -42,7 +42,7 @@ def run_failed(context: dict[str, Any]) -> None:
 
 
 def deadline_missed(context: dict[str, Any] | None = None, **_: Any) -> None:
-    """The run has not ended in time; it goes on. Of one that failed in the meantime, `run_failed` has told."""
+    """The run has not ended in time and continues. Says nothing about one that failed meanwhile: `run_failed` did."""
     context = context or {}
     run = context.get("dag_run")
     if isinstance(run, dict) and run.get("state") in ("success", "failed"):
@@ -118,7 +118,7 @@ def _failure(run_id: str) -> tuple[str, ...]:
 
 
 def _lateness() -> tuple[str, ...]:
-    return (f"It was to end within {settings().deadline_minutes} minutes, and goes on.",)
+    return (f"It should have ended within {settings().deadline_minutes} minutes and is still running.",)
 
 
 def report_url(run_id: str) -> str:

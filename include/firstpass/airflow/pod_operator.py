@@ -22,8 +22,8 @@ _SPARE = timedelta(minutes=10)  # from the pod's own deadline to the task's: the
 class InferencePod(KubernetesPodOperator):
     """Runs `firstpass infer CHUNK_URI` in a pod and follows its log; `arguments` is what a chunk adds.
 
-    A retry finds the pod of a worker that was killed and goes on watching it. A pod that was evicted, ran out of memory
-    or past its deadline, or never started is replaced by the next try, which goes on where that one was: see
+    A retry finds the pod of a worker that was killed and watches it again. A pod that was evicted, ran out of memory or
+    past its deadline, or never started is replaced by the next try, which continues where that one was: see
     `firstpass.inference.attempts` for the half batch after one that was killed. Results never travel through here: the
     pod writes them to storage, and the merge looks there.
     """

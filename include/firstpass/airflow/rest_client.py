@@ -54,7 +54,7 @@ class AirflowApi:
         """Wait until the DAG can be triggered.
 
         Raises FirstpassError when it is paused, when its file still cannot be imported after `grace` seconds (an error
-        that was just put right takes a moment to go away), or when it is not there in time.
+        that was just fixed takes a moment to disappear), or when it is not there in time.
         """
         started = time.monotonic()
         while True:
@@ -153,7 +153,7 @@ class AirflowApi:
         if not answer.is_success:
             raise FirstpassError(
                 f"Airflow at {self.url} refused the login of {self._login['username']}: {_detail(answer)}",
-                "start the stack again, `firstpass down` and `firstpass up`, so that it reads its passwords anew",
+                "start the stack again, `firstpass down` and `firstpass up`, so that it reads its passwords again",
             )
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
@@ -170,7 +170,7 @@ class AirflowApi:
             if time.monotonic() > deadline:
                 raise FirstpassError(
                     f"Airflow's API at {self.url} does not answer: {problem}",
-                    "`firstpass status` shows what runs, `firstpass up` starts what does not; a run goes on without us",
+                    "`firstpass status` shows what runs, `firstpass up` starts what does not; the run continues",
                 )
             time.sleep(0.5)
 

@@ -22,8 +22,8 @@ def load_model(model: str | Path) -> LoadedModel:
 
     model: `name` (its newest admitted version) or `name@version` of the model store (FIRSTPASS_MODELS), or a folder:
     a version's own in a store, a model's in a store (its newest admitted version), or one as training leaves it, with
-    weights and classes.csv. A folder as training leaves it is held against itself (number of classes, operations of the
-    graph), but not admitted: `firstpass models check` does all that admission does.
+    weights and classes.csv. The last is checked (number of classes, operations of the graph), but not admitted:
+    `firstpass models check` does all that admission does.
 
     Raises FirstpassError for a model that is not there, was refused, is damaged or not complete, and where the extra
     that its kind needs is not installed.
@@ -39,8 +39,7 @@ def load_model(model: str | Path) -> LoadedModel:
         version, detector = _from_folder(folder.absolute())
     if not version.admitted:
         raise FirstpassError(f"{version.ref} was refused: {'; '.join(version.reasons)}", "use another version")
-    loaded = LoadedModel(version, detector)
-    return loaded
+    return LoadedModel(version, detector)
 
 
 def _from_folder(folder: Path) -> tuple[ModelVersion, Detector]:

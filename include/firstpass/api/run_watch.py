@@ -36,16 +36,16 @@ class ImageCounts:
 
 
 class RunView(Protocol):
-    """Something that shows a run as it goes on."""
+    """Something that shows a run's progress."""
 
     def show(self, stages: list[StageProgress], images: ImageCounts) -> None:
-        """Take the latest state; called about once a second."""
+        """Take the latest state; called about once per second."""
 
 
 def watch(api: AirflowApi, run_id: str, run_uri: str, view: RunView) -> tuple[str, list[StageProgress]]:
     """Follow a run to its end. Returns Airflow's state of it, `success` or `failed`, and its stages.
 
-    Raises FirstpassError when Airflow stays away for a minute; the run itself goes on without being watched.
+    Raises FirstpassError when Airflow does not answer for a minute; the run itself continues.
     """
     counter = ImageCounter(run_uri)
     images = ImageCounts(0, 0)

@@ -42,7 +42,7 @@ class WatchedRun:
 
 
 class Unwatched(Exception):
-    """Watching was interrupted; the run goes on, at the page that the message names."""
+    """Watching was interrupted; the run continues, at the page that the message names."""
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
 
     What is not given is as the settings say. images: a folder, `s3://bucket/prefix` or `cvat:task/12`. model: `name` or
     `name@version`. threshold: 0 to 1, with others per class in class_thresholds. reprocess: infer again what is known.
-    engine: `local` or `kubernetes`. publish: bring the drafts into the CVAT tasks that the frames came from.
+    engine: `local` or `kubernetes`. publish: put the drafts into the CVAT tasks that the frames came from.
 
     Returns the summary that `firstpass run --json` prints: state, counts, seconds, `report` (where it is), `ui` (the
     run's page in Airflow), and `error` where a stage failed. Raises FirstpassError when what was asked for cannot be
@@ -103,7 +103,7 @@ def run_parameters(
 def start_and_watch(conf: dict[str, Any], publish: bool, say: Callable[[str], None], view: RunView) -> WatchedRun:
     """Bring the stack up, start a run with these parameters and follow it to its end.
 
-    say: gets a line for each step that takes a while. view: shows the run as it goes on. Raises FirstpassError when the
+    say: gets a line for each step that takes a while. view: shows the run's progress. Raises FirstpassError when the
     stack cannot be started or `publish` makes no sense for these images, Unwatched when it is interrupted.
     """
     if publish and not source_of(conf.get("images") or settings().images).takes_drafts:

@@ -13,8 +13,8 @@ from firstpass.contracts.network_profile import REFERENCE_PIXELS, NetworkProfile
 from firstpass.errors import FirstpassError
 
 Measured = Callable[[str, str], tuple[float, float] | None]
-"""(model as `name@version`, machine profile) → images a second that earlier chunks reached and the mean pixels of their
-images, or None where there were none."""
+"""(model as `name@version`, machine profile) → images per second that earlier chunks reached and the mean pixels of
+their images, or None where there were none."""
 
 AIMED_CHUNKS = 200  # a mapped Airflow task of this size is scheduled without noticeable cost
 MAX_CHUNKS = 1024  # and one larger than this is refused
@@ -50,7 +50,7 @@ def rate(network: NetworkProfile, machine: MachineProfile, model: str = "", meas
 
 
 def image_seconds(rate: Rate, network: NetworkProfile, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seconds an image [n], given its pixels: the network's own share is the same for all, the rest grows with them."""
+    """Seconds per image [n], given its pixels: the network's own share is constant, the rest grows with them."""
     return rate.seconds * _relative(network, pixels)
 
 
@@ -75,7 +75,7 @@ def chunk_count(seconds: float, start_up: float, workers: int = 1) -> int:
     """How many chunks work of `seconds` makes.
 
     Each lasts 20 times its start-up or longer, so that this is at most 5 % of it; a number above `workers` is a
-    multiple of it, so that no worker idles in the last round; at most AIMED_CHUNKS (or one a worker, if those are
+    multiple of it, so that no worker idles in the last round; at most AIMED_CHUNKS (or one per worker, if those are
     more), and never above MAX_CHUNKS: chunks grow instead.
     """
     count = max(1, int(seconds / (20 * start_up)))

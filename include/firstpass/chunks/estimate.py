@@ -94,7 +94,7 @@ def published(
     seconds = images * each
     chunks = min(chunk_count(seconds, machine.start_up, workers), images)
     wall = seconds / workers / (PUBLISHED_SCALING if workers > 1 else 1)
-    source = f"published: {each:.2f} s an image, start-up included" + (
+    source = f"published: {each:.2f} s per image, start-up included" + (
         f", {PUBLISHED_SCALING:.0%} of {workers} times one" if workers > 1 else ""
     )
     return _finish(images, wall, chunks, batch_size(network, machine, pixels), machine, workers, source)

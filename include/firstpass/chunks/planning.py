@@ -126,14 +126,14 @@ def split(seconds: NDArray[np.float64], shape: NDArray[np.int64], batch_size: in
 
 
 def image_pixels(table: pa.Table) -> NDArray[np.float64]:
-    """Pixels an image [n]; where the header was not read, two for each byte, as in photographs kept as JPEG."""
+    """Pixels per image [n]; where the header was not read, two for each byte, as in photographs kept as JPEG."""
     known = pc.multiply(table["width"].cast(pa.float64()), table["height"].cast(pa.float64()))
     guessed = pc.multiply(table["size"].cast(pa.float64()), 2.0)
     return np.asarray(pc.coalesce(known, guessed).to_numpy(), np.float64)
 
 
 def shapes(table: pa.Table) -> NDArray[np.int64]:
-    """One number a shape [n]; images whose shape is not known share 0."""
+    """One number per shape [n]; images whose shape is not known share 0."""
     width, height = (table[name].fill_null(0).to_numpy().astype(np.int64) for name in ("width", "height"))
     return np.asarray(width << 32 | height, np.int64)
 

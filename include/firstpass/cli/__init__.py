@@ -11,21 +11,21 @@ from firstpass.airflow import connections
 from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 from firstpass.stack import embedded_warehouse
 
-# Command → (module in this package, attribute, one line for `firstpass --help`).
+# Command → (module in this package, attribute, line in `firstpass --help`).
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "run": ("run", "run", "Draft the annotations of every new image, through Airflow."),
+    "run": ("run", "run", "Draft annotations for every new image, through Airflow."),
     "detect": ("detect", "detect", "Detect objects in images, without the stack."),
-    "report": ("report", "report", "Print where a run's report is."),
-    "export": ("export", "export", "Write a run's detections as COCO, CVAT XML or Datumaro."),
+    "report": ("report", "report", "Print the path of a run's report."),
+    "export": ("export", "export", "Write a run's drafts as COCO, CVAT XML or Datumaro files."),
     "up": ("stack", "up", "Start the local stack: PostgreSQL and Airflow."),
-    "down": ("stack", "down", "Stop the local stack; its data stays."),
-    "status": ("stack", "status", "Show what runs, the UI's address and its login."),
+    "down": ("stack", "down", "Stop the local stack and keep its data."),
+    "status": ("stack", "status", "Show what is running, the UI's address and its login."),
     "sql": ("stack", "sql", "Open psql on the annotation warehouse, or run one statement."),
-    "cvat": ("cvat", "cvat", "List CVAT's tasks; publish drafts there and take them back."),
+    "cvat": ("cvat", "cvat", "List CVAT tasks; publish drafts to them or withdraw them."),
     "models": ("models", "models", "List, show, sync, check and prune models."),
-    "quality": ("quality", "quality", "Tell how good the nights were."),
-    "estimate": ("estimate", "estimate", "Tell how long so many images would take on which machine."),
-    "infer": ("infer", "infer", "Run one chunk: what a pod or a local task does."),
+    "quality": ("quality", "quality", "Show past runs' checks and drift."),
+    "estimate": ("estimate", "estimate", "Estimate how long a number of images takes on a machine."),
+    "infer": ("infer", "infer", "Run one chunk, as a pod or a local task does."),
 }
 
 
@@ -45,7 +45,7 @@ _INSTALL = "install what the stack needs: pip install 'firstpass[stack]'"
 
 
 class _LazyGroup(click.Group):
-    """Knows its commands by name, so that `--help` and one command's start do not pay for the others' imports."""
+    """Imports a command only when it is called: `--help` and other commands start without it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -65,7 +65,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="firstpass", message="%(package)s %(version)s")
 def cli() -> None:
-    """Firstpass drafts the annotations of every new image overnight."""
+    """Firstpass drafts annotations for every new image overnight."""
     connections.register()
     embedded_warehouse.register()
 

@@ -1,4 +1,4 @@
-"""`firstpass cvat`: what there is to draft in CVAT, and what becomes of a run's drafts there."""
+"""`firstpass cvat`: tasks that can be drafted, and a run's drafts in them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from firstpass.cvat.server.client import CvatDown
 from firstpass.errors import FirstpassError
 
 _run = click.argument("run_id", metavar="RUN|latest", default="latest")
-_as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _unmatched = click.option(
     "--unmatched",
     type=click.Choice(["fail", "drop", "ask"]),
-    help="What to do with classes that no label fits. [FIRSTPASS_CVAT_UNMATCHED]",
+    help="What to do with classes that match no label. [FIRSTPASS_CVAT_UNMATCHED]",
 )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cvat() -> None:
-    """List tasks, look at what would be published, publish it, take it back."""
+    """List tasks, preview what would be published, publish drafts, withdraw them."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("firstpass").setLevel(logging.INFO)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # how it ended is said; each try need not be
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # the outcome is reported; each try need not be
 
 
 def _reachable(command: Callable[..., Any]) -> Callable[..., Any]:
-    """For people at a terminal, a CVAT that is down is one more error with an advice."""
+    """At a terminal, a CVAT that is down is one more error with advice."""
 
     @wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -53,7 +53,7 @@ def _reachable(command: Callable[..., Any]) -> Callable[..., Any]:
 @_as_json
 @_reachable
 def tasks(uri: str, as_json: bool) -> None:
-    """Show the tasks that a run over URI would be about, and how many frames of each are worth drafting."""
+    """Show the tasks that a run over URI would draft, and how many frames of each."""
     from firstpass.cvat.frames.source import left_alone_in
     from firstpass.cvat.server.client import cvat as client
     from firstpass.cvat.server.selection import Selection
@@ -91,7 +91,7 @@ def tasks(uri: str, as_json: bool) -> None:
 @_as_json
 @_reachable
 def preview(run_id: str, as_json: bool) -> None:
-    """Show what publishing RUN would send now, and what each class becomes. Changes nothing."""
+    """Show what publishing RUN would send now, and which label each class becomes. Changes nothing."""
     from firstpass.cvat.publishing.publish_run import preview_run
 
     warehouse()
@@ -111,13 +111,13 @@ def preview(run_id: str, as_json: bool) -> None:
 @cvat.command()
 @_run
 @_unmatched
-@click.option("--unchecked", is_flag=True, help="Publish a run that failed a critical check or was never checked, too.")
+@click.option("--unchecked", is_flag=True, help="Also publish a run that failed a critical check or was never checked.")
 @_as_json
 @_reachable
 def publish(run_id: str, unmatched: str | None, unchecked: bool, as_json: bool) -> None:
-    """Bring RUN's drafts into its tasks; again and again, it stays one copy. RUN's report then links to them.
+    """Publish RUN's drafts to its CVAT tasks. Publishing again sends only what is missing.
 
-    Exits with 1 when a task failed or waits for a review.
+    RUN's report then links to the tasks. Exits with 1 when a task failed or waits for a review.
     """
     from firstpass.nightly.publish import publish_and_renew
 
@@ -135,7 +135,7 @@ def publish(run_id: str, unmatched: str | None, unchecked: bool, as_json: bool) 
 @_as_json
 @_reachable
 def withdraw(run_id: str, as_json: bool) -> None:
-    """Take RUN's drafts out of CVAT again, but for those that somebody edited."""
+    """Remove RUN's drafts from CVAT, except those that somebody edited."""
     from firstpass.cvat.publishing.withdrawal import withdraw_run
 
     warehouse()
@@ -143,9 +143,10 @@ def withdraw(run_id: str, as_json: bool) -> None:
     if as_json:
         _print_json(summary)
     else:
+        tasks = len(summary["tasks"])
         click.echo(
-            f"{summary['removed']:,} shapes taken away from {len(summary['tasks'])} tasks;"
-            f" {summary['kept']:,} stay because somebody edited them."
+            f"Removed {summary['removed']:,} shapes from {tasks} {'task' if tasks == 1 else 'tasks'};"
+            f" kept {summary['kept']:,} that somebody edited."
         )
 
 

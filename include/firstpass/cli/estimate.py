@@ -1,4 +1,4 @@
-"""`firstpass estimate`: how long a night would take, before anybody pays for it."""
+"""`firstpass estimate`: how long a night takes, before anybody pays for it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from firstpass.errors import FirstpassError
 
 
 @click.command()
-@click.option("--images", type=click.IntRange(1), required=True, help="How many images.")
-@click.option("--resolution", default="1280x960", show_default=True, help="Their size, WIDTHxHEIGHT in pixels.")
-@click.option("--model", required=True, help="A built-in model profile or a model of the store, name or name@version.")
+@click.option("--images", type=click.IntRange(1), required=True, help="Number of images.")
+@click.option("--resolution", default="1280x960", show_default=True, help="Size of the images, WIDTHxHEIGHT in pixels.")
+@click.option("--model", required=True, help="A built-in model profile, or a model of the store: name or name@version.")
 @click.option("--machine", default="cpu", show_default=True, help="cpu, k80, t4, v100, a10g, a100, h100 or your own.")
-@click.option("--gpus", type=click.IntRange(1, 1024), default=1, show_default=True, help="How many at a time.")
-@click.option("--uncompressed", is_flag=True, help="Frames are stored uncompressed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+@click.option(
+    "--gpus",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Number of machines working at the same time.",
+)
+@click.option("--uncompressed", is_flag=True, help="The images are stored uncompressed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def estimate(
     images: int, resolution: str, model: str, machine: str, gpus: int, uncompressed: bool, as_json: bool
 ) -> None:
-    """Time, chunks, batch size and GPU-hours for so many IMAGES, and where the numbers are from.
+    """Estimate time, chunks, batch size and GPU-hours, and say where the numbers come from.
 
-    For a model and a machine of the published table that table is answered with; beside it stands what Firstpass
-    itself should take, from what was measured.
+    For a model and a machine of the published table the answer is that table's; beside it is what Firstpass itself
+    should take, as far as it was measured.
     """
     pixels = _pixels(resolution)
     kind = profiles.machine(machine)

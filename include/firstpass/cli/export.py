@@ -1,4 +1,4 @@
-"""`firstpass export`: a run's detections as a file for CVAT and other tools."""
+"""`firstpass export`: a run's drafts as files for CVAT and other tools."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ import click
 @click.command()
 @click.argument("chunk_uri")
 def infer(chunk_uri: str) -> None:
-    """Run the chunk whose manifest is CHUNK_URI, or what is left of it.
+    """Run the chunk with the manifest CHUNK_URI, or the rest of it.
 
-    On SIGTERM the batch at hand is finished, what was done is kept, and the exit code is 143: the same command goes on
-    from there.
+    On SIGTERM it finishes the current batch, keeps what is done and exits with 143; the same command continues from
+    there.
     """
     from firstpass.inference.stderr_filter import filter_stderr
 

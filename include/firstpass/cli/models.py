@@ -26,20 +26,20 @@ _REFUSED = 1  # exit code: nothing went wrong, but the model is not fit for use
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def models() -> None:
-    """Sync models, look at them, check them, remove old versions."""
+    """Sync, list, show, check and prune models."""
     if sys.stderr is sys.__stderr__:  # unless somebody listens in already
-        filter_stderr()  # TensorFlow's greetings are no part of a verdict
+        filter_stderr()  # TensorFlow's start-up messages are not part of a verdict
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("firstpass").setLevel(logging.INFO)
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @models.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """Show every version in the store, the newest first, and why those that were refused were."""
+    """Show every version in the store, newest first, and why versions were refused."""
     found = sorted(store.versions(), key=lambda version: version.name)
     unseen = [(name, folder) for name in store.names() for folder in resolution.drop_ins(name)]
     if as_json:
@@ -73,7 +73,7 @@ def list_(as_json: bool) -> None:
 @click.argument("ref", metavar="NAME[@VERSION]")
 @as_json
 def show(ref: str, as_json: bool) -> None:
-    """Show one version: its files, classes, settings, and where its Data Docs are."""
+    """Show one version: files, classes, settings and the address of its Data Docs."""
     from firstpass.models.version_page import docs_uri
 
     version = resolution.find(ref)
@@ -93,7 +93,7 @@ def show(ref: str, as_json: bool) -> None:
         ("Threshold", f"{version.threshold:g}"),
         ("Settings", json.dumps(version.options or {})),
         ("Folder", store.version_uri(version)),
-        ("Data Docs", docs or "not in this storage: they were written where it was admitted"),
+        ("Data Docs", docs or "not in this storage: they are where the version was admitted"),
         *(("Refused", reason) for reason in version.reasons),
     ):
         about.add_row(f"[bold]{label}[/]", escape(value))
@@ -106,13 +106,13 @@ def show(ref: str, as_json: bool) -> None:
 
 
 @models.command()
-@click.option("--name", default="", help="The model: one of models.yaml, or any with --source.")
-@click.option("--source", "uri", default="", help="s3://bucket/prefix or a folder, instead of what models.yaml says.")
+@click.option("--name", default="", help="The model: one of models.yaml, or any name together with --source.")
+@click.option("--source", "uri", default="", help="s3://bucket/prefix or a folder, instead of the one in models.yaml.")
 @click.option("--connection", default="", help="Airflow connection for S3; boto3's own credentials otherwise.")
-@click.option("--again", is_flag=True, help="Judge a refused model once more although its source is unchanged.")
+@click.option("--again", is_flag=True, help="Check a refused model again although its source is unchanged.")
 @as_json
 def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> None:
-    """Fetch and admit what is new at the sources. Exits with 1 when one was refused, with 2 when one failed."""
+    """Fetch and admit new models. Exits with 1 when a model was refused, with 2 when a source failed."""
     from firstpass.nightly.sync_models import sync_source, wanted_sources
 
     rows: list[dict[str, Any]] = []
@@ -144,7 +144,7 @@ def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> No
 @click.argument("folder", type=click.Path(path_type=Path), metavar="PATH")
 @as_json
 def check(folder: Path, as_json: bool) -> None:
-    """Judge the model in a folder as admission would, without touching the store. Exits with 1 when it is refused."""
+    """Check the model in a folder as admission would, without changing the store. Exits with 1 when it is refused."""
     from firstpass.models.admission import inspect
 
     if not folder.is_dir():
@@ -171,12 +171,12 @@ def check(folder: Path, as_json: bool) -> None:
 
 
 @models.command()
-@click.option("--keep", type=int, required=True, help="Admitted versions to keep of each model.")
+@click.option("--keep", type=int, required=True, help="Admitted versions to keep per model.")
 @click.option("--name", default=None, help="Only this model.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and leave it.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @as_json
 def prune(keep: int, name: str | None, dry_run: bool, as_json: bool) -> None:
-    """Remove old versions, never one that a run in progress uses."""
+    """Remove old versions, except those that a run in progress uses."""
     from firstpass.cli.stack import warehouse
     from firstpass.models.old_versions import superfluous
     from firstpass.warehouse.connection import connect
@@ -218,5 +218,5 @@ def _print_json(value: Any) -> None:
 
 
 def _console() -> Console:
-    """Wide enough not to cut what is piped into a file."""
+    """Wide enough not to cut lines that are piped into a file."""
     return Console() if sys.stdout.isatty() else Console(width=240)

@@ -1,4 +1,4 @@
-"""`firstpass quality`: how good the nights were."""
+"""`firstpass quality`: past runs' checks and drift."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from firstpass.cli.stack import warehouse
 
 @click.group()
 def quality() -> None:
-    """Tell how good the nights were."""
+    """Show past runs' checks and drift."""
 
 
 @quality.command()
-@click.option("--search", default="", metavar="TEXT", help="Only runs whose id, model, images, verdict or date has it.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="At most so many runs.")
-@click.option("--json", "as_json", is_flag=True, help="For machines: one JSON list, newest first.")
+@click.option(
+    "--search", default="", metavar="TEXT", help="Only runs whose id, model, images, verdict or date contains TEXT."
+)
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Show at most this many runs."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one list, newest run first.")
 def history(search: str, limit: int, as_json: bool) -> None:
     """Show each run's verdict, counts and drift, newest first."""
     from firstpass.warehouse.connection import connect
@@ -50,4 +54,4 @@ def history(search: str, limit: int, as_json: bool) -> None:
         )
     Console().print(table if runs else "No run matches." if search else "There is no run yet.")
     if more:
-        click.echo("There are more: raise --limit.", err=True)
+        click.echo("There are more runs: raise --limit.", err=True)

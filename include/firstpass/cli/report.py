@@ -1,4 +1,4 @@
-"""`firstpass report`: where a run's report is."""
+"""`firstpass report`: the path of a run's report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from firstpass.errors import FirstpassError
 
 @click.command()
 @click.argument("run_id", metavar="RUN|latest", default="latest")
-@click.option("--open", "show", is_flag=True, help="Open it in the browser, too.")
+@click.option("--open", "show", is_flag=True, help="Also open it in the browser.")
 def report(run_id: str, show: bool) -> None:
     """Print the path of a run's report: one HTML file that needs no network."""
     from firstpass.warehouse.connection import connect
@@ -28,7 +28,7 @@ def report(run_id: str, show: bool) -> None:
     path = report_path(found)
     if path is None:
         raise FirstpassError(
-            f"run {found} has no report yet", "wait for its end, or clear its task `report` in Airflow"
+            f"run {found} has no report yet", "wait until the run ends, or clear its task `report` in Airflow"
         )
     click.echo(path)
     if show:

@@ -23,7 +23,7 @@ from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 @click.option("--class-threshold", "per_class", multiple=True, metavar="NAME=X", help="Another threshold for a class.")
 @click.option("--reprocess", is_flag=True, help="Re-infer images that this model did before with the same settings.")
 @click.option("--engine", type=click.Choice(["local", "kubernetes"]), help="Where the chunks run. [FIRSTPASS_ENGINE]")
-@click.option("--publish", is_flag=True, help="Bring the drafts into the CVAT tasks that the frames came from.")
+@click.option("--publish", is_flag=True, help="Publish the drafts to the CVAT tasks that the frames came from.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout, and nothing else there.")
 def run(
     images: str | None,
@@ -47,7 +47,7 @@ def run(
         with LiveView(terminal) if terminal.is_terminal else PlainView() as view:
             ended = start_and_watch(conf, publish, say, view)
     except Unwatched as page:
-        say(f"\nNo longer watching; the run goes on: {page}")
+        say(f"\nNo longer watching; the run continues: {page}")
         sys.exit(130)
     if as_json:
         click.echo(json.dumps(ended.summary, indent=1, ensure_ascii=False))
@@ -84,7 +84,7 @@ def _print(ended: WatchedRun) -> None:
 
 
 def _exit_code(ended: WatchedRun) -> int:
-    """What went wrong is said on the way."""
+    """What went wrong was printed on the way."""
     if failed := [stage.name for stage in ended.stages if stage.state == "failed"]:
         say(f"firstpass: {', '.join(failed)} failed; the log is at {ended.summary['ui']}")
     if ended.error:

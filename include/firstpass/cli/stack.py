@@ -20,27 +20,27 @@ _DOWN = 3  # what `systemctl status` exits with for a unit that does not run
 
 
 def say(line: str) -> None:
-    """A line about what is going on, on stderr: stdout is for results."""
+    """A progress line on stderr: stdout is for results."""
     click.echo(line, err=True)
 
 
 @click.command()
 def up() -> None:
-    """Start the local stack (PostgreSQL and Airflow), or use the one that runs."""
+    """Start the local stack (PostgreSQL and Airflow). A stack that already runs is used as it is."""
     _show(control.up(say))
 
 
 @click.command()
 def down() -> None:
-    """Stop the local stack. Its data stays."""
+    """Stop the local stack and keep its data."""
     ended = control.down(say)
-    click.echo("Stopped." + (f" {ended} left-over processes were ended." if ended else ""))
+    click.echo("Stopped." + (f" {ended} leftover processes were stopped." if ended else ""))
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> None:
-    """Show what runs, where the UI is and its login. Exits with 0 when all is up, with 3 otherwise."""
+    """Show what is running, the UI's address and its login. Exits with 0 when everything is up, else with 3."""
     found = control.status()
     if as_json:
         click.echo(json.dumps(asdict(found), indent=1))
@@ -51,7 +51,7 @@ def status(as_json: bool) -> None:
 
 @click.command()
 @click.argument("statement", required=False)
-@click.option("--dsn", is_flag=True, help="Print the warehouse's DSN instead; with its password, if it has one.")
+@click.option("--dsn", is_flag=True, help="Print the warehouse's DSN instead, including its password if it has one.")
 def sql(statement: str | None, dsn: bool) -> None:
     """Open psql on the annotation warehouse, or run STATEMENT there."""
     target = warehouse()
@@ -98,6 +98,8 @@ def _show(found: Status) -> None:
         console.print(table)
         console.print(f"\nAirflow  {found.url}   user {found.user}   password {found.password}", soft_wrap=True)
     elif found.leftovers:
-        console.print(f"Nothing supervises the {found.leftovers} processes that are left: `firstpass up` mends it.")
+        console.print(
+            f"{found.leftovers} processes of an earlier stack are still running: `firstpass up` cleans up first."
+        )
     else:
         console.print("The stack is down: `firstpass up` starts it.")

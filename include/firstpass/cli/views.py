@@ -1,4 +1,4 @@
-"""How a run looks in a terminal: live bars or plain lines while it goes on, tables when it has ended."""
+"""How a run looks in a terminal: live bars or plain lines while it runs, tables at its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_FILES = 10
 
 
 class LiveView:
-    """A bar a stage, drawn on stderr. Use it as a context manager, which gives the cursor back."""
+    """One bar per stage, on stderr. Use it as a context manager, which restores the cursor."""
 
     def __init__(self, console: Console) -> None:
         columns = TextColumn("{task.description}"), BarColumn(bar_width=32), TextColumn("{task.fields[note]}")
@@ -54,7 +54,7 @@ class LiveView:
 
 
 class PlainView:
-    """A line a finished stage, and one every few seconds within `infer`; for logs and pipes."""
+    """One line per finished stage, and one every few seconds within `infer`; for logs and pipes."""
 
     def __init__(self, every: float = 5.0) -> None:
         self._every = every
@@ -106,18 +106,20 @@ def summary_view(summary: dict[str, Any]) -> RenderableType:
     seconds = _table("seconds per stage")
     for name in sorted(summary["seconds_per_stage"], key=_order):
         seconds.add_row(_title(name), f"{summary['seconds_per_stage'][name]:.1f}")
-    seconds.add_row("in all", f"{summary['seconds']:.1f}")
+    seconds.add_row("total", f"{summary['seconds']:.1f}")
     side_by_side = Columns([totals, classes, seconds], padding=(0, 2))  # one below the other where it is narrow
     heading = Text(f"{summary['model']} on {summary['images_uri']}", overflow="fold")
     return Group(heading, Text(), side_by_side, *_quarantined(summary["quarantined"]))
 
 
 def nothing_new(summary: dict[str, Any]) -> str:
-    """The sentence for a run that had nothing to infer; empty when it had."""
+    """The sentence for a run with nothing to infer; empty for any other run."""
     inferred = {"ok", "empty", "failed"} & {name for name, count in summary["outcomes"].items() if count}
     if inferred:
         return ""
-    return f"Nothing new: {summary['skipped_known']:,} of {summary['images']:,} images were done before by this model."
+    return (
+        f"Nothing new: {summary['skipped_known']:,} of {summary['images']:,} images were inferred before by this model."
+    )
 
 
 def _quarantined(files: list[dict[str, str]]) -> list[Text]:

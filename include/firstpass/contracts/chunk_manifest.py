@@ -15,7 +15,7 @@ PLAN_AGAIN = "plan the run again: clear the task plan_chunks and what follows it
 
 _IMAGE_FIELDS = tuple(
     field.name for field in fields(ImageRef)
-)  # one list each: a third of the size of one dict an image
+)  # one list each: a third of the size of one dict per image
 
 
 @dataclass(frozen=True, slots=True)

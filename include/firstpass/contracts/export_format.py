@@ -12,7 +12,7 @@ from firstpass.contracts.class_table import ClassTable
 
 @dataclass(frozen=True, slots=True)
 class ExportHead:
-    """What is said of the whole export. left_out: images without a prediction, by outcome."""
+    """What describes the whole export. left_out: images without a prediction, by outcome."""
 
     run_id: str
     model: str

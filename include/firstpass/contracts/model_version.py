@@ -23,7 +23,7 @@ class ModelVersion:
     """One immutable version of a model, as model.json holds it.
 
     kind: the name of its DetectorKind. version: a content hash, 12 hexadecimal digits of the sha256 over weights,
-    classes and model.yaml, so the same bytes are the same version wherever they come from. admitted: whether the night
+    classes and model.yaml, so the same bytes are the same version wherever they come from. admitted: whether a night
     may use it; reasons: the sentences of the refusal, empty when admitted. options: model.yaml's settings, checked.
     threshold: the default score threshold of this model, 0..1.
     """

@@ -1,4 +1,4 @@
-"""What is said about a run, and the Protocol of those who deliver it."""
+"""A notification about a run, and the Protocol of what delivers it."""
 
 from __future__ import annotations
 

@@ -16,6 +16,6 @@ class Outcome(StrEnum):
     EMPTY = "empty"  # read and inferred, nothing found
     UNREADABLE = "unreadable"  # quarantined: `reason` says why
     MISSING = "missing"  # was listed, but gone or denied when it was to be read
-    KNOWN = "known"  # the same bytes were done before by this model with these settings
+    KNOWN = "known"  # this model inferred the same bytes before with these settings
     DUPLICATE = "duplicate"  # the same bytes stand under another name in this run
     FAILED = "failed"  # its chunk did not finish: first in line next time

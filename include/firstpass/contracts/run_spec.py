@@ -18,7 +18,7 @@ class RunSpec:
 
     run_id: Airflow's. model: `name@version`; model_uri: the version's folder. threshold: 0..1, the model-wide one;
     class_thresholds: class id → score where it differs. reprocess: infer again what is known. started_at: ISO, UTC.
-    publish: whether the DAG publish brings the drafts into CVAT afterwards, where the images come from there.
+    publish: whether the DAG publish puts the drafts into CVAT afterwards, where the images come from CVAT.
     """
 
     run_id: str

@@ -80,7 +80,7 @@ def load(run_uri: str) -> pa.Table:
 
 
 def counts(table: pa.Table) -> dict[str, int]:
-    """Images in all, new ones (left to infer), and those of each outcome that occurs."""
+    """Number of images, of new ones (left to infer), and those of each outcome that occurs."""
     outcomes = pc.value_counts(table["outcome"].fill_null("new")).to_pylist()
     return {"images": len(table), "new": 0} | {str(each["values"]): int(each["counts"]) for each in outcomes}
 

@@ -64,7 +64,7 @@ def decode(data: bytes, upright: bool = False) -> NDArray[np.uint8]:
 
 
 def _open(source: bytes | BinaryIO) -> Image.Image:
-    """The header, read by one of the FORMATS and held against the limit."""
+    """The header, read by one of the FORMATS and checked against the limit."""
     if isinstance(source, bytes):
         if not source:
             raise UnreadableImage("is empty (0 bytes)")

@@ -20,7 +20,7 @@ log = logging.getLogger("firstpass")
 
 
 class FolderSource(ImageSource):
-    """An absolute folder, plain or file://, with all that lies below it, hidden files and folders left out.
+    """An absolute folder, plain or file://, with everything below it but hidden files and folders.
 
     Symbolic links to files are followed. Those to folders are followed when they lead out of the source (what lies
     inside is listed under its own name), each real folder once: loops end. With image_roots set, links that lead out of

@@ -57,5 +57,5 @@ def _next(uri: str, chunk: Chunk) -> Attempt:
     batch_size = min(last.batch_size, chunk.batch_size)
     if last.killed:
         batch_size = max(1, batch_size // 2)
-        log.warning("chunk %d was killed before it ended: it goes on in batches of %d", chunk.index, batch_size)
+        log.warning("chunk %d was killed before it ended: it continues in batches of %d", chunk.index, batch_size)
     return Attempt(last.number + 1, batch_size)

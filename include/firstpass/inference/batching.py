@@ -67,7 +67,7 @@ class BatchRunner:
         return self._detector.prepare(image)
 
     def run(self, batches: Iterable[Sequence[PreparedImage | ResultRow]]) -> Iterator[list[ResultRow]]:
-        """Each batch's rows, a row an image, in order; all batches that were taken are finished.
+        """Each batch's rows, one per image, in order; all batches that were taken are finished.
 
         A batch a stream is under way and one more waits, so that no stream does. Raises what the network raises when
         it fails on blank input too.

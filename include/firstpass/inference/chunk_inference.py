@@ -38,13 +38,13 @@ _AHEAD = 256  # images in flight: more than a core decodes while TensorFlow is i
 
 
 class Stopped(Exception):
-    """The chunk was asked to stop. What is finished is kept; the same command goes on from there."""
+    """The chunk was asked to stop. What is finished is kept; the same command continues from there."""
 
 
 def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
-    """Run a chunk, or what is left of it; returns its done-marker.
+    """Run a chunk, or the rest of one; returns its done-marker.
 
-    Writes the Parquet file to the manifest's output_uri (inference.schema.RESULT: one row an image, in the manifest's
+    Writes the Parquet file to the manifest's output_uri (inference.schema.RESULT: one row per image, in the manifest's
     order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum, "rows",
     "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
     "seconds", "load_seconds", "fetch_seconds", "decode_seconds" in CPU time and "infer_seconds": added up over threads,
@@ -52,7 +52,7 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     images that an earlier attempt had finished, "attempt": its number from 1, "batch_size", "ended_at", "host",
     "device"}. A chunk that is done is left alone.
 
-    When `stop` is set, the batch at hand is finished and checkpointed and Stopped is raised. No image stops a chunk:
+    When `stop` is set, the current batch is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
     or a model that does not fit its checksum, for object storage that denies every image, and for storage that cannot
     be written.
@@ -100,7 +100,7 @@ def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: E
     """Infer what the checkpoints do not have. Returns where the time went."""
     total, first = len(chunk.images), checkpoints.resume()
     if first:
-        log.info("chunk %d goes on at image %d of %d", chunk.index, first, total)
+        log.info("chunk %d continues at image %d of %d", chunk.index, first, total)
     times = ("load_seconds", "fetch_seconds", "decode_seconds", "infer_seconds")
     figures: dict[str, float | None] = {**dict.fromkeys(times, 0.0), "images_per_second": None}
     if first < total:
@@ -153,7 +153,7 @@ def _load(chunk: Chunk, batch_size: int) -> BatchRunner:
 
 
 def _check_access(chunk: Chunk, table: pa.Table, checkpoints: Checkpoints) -> None:
-    """Credentials that read nothing at all are a mistake to put right, not a night of missing images."""
+    """Credentials that read nothing at all are a mistake to fix, not a night of missing images."""
     if set(table["reason"].to_pylist()) == {DENIED} and storage.is_s3(chunk.images[0].uri):
         checkpoints.clear()
         raise FirstpassError(

@@ -25,7 +25,7 @@ from firstpass.images.decoding import decode
 from firstpass.images.fetching import fetch
 from firstpass.inference.result_rows import ResultRow
 
-FETCHERS = 16  # enough to keep a network of 50 ms a request busier than two cores can decode
+FETCHERS = 16  # enough to keep a network of 50 ms per request busier than two cores can decode
 _PIXELS_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
 _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header was not read
 
@@ -51,7 +51,7 @@ class ImageReader:
     `threads` decode and prepare, one of them after it has loaded the network; what is not a local file is fetched by
     others. At most `ahead` images are in flight, and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes
     them. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up what reading took, in
-    whichever thread. Leaving it waits for the images at hand.
+    whichever thread. Leaving it waits for the images that are being read.
     """
 
     def __init__(self, refs: Iterable[ImageRef], threads: int, ahead: int) -> None:

@@ -10,7 +10,7 @@ from firstpass.contracts.chunk_manifest import Chunk
 
 
 class Progress:
-    """{"done", "total", "seconds"} at the chunk's progress_uri, renewed at most once a second (on S3 every ten)."""
+    """{"done", "total", "seconds"} at the chunk's progress_uri, renewed at most once per second (on S3 every ten)."""
 
     def __init__(self, chunk: Chunk) -> None:
         self._chunk = chunk

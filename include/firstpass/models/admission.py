@@ -190,7 +190,7 @@ def _label_maps(staged: Path) -> dict[str, dict[int, str]]:
 
 
 def _override(staged: Path, kind: str, overrides: dict[str, Any]) -> None:
-    """Write model.yaml anew where a source has settings of its own; a damaged one stays, to be refused."""
+    """Rewrite model.yaml where a source has settings of its own; a damaged one stays, to be refused."""
     if overrides:
         with suppress(FirstpassError):
             merged = _options(staged, kind) | overrides

@@ -1,4 +1,4 @@
-"""The class table held against itself, the network's shapes and the label maps: a Great Expectations validation.
+"""Whether the class table, the network's shapes and the label maps agree: a Great Expectations validation.
 
 Each expectation carries its severity and a sentence for people; what fails becomes a sentence that names file, row and
 value. Critical failures refuse a model, warnings are only shown.

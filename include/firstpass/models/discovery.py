@@ -1,7 +1,7 @@
 """What lies at a source: the newest complete model under a folder or prefix, found with one listing.
 
 Training workflows leave a model at <run>/output/model/; a bare folder with the same files does as well. A run that is
-still being uploaded is not complete and is passed over.
+still being uploaded is not complete and is skipped.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def newest(source: ModelSource, client: Any) -> FoundModel:
     if complete:
         _, changed, _, chosen = max(complete, key=lambda item: item[:3])
         for newer in (fault for time, fault in faults if time > changed):
-            log.warning("passed over, not complete: %s", newer.problem)
+            log.warning("skipped, not complete: %s", newer.problem)
         return chosen
     if faults:
         raise max(faults, key=lambda item: item[0])[1]
@@ -104,7 +104,7 @@ def _listing(uri: str, client: Any) -> Iterator[tuple[str, SourceFile]]:
                 continue
             yield path, SourceFile(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
     if odd:
-        log.warning("%s: %d keys with . or .. in their path are passed over", uri, odd)
+        log.warning("%s: %d keys with . or .. in their path are skipped", uri, odd)
 
 
 def _local_listing(root: Path) -> Iterator[tuple[str, SourceFile]]:

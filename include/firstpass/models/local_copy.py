@@ -1,4 +1,4 @@
-"""A version's files on this machine: where the store is s3://, a copy that is held against its hashes every time."""
+"""A version's files on this machine: where the store is s3://, a copy that is checked against its hashes every time."""
 
 from __future__ import annotations
 

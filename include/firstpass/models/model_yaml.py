@@ -66,7 +66,7 @@ def dump(options: dict[str, Any]) -> bytes:
 
 
 def threshold(options: dict[str, Any], kind: str) -> float:
-    """The model's default score threshold: its own, else what its training workflow takes for good enough."""
+    """The model's default score threshold: its own, else its training workflow's."""
     record = kind_of(kind)
     return float(options.get("threshold", options.get(record.threshold_option, record.threshold)))
 

@@ -36,7 +36,7 @@ def resolve(ref: str) -> ModelVersion:
             f"{chosen.ref} was refused: {'; '.join(chosen.reasons)}", "correct its files and sync it again"
         )
     for fault in faults:
-        log.warning("%s goes on with %s: %s", name, chosen.ref, fault)
+        log.warning("%s continues with %s: %s", name, chosen.ref, fault)
     return chosen
 
 

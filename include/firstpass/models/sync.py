@@ -55,7 +55,7 @@ def sync(source: ModelSource, client: Callable[[], Any] = storage.s3, again: boo
 
     client: makes boto3's S3 client, called for s3:// only. An unchanged source costs its listing. again: a model
     that was refused is judged once more, its source unchanged or not. Two syncs of one model wait for each other; one
-    that was killed goes on where it stopped.
+    that was killed continues where it stopped.
     Raises FirstpassError, the store unchanged, when there is nothing complete, access is denied or the source does not
     stop changing.
     """
@@ -94,7 +94,7 @@ def _sync_once(source: ModelSource, s3: Any, again: bool) -> Synced:
 
 
 def _incoming(source: ModelSource) -> Path:
-    """Where a source's files arrive: the same place after a cut, so that the next try goes on there."""
+    """Where a source's files arrive: the same place after a cut, so that the next try continues there."""
     key = sha256(f"{source.name} {source.uri}".encode()).hexdigest()[:16]
     folder = workshop(".incoming") / key
     folder.mkdir(exist_ok=True)
@@ -121,7 +121,7 @@ def _fetch(found: FoundModel, incoming: Path, s3: Any) -> None:
 
 @contextmanager
 def _explained(source: ModelSource) -> Iterator[None]:
-    """What a person can put right, in words; the rest passes, and another try may help."""
+    """What a person can fix, in words; the rest passes, and another try may help."""
     from botocore.exceptions import ClientError, NoCredentialsError
 
     connection = source.connection or "the default S3 credentials"

@@ -31,7 +31,7 @@ def content_hash(files: tuple[ModelFile, ...]) -> str:
 
 
 def verify(version: ModelVersion, folder: Path) -> None:
-    """Hold the files in `folder` against the version's record: sizes, sha256, and the class table read afresh.
+    """Check the files in `folder` against the version's record: sizes, sha256, and the class table read again.
 
     Raises FirstpassError naming the first file that differs. Does not run the network.
     """

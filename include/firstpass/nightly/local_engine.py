@@ -1,4 +1,4 @@
-"""The local engine: a chunk as a subprocess of this machine, with the very command that a pod runs."""
+"""The local engine: a chunk as a subprocess of this machine, with the same command that a pod runs."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def resolve_model(request: RunRequest) -> str:
 
 
 def admit_model(run_uri: str) -> None:
-    """Hold the model's files against what was admitted: weights, classes, checksums.
+    """Check that the model's files are what was admitted: weights, classes, checksums.
 
     Raises FirstpassError naming the file that changed. Does not run the network: admission did.
     """
@@ -109,7 +109,7 @@ def engine(run_uri: str) -> str:
 
 
 def merge(run_uri: str | None, planned: list[str] | None) -> dict[str, int]:
-    """Bring every planned chunk into the warehouse, one transaction each. Returns counts.
+    """Merge every planned chunk into the warehouse, one transaction each. Returns counts.
 
     A chunk without a valid result is recorded as failed, image by image, and never stops the others. `planned` is what
     `plan_chunks` returned; None, as for a run whose earlier tasks failed, raises FirstpassError.

@@ -33,10 +33,10 @@ def publish_and_renew(run_id: str, *, unmatched: str | None = None, unchecked: b
 
 
 def find_work(run_id: str, *, unchecked: bool) -> list[dict[str, Any]]:
-    """What is to be published: {"run_id", "tasks"} for each batch of a run's tasks, 200 in all at most.
+    """What is to be published: {"run_id", "tasks"} for each batch of a run's tasks, at most 200 in total.
 
     run_id empty: what finished runs of the last days were to publish and did not. A run that cannot be published is
-    logged and passed over then; one that was named raises FirstpassError.
+    logged and skipped then; one that was named raises FirstpassError.
     """
     with closing(connect()) as conn:
         if run_id:

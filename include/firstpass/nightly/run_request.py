@@ -22,7 +22,7 @@ from firstpass.settings import Settings, settings
 class RunRequest:
     """The parameters of the DAG `preannotate`, unchecked.
 
-    threshold None means the model's own; class_thresholds maps class names to scores. publish: bring the drafts into
+    threshold None means the model's own; class_thresholds maps class names to scores. publish: put the drafts into
     CVAT afterwards, where the images come from there. engine: local or kubernetes; the configured one when empty.
     """
 

@@ -32,7 +32,7 @@ EXAMPLES = 5  # names shown of what is wrong
 
 
 def check_run(run_id: str) -> QualityVerdict:
-    """Hold a run against every suite, store the results in the warehouse and write its Data Docs.
+    """Check a run with every suite, store the results in the warehouse and write its Data Docs.
 
     Checking again replaces the earlier results. An expectation that could not be evaluated counts as failed, with the
     reason; it does not hide the others. Raises psycopg2.OperationalError when the warehouse is lost, FileNotFoundError

@@ -1,4 +1,4 @@
-"""Data Docs: one small site a run, readable without network, beside the run's other files."""
+"""Data Docs: one small site per run, readable without network, beside the run's other files."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Comparison:
 
 
 def store_profile(conn: connection, run_id: str) -> None:
-    """Replace the run's histograms: classes, scores, boxes an image, and box size as a share of the image's side.
+    """Replace the run's histograms: classes, scores, boxes per image, and box size as a share of the image's side.
 
     Only what the run inferred itself counts: drafts known from earlier runs are part of those runs' histograms.
     """

@@ -1,7 +1,7 @@
 """What is expected of a run's data: every expectation in one place, with its severity and a sentence for people.
 
 A suite looks at one batch: the SQL of that name in batches/. Where a batch has one row for the whole run, an
-expectation bounds a column; where it has one row an image, a column holds the image's name if something is wrong with
+expectation bounds a column; where it has one row per image, a column holds the image's name if something is wrong with
 it and null otherwise, and the expectation is that it is null throughout.
 """
 
@@ -16,10 +16,10 @@ from firstpass.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One rule. `column` of the batch is its name; `sentence` says it as a labeller would.
+    """One rule. `column` of the batch is its name; `sentence` says it in a labeller's words.
 
     minimum, maximum: bounds, inclusive, for a batch of one row; neither for a rule about every row.
-    shown: how the value is said, as a format string.
+    shown: the format string of the value.
     """
 
     severity: Literal["critical", "warning"]
@@ -51,7 +51,7 @@ _warning = partial(Expectation, "warning")
 
 
 def suites(limits: Settings) -> tuple[Suite, ...]:
-    """All of them, the most telling first. A failed critical expectation keeps the drafts from being published."""
+    """All of them, the most important first. A failed critical expectation keeps the drafts from being published."""
     return (_run(limits), _detections(limits), _polygons(), _drift(limits), _images(limits), _classes())
 
 
@@ -68,10 +68,10 @@ def _run(limits: Settings) -> Suite:
             _warning("chunks_failed", "No chunk failed.", maximum=0),
             share("unreadable_rate", f"At most {unreadable:.0%} of the images cannot be read.", maximum=unreadable),
             share("empty_rate", f"The model finds nothing in at most {empty:.0%} of the images.", maximum=empty),
-            share("duplicate_rate", f"At most {copies:.0%} of the images are copies of another one.", maximum=copies),
+            share("duplicate_rate", f"At most {copies:.0%} of the images are duplicates.", maximum=copies),
             share(
                 "speed",
-                f"Images go through at {limits.check_speed:.0%} or more of the usual speed.",
+                f"Images are inferred at {limits.check_speed:.0%} or more of the usual speed.",
                 minimum=limits.check_speed,
             ),
         ),
@@ -120,9 +120,9 @@ def _drift(limits: Settings) -> Suite:
         "Drift",
         "run",
         (
-            like("class_drift", "The mix of classes is like in the model's earlier runs."),
-            like("score_drift", "The scores are spread like in the model's earlier runs."),
-            like("boxes_drift", "There are as many detections an image as in the model's earlier runs."),
+            like("class_drift", "The mix of classes is as in the model's earlier runs."),
+            like("score_drift", "The scores are distributed as in the model's earlier runs."),
+            like("boxes_drift", "There are as many detections per image as in the model's earlier runs."),
             like("size_drift", "The boxes are as large as in the model's earlier runs."),
         ),
         absent=f"nothing to compare: {limits.check_drift_samples} samples are needed, now and in earlier runs",

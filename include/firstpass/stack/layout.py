@@ -107,7 +107,7 @@ def layout() -> Layout:
 
 
 def make_layout() -> Layout:
-    """This project's layout, its instance id drawn and its folders made if need be. Call it under `lock`."""
+    """This project's layout, its instance id and folders made if need be. Call it under `lock`."""
     if not started_before():
         try:
             draft = home() / "var" / "instance.new"

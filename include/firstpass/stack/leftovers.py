@@ -24,7 +24,7 @@ def find(instance: str, program: str | None = None) -> list[psutil.Process]:
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
-        with suppress(psutil.Error):  # it ended meanwhile, or it is somebody else's
+        with suppress(psutil.Error):  # it has ended, or it is somebody else's
             environment = process.environ()
             if environment.get(MARKER) == instance and program in {None, environment.get("SUPERVISOR_PROCESS_NAME")}:
                 found |= {each.pid: each for each in (process, *process.children(recursive=True))}

@@ -65,7 +65,7 @@ def command(where: Layout) -> list[str]:
 
 
 def prepare(where: Layout) -> None:
-    """Make the data folder if there is none. A start that was killed in the middle of it begins anew."""
+    """Make the data folder if there is none. A start that was killed in the middle of it starts over."""
     data = where.postgres / "data"
     owner = _dedicated_user() if where.as_root else None
     try:

@@ -55,7 +55,7 @@ def wait_healthy(where: Layout, seconds: float = 600) -> None:
         if time.monotonic() > deadline:
             raise FirstpassError(
                 f"Airflow was not ready after {seconds:.0f} s",
-                f"see the logs of {', '.join(supervision.AIRFLOW)} in {where.logs}; `firstpass up` goes on waiting",
+                f"see the logs of {', '.join(supervision.AIRFLOW)} in {where.logs}; `firstpass up` continues to wait",
             )
         time.sleep(0.3)
 

@@ -1,4 +1,4 @@
-"""The local stack's secrets: drawn once at the first start, kept in var/ readable by their owner alone.
+"""The local stack's secrets: generated at the first start, kept in var/ readable by their owner alone.
 
 Nothing here is for production, which gives Airflow its secrets by environment. To rotate them, stop the stack, remove
 var/secrets.json and start it; connections and variables that were saved in Airflow's UI must then be entered again.
@@ -36,15 +36,15 @@ def passwords_file(where: Layout) -> Path:
 
 
 def make_secrets(where: Layout) -> Secrets:
-    """The stack's secrets, drawn if there are none yet; the passwords file is brought in line with them."""
+    """The stack's secrets, generated if there are none yet; the passwords file is updated to match."""
     if not _file(where).exists():
-        drawn = Secrets(
+        generated = Secrets(
             fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             jwt_secret=secrets.token_urlsafe(48),
             api_secret_key=secrets.token_urlsafe(48),
             admin_password=secrets.token_urlsafe(9),
         )
-        _write_private(_file(where), asdict(drawn))
+        _write_private(_file(where), asdict(generated))
     kept = load_secrets(where)
     _write_private(passwords_file(where), {ADMIN: kept.admin_password})
     return kept
@@ -57,7 +57,7 @@ def load_secrets(where: Layout) -> Secrets:
     except (OSError, ValueError, TypeError) as error:
         raise FirstpassError(
             f"{_file(where)} is missing or damaged ({type(error).__name__})",
-            "run `firstpass down`, remove the file and run `firstpass up`: new secrets are drawn, the data stays",
+            "run `firstpass down`, remove the file and run `firstpass up`: new secrets are generated, the data stays",
         ) from error
 
 

@@ -1,8 +1,8 @@
 """Many objects from S3 to local files at once: in ranges, resumable, verified.
 
 A file is cut into ranges that are fetched side by side, whatever file they are of. Each range that is whole is noted
-beside the file, so that a download that was cut goes on where it stopped. Every request names the ETag that was listed:
-an object that is replaced meanwhile is noticed, never mixed.
+beside the file, so that a download that was cut continues where it stopped. Every request names the ETag that was
+listed: an object replaced in the meantime is noticed, never mixed.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _fetch(client: Any, bucket: str, file: _File, part: _Range) -> int:
                 failures = 0 if at > before else failures + 1
                 if failures >= _TRIES:
                     raise
-                log.info("%s: %s; goes on at byte %d", file.wanted.key, error, at)
+                log.info("%s: %s; continues at byte %d", file.wanted.key, error, at)
                 time.sleep(min(10.0, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311 - spreads load
     finally:
         os.close(descriptor)

@@ -47,8 +47,8 @@ def detections_table(conn: connection, run_id: str | None) -> pa.Table:
 
 def _rows_of(conn: connection, what: str, run_id: str | None) -> pa.Table:
     if run_id is None:
-        return _table(conn, f"SELECT {_COLUMNS} FROM current_{what} ORDER BY uri, number", [])
-    query = f"SELECT {_COLUMNS} FROM run_{what} WHERE run_id = %s ORDER BY uri, number"
+        return _table(conn, f"SELECT {_COLUMNS} FROM current_{what} ORDER BY uri, number", [])  # noqa: S608 - constants
+    query = f"SELECT {_COLUMNS} FROM run_{what} WHERE run_id = %s ORDER BY uri, number"  # noqa: S608 - constants
     return _table(conn, query, [find_run(conn, run_id)])
 
 

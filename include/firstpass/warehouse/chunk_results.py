@@ -28,7 +28,7 @@ class VerifiedResult:
 
 
 def read_result(chunk: Chunk) -> VerifiedResult:
-    """The chunk's Parquet file, held against its done-marker and its manifest; the whole of it is in memory.
+    """The chunk's Parquet file, checked against its done-marker and its manifest; all of it is in memory.
 
     Raises FirstpassError, naming the chunk and the file, when the marker or the file is missing, when they do not
     belong together (checksum, row count: what an earlier attempt left behind), or when the rows are not those of the

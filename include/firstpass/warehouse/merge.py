@@ -1,4 +1,4 @@
-"""Results → warehouse rows: one transaction a chunk, everything replaced and nothing upserted."""
+"""Results → warehouse rows: one transaction per chunk, everything replaced and nothing upserted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from firstpass.warehouse.copy_encoding import array_literal
 from firstpass.warehouse.copy_stream import Copy
 
 _LOCK = 0x6D65726765  # merges take turns: two runs over the same images neither collide nor deadlock
-_SLICE = 50_000  # catalogue rows a COPY
+SLICE = 50_000  # catalogue rows a COPY
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class EncodedResult:
 
 
 def merge_chunk(conn: connection, spec: RunSpec, chunk: Chunk) -> dict[str, int]:
-    """Bring a finished chunk into the warehouse; returns its counts: images, detections, and one for each outcome.
+    """Merge a finished chunk into the warehouse; returns its counts: images, detections, and one for each outcome.
 
     One transaction replaces what this chunk wrote before and what was predicted before for the same contents with the
     same model and settings. Killed anywhere and called again it leaves the same rows. Needs memory for one chunk.
@@ -129,8 +129,8 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
     with _turn(conn) as cur:
         cur.execute("DELETE FROM outcomes WHERE run_id = %s", [spec.run_id])
         cur.execute("DELETE FROM chunks WHERE run_id = %s", [spec.run_id])
-        for start in range(0, len(decided), _SLICE):
-            rows = one_batch(decided.slice(start, _SLICE))
+        for start in range(0, len(decided), SLICE):
+            rows = one_batch(decided.slice(start, SLICE))
             fields = table_rows.fields(rows)
             table_rows.outcomes(spec, rows, fields, None).into(cur)
             _replace_images(cur, table_rows.images(spec, rows, fields, table="staged"))

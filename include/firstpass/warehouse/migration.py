@@ -12,14 +12,18 @@ from firstpass.warehouse.connection import transaction
 _LOCK = 0x46697273745061  # any number that nobody else locks
 
 
-def migrate(conn: connection) -> int:
+Migrations = dict[int, tuple[str, str]]
+"""Number → (file name, SQL)."""
+
+
+def migrate(conn: connection, known: Migrations | None = None) -> int:
     """Apply the migrations that are missing, in order; gives the schema's version, the number of the last one.
 
-    Two at once are fine: the second waits and finds nothing to do. A migration that fails leaves the ones before it
-    applied and nothing of itself. There is no way back to an older version. Raises FirstpassError when the database was
-    migrated by a newer release.
+    known: other migrations than this release's own. Two at once are fine: the second waits and finds nothing to
+    do. A migration that fails leaves the ones before it applied and nothing of itself. There is no way back to an older
+    version. Raises FirstpassError when the database was migrated by a newer release.
     """
-    known = _migrations()
+    known = known or migrations()
     with transaction(conn) as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     try:
@@ -48,8 +52,8 @@ def migrate(conn: connection) -> int:
     return max(known)
 
 
-def _migrations() -> dict[int, tuple[str, str]]:
-    """Number → (file name, SQL)."""
+def migrations() -> Migrations:
+    """Those of this release."""
     return {
         int(file.name.split("_")[0]): (file.name, file.read_text("utf-8"))
         for file in files("firstpass.warehouse").joinpath("migrations").iterdir()

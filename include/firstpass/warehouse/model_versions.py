@@ -11,7 +11,7 @@ from firstpass.warehouse.connection import transaction
 
 
 def record_model(conn: connection, version: ModelVersion) -> None:
-    """Remember a model version and its class table. Admitted ones never change; a refused one may be decided anew."""
+    """Record a model version and its class table. Admitted ones never change; a refused one may be decided again."""
     with transaction(conn) as cur:
         insert_model(cur, version)
 

@@ -52,7 +52,7 @@ LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """A class's detections, in all and per score bin ([SCORE_BINS])."""
+    """A class's detections, in total and per score bin ([SCORE_BINS])."""
 
     name: str
     count: int

@@ -66,7 +66,7 @@ def record_stage(conn: connection, run_id: str, stage: str, seconds: float) -> N
 def record_plan(conn: connection, run_id: str, chunks: int) -> None:
     """Note that the run has chunks 0 to `chunks` - 1, so that one that never arrives is missed.
 
-    What an earlier plan of the same run left behind beyond that is taken away.
+    What an earlier plan of the same run left beyond that is deleted.
     """
     with transaction(conn) as cur:
         cur.execute("DELETE FROM outcomes WHERE run_id = %s AND chunk >= %s", [run_id, chunks])

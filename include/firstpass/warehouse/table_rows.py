@@ -28,7 +28,7 @@ def fields(rows: pa.RecordBatch) -> Fields:
 
 
 def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int | None) -> Copy:
-    """One row an image; `chunk` is None for what the catalogue decided."""
+    """One row per image; `chunk` is None for what the catalogue decided."""
     found = number(pc.list_value_length(rows["scores"])) if "scores" in rows.schema.names else constant(0)
     same = {"run_id": constant(spec.run_id), "chunk": constant(chunk)}
     names = ("uri", "sha256", "outcome", "reason", "width", "height", "brightness", "task", "frame")

@@ -21,7 +21,7 @@ from doubles.cvat import CvatDouble, Task
 from fixtures.cvat_runs import Night, boxes, jpeg
 
 FRAMES = 60
-PIECE = 12  # shapes a request, so that there are many
+PIECE = 12  # shapes per request, so that there are many
 FAULTS: list[tuple[str, int, dict[str, Any]]] = [
     *(("status", status, {"when": when}) for status in (500, 502, 503, 504) for when in ("before", "after")),
     ("status", 429, {"retry_after": "0"}),

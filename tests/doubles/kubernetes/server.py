@@ -119,7 +119,7 @@ def _guard(double: KubernetesDouble) -> Any:
 
 
 class _Api:
-    """One method a request; answers as the Kubernetes API does."""
+    """One method per request; answers as the Kubernetes API does."""
 
     def __init__(self, double: KubernetesDouble) -> None:
         self.double = double

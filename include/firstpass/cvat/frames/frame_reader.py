@@ -32,7 +32,7 @@ class FrameReader:
     """Reads frames for the threads of one process.
 
     What was announced with `expect` is read in data chunks when two or more of a chunk's frames are wanted; each frame
-    is then held until it is fetched, and _HELD bytes in all. Nothing is written to disk.
+    is then held until it is fetched, and _HELD bytes in total. Nothing is written to disk.
     """
 
     def __init__(self, server: Cvat) -> None:
@@ -120,7 +120,7 @@ class FrameReader:
         future.set_result(frames)
 
     def _chunk_size(self, task: int) -> int:
-        with self._asking:  # one request a task, however many threads want to know
+        with self._asking:  # one request per task, however many threads want to know
             if task not in self._chunk_sizes:
                 self._chunk_sizes[task] = self._server.get(f"/api/tasks/{task}").get("data_chunk_size") or 1
             return self._chunk_sizes[task]

@@ -1,7 +1,7 @@
 """CVAT as a source of images: the frames of tasks and projects, for URIs that begin with `cvat:`.
 
 Pods and tasks read frames from CVAT themselves, instead of from a copy staged in storage: every frame is read once, by
-whoever infers it, nothing has to be cleaned up, and a frame that was deleted meanwhile is noticed. The price is that a
+whoever infers it, nothing has to be cleaned up, and a frame deleted in the meantime is noticed. The price is that a
 pod needs the connection (as a secret) and a way to CVAT through the network.
 """
 

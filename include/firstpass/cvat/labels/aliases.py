@@ -22,7 +22,7 @@ _FORM = """write sections like these:
 def read_rules(task: Task, reviewed: Mapping[str, str]) -> LabelRules:
     """What the labels file (FIRSTPASS_CVAT_LABELS) says about a task: for everything (`*`), its project, itself.
 
-    The more particular goes before the more general, class by class. A file that is not there says nothing. Raises
+    The most specific section wins, class by class. No file means no aliases. Raises
     FirstpassError naming file, section and value for one that does not fit the form. Whether the labels that it names
     exist shows when they are mapped.
     """

@@ -28,15 +28,15 @@ class LedgerState(StrEnum):
 
     SENDING = "sending"  # they go out: one without id may or may not have arrived
     PUBLISHED = "published"  # everything arrived; a shape that the server dropped has no id
-    REMOVING = "removing"  # those that are marked are being taken away again
-    KEPT = "kept"  # taken away but for these, which a person had edited or deleted: the frame is theirs now
+    REMOVING = "removing"  # those that are marked are being removed
+    KEPT = "kept"  # removed but for these, which a person had edited or deleted: the frame is theirs now
 
 
 @dataclass(slots=True)
 class LedgerShape:
     """One shape. detection: number within the image, from 1. id: CVAT's, None while it is not known to have arrived.
 
-    outgoing: the shape as it is sent, while it may still have to be. removing: it is being taken away.
+    outgoing: the shape as it is sent, while it may still have to be. removing: it is being removed from CVAT.
     """
 
     detection: int

@@ -74,7 +74,7 @@ def save(conn: connection, publication: Publication) -> None:
 
 
 def summarise(run_id: str, publications: list[Publication]) -> dict[str, Any]:
-    """The whole run, ready for JSON: totals, and one entry a task."""
+    """The whole run, ready for JSON: totals, and one entry per task."""
     totals = ("frames", "shapes", "shapes_in_task", "replaced", "kept", "lost")
     states = Counter(p.state for p in publications)
     return {

@@ -34,7 +34,7 @@ log = logging.getLogger("firstpass")
 def publish_run(run_id: str, *, unmatched: str | None = None, unchecked: bool = False) -> dict[str, Any]:
     """Publish a run in all of its tasks, one after the other; see `publish_task`. Returns the summary.
 
-    What goes wrong in one task is said there (`state`, `reason`) and stops no other.
+    What goes wrong in one task is in its entry (`state`, `reason`) and stops no other.
     """
     with closing(connect()) as conn:
         run = load_finished_run(conn, run_id, unchecked=unchecked)
@@ -49,7 +49,7 @@ def publish_run(run_id: str, *, unmatched: str | None = None, unchecked: bool = 
 
 
 def publish_task(conn: connection, run: FinishedRun, number: int, unmatched: str | None = None) -> Publication:
-    """Bring the run's drafts into one task, exactly once, whatever happened before.
+    """Put the run's drafts into one task, exactly once, whatever happened before.
 
     unmatched: the policy for classes without a label, the setting cvat_unmatched when None. Calling it again sends what
     is missing, which may be nothing. Two at once take turns. Never changes what a person drew, edited or deleted; what
@@ -141,7 +141,7 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, plan: TaskPlan) -> 
 
 @contextmanager
 def _quick_thread_switches() -> Iterator[None]:
-    """Threads take turns ten times as often as by default: whoever gets an answer goes on with it at once.
+    """Threads take turns ten times as often as by default: whoever gets an answer continues with it at once.
 
     The interval is the whole process's, which publishes and does nothing else meanwhile.
     """

@@ -17,7 +17,7 @@ LATE = 30.0  # seconds after a request got lost until the last look whether the 
 
 
 def recover(task: TaskShapes, sender: ShapeSender, ours: Callable[[LedgerEntry], bool]) -> None:
-    """Settle what an earlier process left under way, and take away duplicates that lost requests left behind.
+    """Settle what an earlier process left under way, and remove duplicates that lost requests left behind.
 
     Of entries that arrived in part the rest is sent. Those of which nothing arrived leave the ledger if they are
     `ours`, to be planned again or given up; others stay as they are, for they may arrive yet.
@@ -39,7 +39,7 @@ def recover(task: TaskShapes, sender: ShapeSender, ours: Callable[[LedgerEntry],
 
 def last_look(task: TaskShapes) -> None:
     """Where a request got lost, look once more for what arrived twice: the server may apply it long after its gateway
-    gave up. What arrives later still is taken away by the next publish or withdraw of the task."""
+    gave up. What arrives later still is removed by the next publish or withdraw of the task."""
     if task.doubtful_frames:
         if task.lost_at is not None:
             time.sleep(max(0.0, task.lost_at + LATE - time.monotonic()))
@@ -49,7 +49,7 @@ def last_look(task: TaskShapes) -> None:
 
 
 def remove_duplicates(task: TaskShapes) -> None:
-    """Take away shapes equal to one of ours whose request got lost, was repeated, and then arrived too."""
+    """Remove shapes equal to one of ours whose request got lost, was repeated, and then arrived too."""
     doubled: list[LedgerEntry] = []
     extra: dict[int, int] = {}
     for entry in task.entries.values():
@@ -60,8 +60,8 @@ def remove_duplicates(task: TaskShapes) -> None:
                 doubled.append(entry)
     if not doubled:
         return
-    log.warning("task %d: %d shapes arrived twice; the second ones are taken away", task.task, len(extra))
-    task.write(doubled)  # nothing is taken away that the ledger does not have
+    log.warning("task %d: %d shapes arrived twice; the duplicates are removed", task.task, len(extra))
+    task.write(doubled)  # nothing is removed that the ledger does not have
     delete_shapes(task, extra)
     for entry in doubled:
         entry.shapes = [shape for shape in entry.shapes if shape.id not in extra]

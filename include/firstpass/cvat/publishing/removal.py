@@ -12,11 +12,11 @@ from firstpass.cvat.server.client import Cvat, CvatDown, Json
 from firstpass.cvat.server.snapshot import fingerprint
 from firstpass.cvat.server.uncertain_writes import TRIES, until_known
 
-_DELETIONS = 2000  # shapes looked at and taken away at a time: the fewer, the shorter the moment between the two
+_DELETIONS = 2000  # shapes looked at and removed at a time: the fewer, the shorter the moment between the two
 
 
 def remove(task: TaskShapes, entries: Iterable[LedgerEntry]) -> int:
-    """Take away what nobody edited of these entries; returns how many shapes stay because somebody did."""
+    """Remove the shapes of these entries that nobody edited; returns how many stay because somebody did."""
     doomed = list(entries)
     if not doomed:
         return 0
@@ -31,7 +31,7 @@ def remove(task: TaskShapes, entries: Iterable[LedgerEntry]) -> int:
 
 
 def finish_removal(task: TaskShapes, entries: Sequence[LedgerEntry]) -> int:
-    """Carry out what the ledger says is being taken away. Returns how many shapes stay."""
+    """Remove what the ledger has marked for it. Returns how many shapes stay."""
     wanted = {s.id: s.fingerprint for entry in entries for s in entry.shapes if s.removing and s.id is not None}
     edited = delete_shapes(task, wanted)
     kept = 0
@@ -45,7 +45,7 @@ def finish_removal(task: TaskShapes, entries: Sequence[LedgerEntry]) -> int:
 
 
 def delete_shapes(task: TaskShapes, wanted: dict[int, int]) -> set[int]:
-    """Take these shapes (id → fingerprint) away; returns the ids of those that somebody edited meanwhile.
+    """Remove these shapes (id → fingerprint); returns the ids of those that somebody edited in the meantime.
 
     Copies go as well: shapes from a machine that equal one of them to the last digit and that nobody claims. CVAT
     has them where jobs overlap, one for each job, and shows a copy only when the first is gone.

@@ -1,4 +1,4 @@
-"""Exactly once: shapes go into the ledger, are sent, held against what came back, and looked for when in doubt."""
+"""Exactly once: shapes go into the ledger, are sent, compared with what came back, and looked for when in doubt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a run's shapes out of CVAT again."""
+"""Removing a run's shapes from CVAT."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from firstpass.warehouse.runs import RunRecord, load_run
 
 
 def withdraw_run(run_id: str) -> dict[str, Any]:
-    """Take away the run's shapes that nobody edited, in all tasks of this server. Returns removed, kept and tasks.
+    """Remove the run's shapes that nobody edited, in all tasks of this server. Returns removed, kept and tasks.
 
     A run's shapes are those of its model and settings on its frames, whichever run it was that sent them.
     """

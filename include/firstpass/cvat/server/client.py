@@ -55,7 +55,7 @@ class Cvat:
     """One server, seen with one token. Safe to share between threads.
 
     Reads are tried six times on _NOT_NOW and on lost connections, with growing waits or those that the server asks for;
-    then they raise CvatDown. Writes are sent once: see `send`. What a person must put right (host,
+    then they raise CvatDown. Writes are sent once: see `send`. What a person must fix (host,
     token, rights, a task that is gone) raises FirstpassError.
     """
 
@@ -215,7 +215,7 @@ class Cvat:
         if status in _NOT_NOW or status >= 500:
             raise CvatDown(f"{host}{path} answers {status}, however often it is asked", status)
         if _is_a_gateways(response):
-            raise CvatDown(f"{host}{path} is not there, and it is not CVAT that says so", status)
+            raise CvatDown(f"{host}{path} is not there, and the answer does not come from CVAT", status)
         if status == 404:
             raise Gone(f"{host}{path} does not exist (any more)", "check the number of the task or project")
         self._refuse(status, path, response.data)
@@ -223,7 +223,7 @@ class Cvat:
     def _refuse(self, status: int, path: str, body: bytes) -> NoReturn:
         raise FirstpassError(
             f"{self.connection.host}{path} refuses the request ({status}): {_words(body)}",
-            "see whether the task or its labels were changed meanwhile, then run this again",
+            "see whether the task or its labels were changed in the meantime, then run this again",
         )
 
     def _untrusted(self, reason: object) -> FirstpassError:

@@ -45,7 +45,7 @@ def mask_to_polygons(
     Pixels that share an edge are one part; pixels that touch at a corner alone are two. Every polygon has an area and
     ≥ 3 points, does not repeat the first one at the end and does not cross itself. A mask without pixels gives ().
 
-    Holes are filled, with all that lies inside of them: a CVAT polygon cannot have any. `min_iou` is therefore held
+    Holes are filled, with everything inside them: a CVAT polygon cannot have any. `min_iou` is therefore measured
     against the mask with its holes filled. A hole is enclosed on all sides, corners included.
 
     Raises ValueError for a mask that is not two-dimensional.
@@ -126,7 +126,7 @@ def _simpler(outline: NDArray[np.int32], tolerance: float) -> NDArray[np.int32]:
 
 
 class _Fills:
-    """A mask as the different ways of filling see its outlines, to hold simplified ones against.
+    """A mask as the different ways of filling see its outlines, to compare simplified ones with.
 
     What two outlines cover comes out empty, which only counts against outlines that strayed into each other.
     """

@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
            -- PostgreSQL reads "x, y, x, y, ..." as a polygon.
            bool_and(CASE WHEN n.shaped THEN box(btrim(part.flat::text, '[]')::polygon)
                          <@ box(point(-0.01, -0.01), point(i.width + 0.01, i.height + 0.01)) END) IS NOT false AS inside,
-           bool_or(i.sought AND EXISTS (
+           bool_or(CASE WHEN i.sought AND n.shaped THEN EXISTS (
                SELECT
                FROM (
                    SELECT ARRAY(
@@ -29,10 +29,11 @@ CROSS JOIN LATERAL (
                ) AS outline
                CROSS JOIN LATERAL generate_series(1, cardinality(edges) - 2) AS a
                WHERE edges[a] ?# ANY (edges[a + 2 : cardinality(edges) - (a = 1)::integer])
-           )) AS crossing
+           ) END) AS crossing
     FROM jsonb_array_elements(i.polygons) AS shape (parts)
     LEFT JOIN LATERAL jsonb_array_elements(shape.parts) AS part (flat) ON true
     LEFT JOIN LATERAL (
-        SELECT jsonb_array_length(part.flat) >= 6 AND mod(jsonb_array_length(part.flat), 2) = 0 AS shaped
+        SELECT jsonb_array_length(part.flat) >= 6 AND mod(jsonb_array_length(part.flat), 2) = 0
+               AND NOT part.flat @> 'null' AS shaped  -- a coordinate that is no number is kept as null
     ) AS n ON part.flat IS NOT NULL
 ) AS f

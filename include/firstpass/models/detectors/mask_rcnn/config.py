@@ -34,7 +34,7 @@ class Config:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any] | None) -> Config:
-        """The settings of a version; keys that are not the network's own (kind, threshold) are passed over.
+        """The settings of a version; keys that are not the network's own (kind, threshold) are ignored.
 
         The single values are expected to be in order (`firstpass.models.model_yaml` checks them). Raises FirstpassError
         for sizes that the pyramid cannot halve six times, and for a number of anchor scales other than its levels.

@@ -19,7 +19,7 @@ def class_count(graph_def: Any) -> int | None:
     """The classes that the network emits, background left out; None where the graph does not say.
 
     Read from the scores that go into CombinedNonMaxSuppression; else from the class predictors of the TF Object
-    Detection API: those of SSD hold one slot an anchor and class, that of Faster R-CNN one a class. One slot is the
+    Detection API: those of SSD hold one slot per anchor and class, that of Faster R-CNN one per class. One slot is the
     background's, unless the graph suppresses as many classes as there are slots.
     """
     combined = _combined_scores(graph_def)

@@ -1,8 +1,8 @@
 """Where a detector's graph may be divided: the resizing in front, the network behind it.
 
-The front runs once an image, in the threads that decode, and hands on the small picture; the back runs once a batch. A
-division is taken only where it is proven on the graph itself: nothing behind it may depend on the image in any other
-way. Where no known pattern is found the graph is run whole.
+The front runs once per image, in the threads that decode, and hands on the small picture; the back runs once per
+batch. A division is taken only where it is proven on the graph itself: nothing behind it may depend on the image in
+any other way. Where no known pattern is found the graph is run whole.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def find_cut(graph_def: Any, image: str, outputs: list[str]) -> Cut | None:
 def _after_plain_resize(view: GraphView, image: str) -> Cut | None:
     """`image` → Cast → ResizeBilinear to a computed size, from which all else that depends on the size is computed.
 
-    TensorFlow's kernel resizes the bytes themselves with the very same arithmetic, so the large picture of floats is
+    TensorFlow's kernel resizes the bytes themselves with the same arithmetic, so the large picture of floats is
     spared.
     """
     casts = [node for node in view.readers[image] if node.op == "Cast"]

@@ -1,4 +1,4 @@
-"""What the TF Object Detection API's outputs mean: arrays of a batch → one Detections an image."""
+"""What the TF Object Detection API's outputs mean: arrays of a batch → one Detections per image."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter is no
 os.environ.setdefault(
     "TF_ENABLE_ONEDNN_OPTS", "1"
 )  # by itself only on processors with AVX-512; it halves the others' time too
-# By itself TensorFlow imports Keras, and Keras matplotlib: a second of start-up that frozen graphs have no use for. The
-# older Keras that it is sent for is not there, and it goes on without. Who needs Keras imports it.
+# By itself TensorFlow imports Keras: start-up time that frozen graphs have no use for. The older Keras that this names
+# is not installed, and TensorFlow continues without. Who needs Keras imports it.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 # A million objects that stay: looking for garbage among them takes a tenth of the import's time, and more later on.
