@@ -8,7 +8,7 @@ The other side copies the same rows, encoded beforehand, into copies of these ta
 table, all in one transaction; once in COPY's default format, text, and once in the binary one that the merge uses too.
 Both sides end on disk. The rounds interleave them on one throw-away PostgreSQL and the medians are compared, on the
 clock and in CPU time of this process and the server's; the target is 40 %. Beside it: the bare COPY of the table
-`detections` alone, one of a table with a row per detection, what it costs to merge everything a second time, and the
+`predictions` alone, one of a table with a row per detection, what it costs to merge everything a second time, and the
 process's memory.
 """
 
@@ -45,7 +45,7 @@ from firstpass.warehouse.runs import begin_run
 
 PER_IMAGE = 7  # detections of a photograph in COCO, on average
 CLASSES = 80
-TABLES = ["detections", "outcomes", "images"]
+TABLES = ["predictions", "outcomes", "images"]
 STORAGE = ["", "WITH (toast_tuple_target = 8160)"]
 
 
@@ -73,7 +73,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
     conn = psycopg2.connect(dsn)
     migrate(conn)
     for table in TABLES:
-        execute(conn, f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING STORAGE) {STORAGE[table == 'detections']}")
+        execute(conn, f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING STORAGE) {STORAGE[table == 'predictions']}")
     execute(conn, "CREATE TABLE bare_rows AS SELECT * FROM all_detections WITH NO DATA")
     begin_run(conn, spec, version)
     merge_chunk(conn, spec, Chunk.load(chunks[0]))
@@ -82,7 +82,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
         "merge, indexes on": lambda: merge_all(conn, spec, chunks),
         "bare COPY of the same rows": lambda: load(conn, folder, TABLES, "text"),
         "  in binary": lambda: load(conn, folder, TABLES, "binary"),
-        "  of detections alone, binary": lambda: load(conn, folder, ["detections"], "binary"),
+        "  of predictions alone, binary": lambda: load(conn, folder, ["predictions"], "binary"),
         "bare COPY of one row per detection": lambda: load(conn, folder, ["rows"], "text"),
         "merge again, every row replaced": lambda: merge_all(conn, spec, chunks),
     }
@@ -91,7 +91,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
         merge_catalogue(conn, spec, empty_catalogue())
         execute(conn, "TRUNCATE predictions, outcomes, images")
         for name, side in sides.items():
-            execute(conn, "TRUNCATE bare_detections, bare_outcomes, bare_images, bare_rows")
+            execute(conn, "TRUNCATE bare_predictions, bare_outcomes, bare_images, bare_rows")
             if number == 0 and name == "bare COPY of the same rows":
                 memory.append(peak_mib())
                 unload(conn, folder)

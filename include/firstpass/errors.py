@@ -14,7 +14,7 @@ class FirstpassError(Exception):
     """
 
     def __init__(self, problem: str, fix: str) -> None:
-        super().__init__(problem)
+        super().__init__(problem, fix)  # both: an error that leaves a process is made again from its arguments
         self.problem = problem
         self.fix = fix
 
