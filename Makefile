@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 export UV_LINK_MODE ?= hardlink
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: run test test-containers lint lock up down status clean
+.PHONY: run test test-containers lint docs lock up down status clean
 
 run: .venv/ready  ## pre-annotate: make run [IMAGES=folder] [MODEL=name[@version]] [THRESHOLD=0.4]
 	@$(BIN)/firstpass run $${IMAGES:+--images "$$IMAGES"} $${MODEL:+--model "$$MODEL"} $${THRESHOLD:+--threshold "$$THRESHOLD"}
@@ -25,6 +25,10 @@ lint: .venv/ready-dev  ## ruff (Airflow's rules, banned imports), import-linter 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+
+docs: .venv/ready-dev  ## write the references and build the site into docs/_build/html; a broken link fails
+	@$(BIN)/python docs/generate_reference.py
+	@$(BIN)/python -m sphinx -W --keep-going -n -q docs docs/_build/html
 
 up down status: .venv/ready  ## the local stack
 	@$(BIN)/firstpass $@

@@ -19,5 +19,5 @@ def test_it_says_what_is_wrong_and_then_what_to_do(kind):
 
 @pytest.mark.parametrize("kind", [FirstpassError, Unavailable])
 def test_it_survives_the_way_from_one_process_to_another(kind):
-    error = pickle.loads(pickle.dumps(kind("no such bucket", "create it")))  # noqa: S301 - our own bytes
+    error = pickle.loads(pickle.dumps(kind("no such bucket", "create it")))
     assert (type(error), error.problem, error.fix) == (kind, "no such bucket", "create it")

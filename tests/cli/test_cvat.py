@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,13 @@ def test_a_server_that_is_down_is_said_in_two_lines(
     assert "does not answer" in result.exception.problem
 
 
-def test_the_readme_has_every_command() -> None:
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+def test_the_documentation_has_every_command() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    guide, reference = (docs / "guides" / "cvat.md").read_text(), (docs / "reference" / "commands.md").read_text()
     for name, command in commands.commands.items():
         argument = "URI" if name == "tasks" else "RUN"
-        assert f"| `firstpass cvat {name} {argument}` |" in readme
+        assert f"| `firstpass cvat {name} {argument}` |" in guide
+        (section,) = re.findall(rf"^### firstpass cvat {name}\n(.*?)(?=^#)", reference, re.MULTILINE | re.DOTALL)
         for option in command.params:
             if isinstance(option, click.Option):
-                assert option.opts[0] in readme, f"{name} {option.opts}"
+                assert f"| `{option.opts[0]}" in section, f"{name} {option.opts}"

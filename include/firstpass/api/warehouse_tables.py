@@ -33,14 +33,15 @@ class WarehouseReader:
         self._connection.close()
 
     def runs(self) -> pa.Table:
-        """Every run, newest first: run_id, started_at, model, images_uri, state, verdict, images, detections, drift."""
+        """Every run, newest first: run_id, started_at, finished_at, model, images_uri, state, verdict, images,
+        detections, drift."""
         return runs_table(self._connection)
 
     def drafts(self, run: str | None = None) -> pa.Table:
         """One row per draft of a run (an id, or `latest`); the current draft of every image when None.
 
-        uri, width, height, task, frame, model, class, score, x1, y1, x2, y2 (pixels of the stored image) and polygons
-        (JSON, per part x, y, x, y, …). Raises FirstpassError for an unknown run.
+        uri, width, height, task, frame, model, class_id, class, score, x1, y1, x2, y2 (pixels of the stored image) and
+        polygons (JSON, per part x, y, x, y, …). Raises FirstpassError for an unknown run.
         """
         return drafts_table(self._connection, run)
 

@@ -44,9 +44,9 @@ class Stopped(Exception):
 def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     """Run a chunk, or the rest of one; returns its done-marker.
 
-    Writes the Parquet file to the manifest's output_uri (inference.schema.RESULT: one row per image, in the manifest's
-    order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum, "rows",
-    "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
+    Writes the Parquet file to the manifest's output_uri (contracts.chunk_result.RESULT: one row per image, in the
+    manifest's order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum,
+    "rows", "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
     "seconds", "load_seconds", "fetch_seconds", "decode_seconds" in CPU time and "infer_seconds": added up over threads,
     "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed":
     images that an earlier attempt had finished, "attempt": its number from 1, "batch_size", "ended_at", "host",
@@ -66,22 +66,22 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     checkpoints = Checkpoints(chunk)
     with attempt(chunk) as now:
         figures = _infer_rest(chunk, checkpoints, now.batch_size, stop or Event())
-    table = checkpoints.table()
-    _check_access(chunk, table, checkpoints)
-    data = to_bytes(table)
-    storage.write(chunk.output_uri, data)
-    marker = {
-        "chunk": chunk.checksum,
-        "sha256": sha256(data).hexdigest(),
-        **_summary(table),
-        "seconds": round(time.monotonic() - started, 3),
-        **figures,
-        "attempt": now.number,
-        "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "host": os.environ.get("NODE_NAME") or platform.node(),  # a pod's own name would say nothing
-        "device": process.device(),
-    }
-    storage.write(chunk.done_uri, json.dumps(marker, indent=1).encode())
+        table = checkpoints.table()
+        _check_access(chunk, table, checkpoints)
+        data = to_bytes(table)
+        storage.write(chunk.output_uri, data)
+        marker = {
+            "chunk": chunk.checksum,
+            "sha256": sha256(data).hexdigest(),
+            **_summary(table),
+            "seconds": round(time.monotonic() - started, 3),
+            **figures,
+            "attempt": now.number,
+            "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "host": os.environ.get("NODE_NAME") or platform.node(),  # a pod's own name would say nothing
+            "device": process.device(),
+        }
+        storage.write(chunk.done_uri, json.dumps(marker, indent=1).encode())
     checkpoints.clear()
     return marker
 
@@ -91,9 +91,9 @@ def done_marker(chunk: Chunk) -> dict[str, Any] | None:
     try:
         marker: dict[str, Any] = json.loads(storage.read(chunk.done_uri))
         result = sha256(storage.read(chunk.output_uri)).hexdigest()
-    except (FileNotFoundError, ValueError):
+        return marker if (marker["chunk"], marker["sha256"]) == (chunk.checksum, result) else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return marker if (marker.get("chunk"), marker.get("sha256")) == (chunk.checksum, result) else None
 
 
 def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: Event) -> dict[str, float | None]:
