@@ -22,6 +22,7 @@ _TAGS = frozenset({
 # fmt: on
 _ATTRIBUTES = frozenset({"class", "colspan", "rowspan"})
 _SILENT = frozenset({"script", "style"})
+_NEVER_CLOSED = frozenset({"br", "hr"})
 
 
 def validation_html(result: Any) -> Markup:
@@ -67,7 +68,7 @@ class _Plain(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._silent = False
-        if tag in _TAGS:
+        if tag in _TAGS - _NEVER_CLOSED:  # browsers take </br> for a second line break
             self.parts.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:

@@ -57,7 +57,8 @@ def _bring(staged: Path, out: Path, format: str, author: str) -> None:  # noqa: 
         source.chmod(0o644)
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
-    for name in set(earlier.get(format, ())) - set(names):
+    others = {name for other, written in earlier.items() if other != format for name in written}
+    for name in set(earlier.get(format, ())) - set(names) - others:
         (out / name).unlink(missing_ok=True)
 
 

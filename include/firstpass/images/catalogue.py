@@ -43,7 +43,7 @@ Remembered = Callable[[list[str]], dict[str, tuple[str, str, int | None, int | N
 """URIs → (etag, sha256, width, height) as they were when last read."""
 
 _Row = tuple[ImageRef, str | None]  # with why it is unreadable, if it is
-_BATCH = 4096  # references in flight at a time: what bounds memory, and one question each to `known` and `remembered`
+BATCH = 4096  # references in flight at a time: what bounds memory, and one question each to `known` and `remembered`
 _THREADS = 8
 
 
@@ -58,7 +58,7 @@ def catalogue(images: Iterator[ImageRef], known: Known, remembered: Remembered, 
     """
     batches = []
     with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
-        for refs in _batched(images, _BATCH):
+        for refs in _batched(images, BATCH):
             rows = _look(pool, _recall(refs, remembered))
             done = set() if reprocess else known([ref.sha256 for ref, _ in rows if ref.sha256])
             batches.append(_to_batch(rows, done))

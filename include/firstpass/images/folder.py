@@ -63,7 +63,7 @@ class FolderSource(ImageSource):
         del tasks
         folder = storage.local_path(uri)
         spellings = (folder, Path(os.path.normpath(folder)), folder.resolve())
-        roots = (storage.file_uri(path).rstrip("/") + "/" for path in spellings)
+        roots = (storage.file_uri(path) + "/" for path in spellings)
         root = next((root for root in roots if common_folder.startswith(root)), common_folder)
         return lambda ref: _decoded(ref.uri.removeprefix(root))
 

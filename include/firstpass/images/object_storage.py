@@ -14,6 +14,10 @@ from firstpass.images.file_names import looks_like_image, no_images
 _TRIES = 4
 
 
+class NoAnswer(Exception):
+    """Object storage stayed away. Unlike some of botocore's own errors, no OSError: that would blame the image."""
+
+
 class ObjectStorageSource(ImageSource):
     """A prefix of a bucket. It is asked only when it is listed; memory does not grow with the number of objects."""
 
@@ -42,16 +46,22 @@ class ObjectStorageSource(ImageSource):
         raise no_images(uri)
 
     def fetch(self, ref: ImageRef) -> bytes:
-        """The object's bytes. botocore retries requests but not bodies that break off in the middle; this does."""
+        """The object's bytes. botocore retries requests but not bodies that break off in the middle; this does.
+
+        Raises NoAnswer when that does not help.
+        """
         from botocore.exceptions import ConnectionError as NoConnection
         from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-        for attempt in range(_TRIES - 1):
+        attempt = 1
+        while True:
             try:
                 return storage.read(ref.uri)
-            except (NoConnection, HTTPClientError, IncompleteReadError):
-                time.sleep(0.2 * 4**attempt)
-        return storage.read(ref.uri)
+            except (NoConnection, HTTPClientError, IncompleteReadError) as error:
+                if attempt == _TRIES:
+                    raise NoAnswer(f"{ref.uri}: {error}") from error
+                time.sleep(0.05 * 4**attempt)
+                attempt += 1
 
 
 OBJECT_STORAGE = ObjectStorageSource()

@@ -50,7 +50,7 @@ def _next(uri: str, chunk: Chunk) -> Attempt:
         note = json.loads(storage.read(uri))
         planned = note.pop("chunk")
         last = Attempt(**note)
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return Attempt(1, chunk.batch_size)
     if planned != chunk.checksum:
         return Attempt(1, chunk.batch_size)

@@ -12,13 +12,13 @@ from firstpass import storage
 from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.inference.result_rows import ResultRow, from_bytes, to_bytes, to_table
 
-_SECONDS = 30.0
+SECONDS = 30.0  # between two parts
 
 
 class Checkpoints:
     """The finished rows of a chunk, always its first ones, in the manifest's order.
 
-    They are written every _SECONDS to <output>.parts/<the manifest's checksum>-<from>-<to>.parquet; those of another
+    They are written every SECONDS to <output>.parts/<the manifest's checksum>-<from>-<to>.parquet; those of another
     plan do not count. Not for two attempts to share: when two run at once, each writes its own parts and equal results.
     """
 
@@ -52,7 +52,7 @@ class Checkpoints:
         """Take in the rows that follow, and write a part when it is time."""
         self._rows += rows
         self.count += len(rows)
-        if time.monotonic() - self._saved_at >= _SECONDS:
+        if time.monotonic() - self._saved_at >= SECONDS:
             self.save()
 
     def save(self) -> None:

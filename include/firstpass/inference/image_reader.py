@@ -26,7 +26,7 @@ from firstpass.images.fetching import fetch
 from firstpass.inference.result_rows import ResultRow
 
 FETCHERS = 16  # enough to keep a network of 50 ms per request busier than two cores can decode
-_PIXELS_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
+BYTES_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
 _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header was not read
 
 
@@ -49,7 +49,7 @@ class ImageReader:
     """Turns references into network input in threads; `load` the network with it first, then `run`.
 
     `threads` decode and prepare, one of them after it has loaded the network; what is not a local file is fetched by
-    others. At most `ahead` images are in flight, and _PIXELS_AHEAD bytes of pixels, as decoded or as the network takes
+    others. At most `ahead` images are in flight, and BYTES_AHEAD bytes of pixels, as decoded or as the network takes
     them. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up what reading took, in
     whichever thread. Leaving it waits for the images that are being read.
     """
@@ -102,7 +102,7 @@ class ImageReader:
         """Set as many images in flight as may be."""
         while (ref := self._next) is not None:
             cost = max(_decoded_bytes(ref), self._largest)
-            if self._waiting and (len(self._waiting) >= self._ahead or self._weight + cost > _PIXELS_AHEAD):
+            if self._waiting and (len(self._waiting) >= self._ahead or self._weight + cost > BYTES_AHEAD):
                 return
             data = None if ref.uri.startswith("file://") else self._fetchers.submit(self._fetch, ref)
             self._waiting.append((cost, self._decoders.submit(self._read, ref, data)))

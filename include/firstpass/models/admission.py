@@ -105,7 +105,7 @@ def _decide(name: str, source: str, staged: Path, kind: str, known: list[ModelVe
         kind=kind,
         files=verdict.files,
         classes=verdict.classes,
-        source=source,
+        source=source.encode("utf-8", "replace").decode(),  # a folder's name need not be text
         decided_at=_now_after(known),
         admitted=verdict.admitted,
         threshold=verdict.threshold,
@@ -119,7 +119,7 @@ def _decide(name: str, source: str, staged: Path, kind: str, known: list[ModelVe
     write_docs(version, findings)
     version = store.put(staged, version)
     outcome = "admitted" if version.admitted else f"REFUSED: {'; '.join(version.reasons)}"
-    log.info("%s from %s: %s", version.ref, source, outcome)
+    log.info("%s from %s: %s", version.ref, version.source, outcome)
     return version
 
 

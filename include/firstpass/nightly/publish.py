@@ -22,7 +22,7 @@ from firstpass.warehouse.runs import runs_to_publish
 
 log = logging.getLogger("firstpass")
 
-_BATCHES = 200  # mapped tasks, at most: what Airflow schedules without noticeable cost
+BATCHES = 200  # mapped tasks, at most: what Airflow schedules without noticeable cost
 
 
 def publish_and_renew(run_id: str, *, unmatched: str | None = None, unchecked: bool = False) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def find_work(run_id: str, *, unchecked: bool) -> list[dict[str, Any]]:
             pairs = [(run.id, task) for task in run.tasks]
         else:
             pairs = _unpublished(conn, unchecked)
-    size = -(-len(pairs) // _BATCHES) or 1
+    size = -(-len(pairs) // BATCHES) or 1
     work: dict[tuple[str, int], list[int]] = {}
     for index, (name, task) in enumerate(pairs):
         work.setdefault((name, index // size), []).append(task)

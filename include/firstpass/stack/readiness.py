@@ -73,11 +73,11 @@ def _answer(path: str, timeout: float = 5) -> dict[str, Any]:
     connection = HTTPConnection("127.0.0.1", settings().port, timeout=timeout)
     try:
         connection.request("GET", path)
-        answer: dict[str, Any] = json.load(connection.getresponse())
+        answer: Any = json.load(connection.getresponse())
     except (OSError, HTTPException, ValueError):
         return {}
     else:
-        return answer
+        return answer if isinstance(answer, dict) else {}  # whoever else may have the port
     finally:
         connection.close()
 

@@ -20,7 +20,7 @@ from firstpass.errors import FirstpassError
 from firstpass.images.decoding import decode
 from firstpass.settings import settings
 
-_HELD = 256 * 2**20  # bytes of frames that wait for their turn, at most: beyond it frames are read one by one
+HELD = 256 * 2**20  # bytes of frames that wait for their turn, at most: beyond it frames are read one by one
 _ORIENTATION = 0x0112
 _HINTS = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}  # where a PNG may say how it is turned
 
@@ -32,7 +32,7 @@ class FrameReader:
     """Reads frames for the threads of one process.
 
     What was announced with `expect` is read in data chunks when two or more of a chunk's frames are wanted; each frame
-    is then held until it is fetched, and _HELD bytes in total. Nothing is written to disk.
+    is then held until it is fetched, and HELD bytes in total: `held` are there now. Nothing is written to disk.
     """
 
     def __init__(self, server: Cvat) -> None:
@@ -42,7 +42,7 @@ class FrameReader:
         self._chunk_sizes: dict[int, int] = {}
         self._wanted: dict[Key, set[int]] = defaultdict(set)
         self._loading: dict[Key, Future[dict[int, bytes]]] = {}
-        self._held = 0
+        self.held = 0
 
     def expect(self, refs: Iterable[ImageRef]) -> None:
         """Announce what will be fetched; what was not announced is read by itself. Whatever is wrong shows then."""
@@ -86,7 +86,7 @@ class FrameReader:
         key = (task, quality, frame // self._chunk_size(task))
         with self._lock:
             future, mine = self._loading.get(key), False
-            if future is None and self._held < _HELD and len(self._wanted.get(key, ())) > 1:
+            if future is None and self.held < HELD and len(self._wanted.get(key, ())) > 1:
                 future, mine = self._loading.setdefault(key, Future()), True
             self._wanted.get(key, set()).discard(frame)
             wanted = {frame, *self._wanted.get(key, ())}
@@ -97,7 +97,7 @@ class FrameReader:
         frames = future.result()
         with self._lock:
             data = frames.pop(frame, None)
-            self._held -= len(data or b"")
+            self.held -= len(data or b"")
             if not frames:
                 self._loading.pop(key, None)
         return data
@@ -106,9 +106,7 @@ class FrameReader:
         """Read a data chunk for everybody who waits. One that cannot be read is left to its frames, one by one."""
         task, quality, number = key
         try:
-            data = self._server.download(
-                f"/api/tasks/{task}/data/", _HELD, type="chunk", number=number, quality=quality
-            )
+            data = self._server.download(f"/api/tasks/{task}/data/", HELD, type="chunk", number=number, quality=quality)
             frames = _unpack(data, number * self._chunk_size(task), wanted) if data else {}
         except (CvatDown, FirstpassError, zipfile.BadZipFile):
             frames = {}
@@ -116,7 +114,7 @@ class FrameReader:
             future.set_exception(error)
             raise
         with self._lock:
-            self._held += sum(map(len, frames.values()))
+            self.held += sum(map(len, frames.values()))
         future.set_result(frames)
 
     def _chunk_size(self, task: int) -> int:
@@ -134,13 +132,13 @@ class FrameReader:
 
 
 def fetch(ref: ImageRef) -> bytes:
-    """`Frames.fetch` with this process's connection."""
-    return _reader().fetch(ref)
+    """`FrameReader.fetch` with this process's connection."""
+    return reader().fetch(ref)
 
 
 def expect(refs: Iterable[ImageRef]) -> None:
-    """`Frames.expect` with this process's connection."""
-    _reader().expect(refs)
+    """`FrameReader.expect` with this process's connection."""
+    reader().expect(refs)
 
 
 def upright(data: bytes) -> bytes:
@@ -175,5 +173,6 @@ def _unpack(data: bytes, first: int, wanted: set[int]) -> dict[int, bytes]:
 
 
 @lru_cache(maxsize=1)
-def _reader() -> FrameReader:
+def reader() -> FrameReader:
+    """The reader of this process, made when first asked for."""
     return FrameReader(cvat())

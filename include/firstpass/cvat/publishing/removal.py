@@ -12,7 +12,7 @@ from firstpass.cvat.server.client import Cvat, CvatDown, Json
 from firstpass.cvat.server.snapshot import fingerprint
 from firstpass.cvat.server.uncertain_writes import TRIES, until_known
 
-_DELETIONS = 2000  # shapes looked at and removed at a time: the fewer, the shorter the moment between the two
+DELETIONS = 2000  # shapes looked at and removed at a time: the fewer, the shorter the moment between the two
 
 
 def remove(task: TaskShapes, entries: Iterable[LedgerEntry]) -> int:
@@ -53,8 +53,8 @@ def delete_shapes(task: TaskShapes, wanted: dict[int, int]) -> set[int]:
     edited: set[int] = set()
     left = wanted
     for _ in range(TRIES):
-        for first in range(0, len(left), _DELETIONS):
-            batch = dict(islice(left.items(), first, first + _DELETIONS))
+        for first in range(0, len(left), DELETIONS):
+            batch = dict(islice(left.items(), first, first + DELETIONS))
             touched, removed = _delete_unedited(task.server, task.task, batch, task.defaults)
             edited |= touched
             task.removed += removed
@@ -75,7 +75,7 @@ def _delete_unedited(server: Cvat, task: int, batch: dict[int, int], defaults: d
     """
     edited: set[int] = set()
     doomed: list[Json] = []
-    removed = 0
+    asked: set[int] = set()
 
     def look() -> None:
         found = _read_at_rest(server, task, batch)
@@ -83,14 +83,13 @@ def _delete_unedited(server: Cvat, task: int, batch: dict[int, int], defaults: d
         doomed[:] = [raw for number, raw in found.items() if number not in edited]
 
     def delete() -> None:
-        nonlocal removed
         if doomed:
+            asked.update(raw["id"] for raw in doomed)
             server.send(task, "delete", doomed)
-            removed += len(doomed)
 
     look()
     until_known(delete, look)
-    return edited, removed
+    return edited, len(asked - edited)
 
 
 def _read_at_rest(server: Cvat, task: int, ids: Iterable[int]) -> dict[int, Json]:

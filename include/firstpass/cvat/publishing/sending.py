@@ -59,12 +59,15 @@ class ShapeSender:
         """Send what is missing of these entries until nothing is. Raises as `create` does."""
         for entry in entries:
             entry.unsure |= entry.frame in self._task.doubtful_frames
+        missing = _missing(entries)
         try:
             until_known(lambda: self._send_missing(entries), lambda: self._look_for(entries))
         except FirstpassError:  # refused: what is not there will not come
             self._task.settle([entry for entry in entries if not entry.missing])
             self._task.forget([entry for entry in entries if entry.nothing_arrived])
             raise
+        finally:
+            self.sent += missing - _missing(entries)  # an answer that got lost says nothing of them
         self._task.settle(entries)
 
     def _send_missing(self, entries: Sequence[LedgerEntry]) -> None:
@@ -73,7 +76,6 @@ class ShapeSender:
             return
         outgoing = [shape.outgoing or {} for shape in missing]
         created = self._task.server.send(self._task.task, "create", _ready_text(entries) or outgoing)
-        self.sent += len(created)
         if len(created) == len(outgoing) and all(map(_same, outgoing, created)):
             for shape, raw in zip(missing, created, strict=True):
                 shape.id = raw["id"]
@@ -82,7 +84,7 @@ class ShapeSender:
         if any(entry.missing for entry in entries):  # the answer may say less than what was done
             self._task.look()
             self._task.claim(entries)
-        if dropped := sum(len(entry.missing) for entry in entries):
+        if dropped := _missing(entries):
             log.warning("task %d: CVAT took %d shapes less than it was sent", self._task.task, dropped)
 
     def _recognise(self, missing: Sequence[LedgerShape], created: Sequence[Json]) -> None:
@@ -116,6 +118,10 @@ def pieces(entries: Iterable[LedgerEntry]) -> Iterator[list[LedgerEntry]]:
             piece, shapes = [], 0
     if piece:
         yield piece
+
+
+def _missing(entries: Sequence[LedgerEntry]) -> int:
+    return sum(len(entry.missing) for entry in entries)
 
 
 def _ready_text(entries: Sequence[LedgerEntry]) -> str:
