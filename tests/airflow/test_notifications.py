@@ -1,190 +1,264 @@
-"""Notifications reach a real mail server and a real web server, say what is needed, and never raise."""
+"""A word about a run that somebody should look at: which, when and what; and it never raises."""
 
 from __future__ import annotations
 
-import json
-import socketserver
-import threading
-from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from firstpass import storage
+from firstpass import entry_points
 from firstpass.airflow import notifications
+from firstpass.contracts.notification import Notification
+from firstpass.contracts.run_error import RunError
 from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.entry_points import Parts
 from firstpass.settings import settings
 from firstpass.warehouse.merge import fail_chunk
-from firstpass.warehouse.verdicts import store_verdict as store
+from firstpass.warehouse.verdicts import store_verdict
 from fixtures.made_up_runs import row
 
-EVIL = "x{{ 7*7 }}<script>alert(1)</script>"
-
-
-class Mailbox(socketserver.StreamRequestHandler):
-    """Just enough SMTP to take a message."""
-
-    def handle(self):
-        self.wfile.write(b"220 mailbox\r\n")
-        while line := self.rfile.readline():
-            command = line[:4].upper()
-            if command == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                lines = iter(self.rfile.readline, b".\r\n")
-                self.server.mails.append(message_from_bytes(b"".join(lines), policy=policy.default))
-            self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
-            if command == b"QUIT":
-                return
-
-
-class Hook(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.bodies.append((self.path, json.loads(body)))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-def serve(server):
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+HOLDS = CheckResult("run", "x", "warning", True, "0", 0.0, "s")
+ODD = CheckResult("run", "empty_rate", "warning", False, "91%", 0.91, "Few are empty.")
+WRONG = CheckResult("detections", "box_outside_image", "critical", False, "1 of 1 images", 1.0, "Boxes lie inside.")
 
 
 @pytest.fixture
-def mails(monkeypatch):
-    with serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mailbox)) as server:
-        server.mails = []
-        extra = {"disable_ssl": True, "disable_tls": True, "from_email": "night@example.org", "retry_limit": 1}
-        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.server_address[1], "extra": extra}
-        monkeypatch.setenv("AIRFLOW_CONN_MAILBOX", json.dumps(connection))
-        monkeypatch.setenv("FIRSTPASS_NOTIFY_EMAIL", "ann@example.org, bob@example.org")
-        monkeypatch.setenv("FIRSTPASS_NOTIFY_EMAIL_CONN_ID", "mailbox")
-        settings.cache_clear()
-        yield server.mails
-        server.shutdown()
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Notification]:
+    """What somebody's notifier is given to deliver."""
+    heard: list[Notification] = []
+    notify(monkeypatch, heard=SimpleNamespace(configured=lambda: True, send=heard.append))
+    return heard
+
+
+def notify(monkeypatch: pytest.MonkeyPatch, **notifiers: Any) -> None:
+    """Let these be the notifiers that there are."""
+    real = entry_points.parts
+
+    def parts(group: str, check: Callable[[Any], bool]) -> Parts:
+        return Parts(notifiers, {}) if group == "firstpass.notifiers" else real(group, check)
+
+    monkeypatch.setattr(entry_points, "parts", parts)
 
 
 @pytest.fixture
-def bodies(monkeypatch):
-    with serve(HTTPServer(("127.0.0.1", 0), Hook)) as server:
-        server.bodies = []
-        connection = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_address[1]}/hooks/night"}
-        monkeypatch.setenv("AIRFLOW_CONN_CHAT", json.dumps(connection))
-        monkeypatch.setenv("FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID", "chat")
-        settings.cache_clear()
-        yield server.bodies
-        server.shutdown()
+def checked(finished_run: Any, warehouse: Any) -> Callable[..., str]:
+    """A run with two detections on one image, and what its checks gave."""
+
+    def finish(*results: CheckResult) -> str:
+        finished_run([row("file:///a.jpg", detections=2)], run_id="night <1>")
+        if results:
+            store_verdict(warehouse, QualityVerdict("night <1>", results))
+        return "night <1>"
+
+    return finish
 
 
-@pytest.fixture
-def warned(finished_run, warehouse):
-    spec = finished_run([row("file:///a.jpg", detections=2)], run_id=EVIL)
-    store(
-        warehouse,
-        QualityVerdict(EVIL, (CheckResult("run", "empty_rate", "warning", False, "91%", 0.91, "Few are empty."),)),
-    )
-    return spec
-
-
-def test_warnings_are_mailed_and_posted(warned, mails, bodies):
-    notifications.run_succeeded({"run_id": EVIL})
-    (mail,) = mails
-    assert mail["subject"] == "Pre-annotation: 2 detections drafted on 1 image"
-    assert mail["to"] == "ann@example.org, bob@example.org"
-    body = mail.get_payload(0).get_content()
-    assert "warning: Few are empty. Found: 91%." in body
-    assert "&lt;script&gt;" in body
-    assert "<script>" not in body
-    assert "{{ 7*7 }}" in body, "a run's id is not a template"
-    ((path, said),) = bodies
-    assert path == "/hooks/night"
-    assert said["event"] == "warnings"
-    assert said["facts"]["detections"] == 2
-    assert said["text"].startswith("Pre-annotation: 2 detections drafted on 1 image\n")
-    assert said["url"].endswith(
-        "/pre-annotation/report?run=x%7B%7B%207%2A7%20%7D%7D%3Cscript%3Ealert%281%29%3C%2Fscript%3E"
+def test_warnings_are_told_with_what_did_not_hold(checked, told):
+    notifications.run_succeeded({"run_id": checked(ODD, HOLDS)})
+    (said,) = told
+    assert said == Notification(
+        event="warnings",
+        run_id="night <1>",
+        title="Pre-annotation: 2 detections drafted on 1 image",
+        lines=(
+            "1 of 2 checks hold. Worth a look:",
+            "warning: Few are empty. Found: 91%.",
+            "Run night <1>",
+        ),
+        url="http://127.0.0.1:8080/pre-annotation/report?run=night%20%3C1%3E",
+        facts={
+            "model": "toy@0123456789ab",
+            "verdict": "warnings",
+            "images": 1,
+            "detections": 2,
+            "empty": 0,
+            "unreadable": 0,
+            "skipped_known": 0,
+            "duplicates": 0,
+            "failed": 0,
+        },
     )
 
 
-def test_a_run_that_passed_is_not_worth_a_word(finished_run, warehouse, bodies):
-    spec = finished_run([row("file:///a.jpg")])
-    store(warehouse, QualityVerdict(spec.run_id, (CheckResult("run", "x", "warning", True, "0", 0.0, "s"),)))
-    notifications.run_succeeded({"run_id": spec.run_id})
-    assert bodies == []
+def test_five_of_many_failures_are_told(checked, told):
+    results = [CheckResult("run", f"x{n}", "warning", False, str(n), None, f"Sentence {n}.") for n in range(7)]
+    notifications.run_succeeded({"run_id": checked(*results)})
+    lines = told[0].lines
+    assert [line for line in lines if line.startswith("warning: ")] == [
+        f"warning: Sentence {n}. Found: {n}." for n in range(5)
+    ]
 
 
-def test_a_failure_says_where_and_what_to_do(warned, bodies):
-    note = {"stage": "infer", "problem": "the disk is full", "fix": "free space"}
-    storage.write(f"{warned.uri}/error.json", json.dumps(note).encode())
-    notifications.run_failed({"run_id": EVIL})
-    assert "infer: the disk is full" in bodies[0][1]["lines"]
-    assert "What to do: free space" in bodies[0][1]["lines"]
+def test_a_run_that_passed_is_not_worth_a_word(checked, told):
+    notifications.run_succeeded({"run_id": checked(HOLDS)})
+    assert told == []
 
 
-def test_a_late_night_is_told_by_the_deadline_s_own_context(warned, bodies):
-    notifications.deadline_missed(context={"dag_run": {"dag_run_id": EVIL}, "deadline": {"id": 1}})
-    assert bodies[0][1]["event"] == "late"
-    assert "It should have ended within 360 minutes and is still running." in bodies[0][1]["lines"]
-    assert bodies[0][1]["run_id"] == EVIL
+def test_a_run_that_was_never_checked_is(checked, told):
+    notifications.run_succeeded({"run_id": checked()})
+    (said,) = told
+    assert (said.event, said.facts["verdict"]) == ("warnings", None)
+    assert said.lines == ("Run night <1>",)
 
 
-def test_a_night_that_failed_before_its_deadline_is_not_late_as_well(warned, bodies):
-    notifications.deadline_missed(context={"dag_run": {"dag_run_id": EVIL, "state": "failed"}})
-    assert bodies == []
+def test_a_run_that_the_warehouse_does_not_know_has_not_succeeded(warehouse, told):
+    notifications.run_succeeded({"run_id": "nope"})
+    assert told == []
 
 
-def test_drafts_that_are_held_back_are_told_as_such(finished_run, warehouse, bodies):
-    spec = finished_run([row("file:///a.jpg", detections=2)])
-    wrong = CheckResult("detections", "box_outside_image", "critical", False, "1 of 1 images", 1.0, "Boxes lie inside.")
-    store(warehouse, QualityVerdict(spec.run_id, (wrong,)))
-    notifications.run_succeeded({"run_id": spec.run_id})
-    said = bodies[0][1]
-    assert said["event"] == "held back"
-    assert said["title"] == "Pre-annotation: These drafts are held back"
-    assert "critical: Boxes lie inside. Found: 1 of 1 images." in said["lines"]
+def test_drafts_that_are_held_back_are_told_as_such(checked, told):
+    notifications.run_succeeded({"run_id": checked(WRONG, ODD)})
+    (said,) = told
+    assert (said.event, said.title) == ("held back", "Pre-annotation: These drafts are held back")
+    assert said.lines[1:3] == (
+        "critical: Boxes lie inside. Found: 1 of 1 images.",
+        "warning: Few are empty. Found: 91%.",
+    )
 
 
-def test_a_night_with_images_left_undone_is_told(night, warehouse, bodies):
+def test_a_night_with_images_left_undone_is_told_though_its_checks_passed(night, warehouse, told):
     run = night("partial")
-    chunk = run.chunk(0, [row("file:///a.jpg")])
-    fail_chunk(warehouse, run.spec, chunk, "the node died")
-    store(warehouse, QualityVerdict("partial", (CheckResult("run", "x", "warning", True, "0", 0.0, "s"),)))
+    fail_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a.jpg")]), "the node died")
+    store_verdict(warehouse, QualityVerdict("partial", (HOLDS,)))
     notifications.run_succeeded({"run_id": "partial"})
-    assert bodies[0][1]["title"] == "Pre-annotation: 1 image could not be finished"
+    (said,) = told
+    assert (said.event, said.title) == ("warnings", "Pre-annotation: 1 image could not be finished")
+    assert said.facts["failed"] == 1
 
 
-def test_a_lost_warehouse_and_an_unknown_run_are_still_told(bodies, storage_home, monkeypatch):
-    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", "postgresql://nobody:geheim@127.0.0.1:1/x")
+def test_a_failure_says_where_and_what_to_do(checked, told):
+    RunError("infer", "the disk is full", "free space").save(checked(ODD))
+    notifications.run_failed({"run_id": "night <1>"})
+    (said,) = told
+    assert (said.event, said.title) == ("failed", "Pre-annotation failed")
+    assert said.lines[-3:] == ("infer: the disk is full", "What to do: free space", "Run night <1>")
+
+
+def test_a_failure_that_left_no_word_leads_to_airflow(checked, told):
+    notifications.run_failed({"run_id": checked(ODD)})
+    assert told[0].lines[-2:] == ("See the run's tasks in Airflow.", "Run night <1>")
+
+
+def test_a_late_night_is_told_as_late_whatever_went_wrong_in_it(checked, told, monkeypatch):
+    monkeypatch.setenv("FIRSTPASS_DEADLINE_MINUTES", "45")
+    RunError("infer", "the disk is full", "free space").save(checked())
     settings.cache_clear()
-    monkeypatch.setattr("firstpass.warehouse.connection._may_come_back", lambda _: False)
+    notifications.deadline_missed(context={"dag_run": {"dag_run_id": "night <1>"}, "deadline": {"id": 1}})
+    (said,) = told
+    assert (said.event, said.title, said.run_id) == ("late", "Pre-annotation is late", "night <1>")
+    assert len(said.lines) == 2
+    assert "45 minutes" in said.lines[0]
+
+
+@pytest.mark.parametrize(("state", "late"), [("failed", False), ("success", False), ("running", True), (None, True)])
+def test_a_night_that_has_ended_before_its_deadline_is_told_of_is_not_late(warehouse, told, state, late):
+    notifications.deadline_missed(context={"dag_run": {"dag_run_id": "a run", "state": state}})
+    assert bool(told) is late
+
+
+@pytest.mark.parametrize(
+    ("context", "run_id"),
+    [
+        ({"run_id": "a run"}, "a run"),
+        ({"run_id": "a run", "dag_run": {"run_id": "another"}}, "a run"),
+        ({"dag_run": {"dag_run_id": "a run", "run_id": "another"}}, "a run"),
+        ({"dag_run": {"run_id": "a run"}}, "a run"),
+        ({"dag_run": SimpleNamespace(run_id="a run")}, "a run"),
+        ({"dag_run": {}}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_runs_id_is_found_wherever_airflow_puts_it(warehouse, storage_home, told, context, run_id):
+    for tell in (notifications.run_failed, notifications.deadline_missed):
+        tell(context)
+    assert [said.run_id for said in told] == [run_id, run_id]
+
+
+def test_a_deadline_without_a_context_is_told_too(warehouse, told):
+    notifications.deadline_missed()
+    notifications.deadline_missed(None, deadline="x")
+    assert [(said.event, said.run_id) for said in told] == [("late", ""), ("late", "")]
+
+
+def test_a_lost_warehouse_and_an_unknown_run_are_still_told(told, storage_home, monkeypatch, caplog):
+    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", "postgresql://nobody:geheim@no-such-host.invalid/x")
+    settings.cache_clear()
     notifications.run_failed({"run_id": "nope"})
-    assert bodies[0][1]["title"] == "Pre-annotation failed"
-    assert "geheim" not in json.dumps(bodies)
+    (said,) = told
+    assert (said.title, said.facts) == ("Pre-annotation failed", {})
+    assert said.lines == ("See the run's tasks in Airflow.", "Run nope")
+    notifications.deliver(said)
+    assert "no summary of run nope: " in caplog.text
+    assert "geheim" not in caplog.text
 
 
-def test_what_cannot_be_delivered_is_logged_and_forgotten(warned, mails, monkeypatch, caplog):
-    monkeypatch.setenv("AIRFLOW_CONN_MAILBOX", json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": 1}))
-    notifications.run_succeeded({"run_id": EVIL})
-    assert "could not send" in caplog.text
-
-
-def test_the_address_of_a_webhook_is_a_secret(warned, monkeypatch, caplog):
-    connection = {"conn_type": "http", "host": "http://127.0.0.1:1/services/T01/geheim"}
-    monkeypatch.setenv("AIRFLOW_CONN_CHAT", json.dumps(connection))
-    monkeypatch.setenv("FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID", "chat")
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        (None, "http://127.0.0.1:9090/pre-annotation/report?run=a%2Fb"),
+        ("", "http://127.0.0.1:9090/pre-annotation/report?run=a%2Fb"),
+        ("https://airflow.example.org/", "https://airflow.example.org/pre-annotation/report?run=a%2Fb"),
+        ("https://example.org/airflow", "https://example.org/airflow/pre-annotation/report?run=a%2Fb"),
+    ],
+)
+def test_where_a_person_finds_the_report(monkeypatch, base, url):
+    monkeypatch.setenv("FIRSTPASS_PORT", "9090")
     settings.cache_clear()
-    notifications.run_succeeded({"run_id": EVIL})
-    (ours,) = (record.getMessage() for record in caplog.records if record.name == "firstpass")
-    assert "could not send" in ours
-    assert "geheim" not in ours
+    if base is not None:
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
+    assert notifications.report_url("a/b") == url
+    settings.cache_clear()
 
 
-def test_nothing_is_sent_where_nothing_is_named(warned, monkeypatch):
-    asked = []
-    monkeypatch.setattr("socket.socket.connect", lambda _, address: asked.append(address))
-    notifications.run_succeeded({"run_id": EVIL})
-    assert asked == []
+def test_one_that_cannot_deliver_stops_no_other_and_is_logged_without_secrets(monkeypatch, caplog):
+    from airflow.sdk.log import mask_secret
+
+    heard: list[Notification] = []
+
+    def fail(_: Notification) -> None:
+        mask_secret("very-secret-path")
+        raise OSError("no route to very-secret-path")
+
+    notify(
+        monkeypatch,
+        broken=SimpleNamespace(configured=lambda: True, send=fail),
+        heard=SimpleNamespace(configured=lambda: True, send=heard.append),
+        silent=SimpleNamespace(configured=lambda: False, send=fail),
+    )
+    said = Notification("late", "a run", "It is late", (), "http://x")
+    notifications.deliver(said)
+    assert heard == [said]
+    (logged,) = caplog.messages
+    assert logged.startswith("could not send 'It is late': OSError: no route to ")
+    assert "very-secret-path" not in logged
+
+
+def test_somebody_is_to_be_told_where_a_notifier_is_configured(monkeypatch):
+    notify(monkeypatch, one=SimpleNamespace(configured=lambda: False), two=SimpleNamespace(configured=lambda: True))
+    assert notifications.wanted()
+    notify(monkeypatch, one=SimpleNamespace(configured=lambda: False))
     assert not notifications.wanted()
+
+
+@pytest.mark.parametrize(
+    ("part", "fits"),
+    [
+        (SimpleNamespace(send=print, configured=bool), True),
+        (SimpleNamespace(send=print), False),
+        (SimpleNamespace(configured=bool), False),
+        (SimpleNamespace(send="x", configured=bool), False),
+        (SimpleNamespace(send=print, configured=True), False),
+    ],
+)
+def test_a_notifier_sends_and_says_whether_it_is_configured(monkeypatch, part, fits):
+    asked: dict[str, bool] = {}
+
+    def parts(group: str, check: Callable[[Any], bool]) -> Parts:
+        asked[group] = check(part)
+        return Parts({}, {})
+
+    monkeypatch.setattr(entry_points, "parts", parts)
+    assert not notifications.wanted()
+    assert asked == {"firstpass.notifiers": fits}

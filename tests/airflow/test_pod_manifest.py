@@ -78,6 +78,72 @@ def test_everything_can_be_set():
     assert spec["activeDeadlineSeconds"] == 1800
 
 
+TEMPLATE = """
+kind: Pod
+spec:
+  serviceAccountName: theirs
+  priorityClassName: low
+  nodeSelector: {zone: a}
+  tolerations: [{key: spot, operator: Exists}]
+  volumes: [{name: scratch, emptyDir: {}}]
+  containers:
+    - name: log-shipper
+      image: shipper:1
+    - name: base
+      image: inference:own
+      env: [{name: FIRSTPASS_STORAGE, value: old}, {name: TZ, value: UTC}]
+      envFrom: [{configMapRef: {name: site}}]
+      volumeMounts: [{name: scratch, mountPath: /scratch}]
+"""
+
+
+@pytest.fixture
+def own_template(tmp_path) -> dict[str, str]:
+    path = tmp_path / "pod.yaml"
+    path.write_text(TEMPLATE)
+    return {"kubernetes_pod_template": str(path)}
+
+
+def test_what_the_template_says_stands_where_a_setting_is_empty(own_template):
+    empty = dict.fromkeys(("kubernetes_image", "kubernetes_service_account", "kubernetes_priority_class"), "")
+    spec = pod(Settings(**own_template, **empty))["spec"]
+    assert (spec["serviceAccountName"], spec["priorityClassName"]) == ("theirs", "low")
+    assert [each["image"] for each in spec["containers"]] == ["shipper:1", "inference:own"]
+
+
+def test_a_setting_is_added_to_what_the_template_says(own_template):
+    chosen = Settings(
+        **own_template,
+        kubernetes_node_selector={"gpu": "v100"},
+        kubernetes_tolerations=[{"key": "gpu"}],
+        kubernetes_secrets=["s3"],
+        kubernetes_volumes=[{"name": "photos"}],
+        kubernetes_volume_mounts=[{"name": "photos", "mountPath": "/photos"}],
+    )
+    spec = pod(chosen)["spec"]
+    container = base({"spec": spec})
+    assert spec["nodeSelector"] == {"zone": "a", "gpu": "v100"}
+    assert [each["key"] for each in spec["tolerations"]] == ["spot", "gpu"]
+    assert [each["name"] for each in spec["volumes"]] == ["scratch", "photos"]
+    assert [each["name"] for each in container["volumeMounts"]] == ["scratch", "photos"]
+    assert container["envFrom"] == [{"configMapRef": {"name": "site"}}, {"secretRef": {"name": "s3"}}]
+
+
+def test_a_setting_of_the_pod_is_told_once_and_goes_before_the_templates(own_template):
+    chosen = Settings(**own_template, storage="s3://b/runs", s3_endpoint="", kubernetes_env={"FIRSTPASS_MODELS": "/m"})
+    entries = base(pod(chosen))["env"]
+    told = {entry["name"]: entry["value"] for entry in entries}
+    assert len(told) == len(entries)
+    assert told["TZ"] == "UTC"
+    assert (told["FIRSTPASS_STORAGE"], told["FIRSTPASS_MODELS"]) == ("s3://b/runs", "/m")
+    assert "FIRSTPASS_S3_ENDPOINT" not in told, "an empty setting is none"
+
+
+def test_only_the_container_of_the_chunk_is_changed(own_template):
+    shipper, _ = pod(Settings(**own_template))["spec"]["containers"]
+    assert shipper == {"name": "log-shipper", "image": "shipper:1"}
+
+
 def test_no_gpu_is_asked_for_where_there_is_none():
     assert base(pod(Settings(kubernetes_gpus=0)))["resources"]["limits"] == {"memory": "8Gi"}
 
@@ -98,12 +164,15 @@ def test_no_credential_travels_in_the_manifest():
         ("kind: Pod\nspec: {containers: [{name: main}]}", "no container named 'base', only ['main']"),
         ("kind: Pod", "no container named 'base', only []"),
         ("kind: Pod\nspec: {containers: 7}", "no container named 'base', only []"),
+        ("kind: Pod\nspec: {containers: [base, {name: main}]}", "no container named 'base', only ['main']"),
+        ("kind: Pod\nspec: base", "no container named 'base', only []"),
+        (b"\xff\xfe\xff", "cannot be read"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_named(tmp_path, text, words):
     path = tmp_path / "pod.yaml"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(FirstpassError) as caught:
         pod(Settings(kubernetes_pod_template=str(path)))
     assert str(path) in caught.value.problem

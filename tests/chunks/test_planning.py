@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firstpass import storage
 from firstpass.chunks.estimate import Estimate
 from firstpass.chunks.planning import image_pixels, plan, read_chunks, shapes, split
 from firstpass.errors import FirstpassError
@@ -129,11 +131,55 @@ def test_unread_headers_are_guessed_from_the_size(catalogue):
     assert shapes(table)[1] == 0
 
 
-@given(
-    st.lists(st.tuples(st.floats(0.001, 100), st.integers(0, 5)), min_size=1, max_size=200),
-    st.integers(1, 40),
-    st.integers(1, 30),
-)
+def test_a_batch_is_chosen_for_the_mean_image(catalogue, spec, version):
+    """Three of 1 megapixel and one of 400: of the mean, 101, four fit into the CPU's memory."""
+    table = catalogue(*[(1000, 1000)] * 3, (20_000, 20_000))
+    assert plan(table, spec, version).batch_size == 4
+    assert plan(catalogue((1000, 1000)), spec, version).batch_size == 8
+
+
+def test_urgent_images_are_as_many_chunks_as_they_cost(catalogue, spec, version):
+    table = catalogue(*[PHOTO] * 1000)
+    urgent = [f"file:///photos/{n:06d}.jpg" for n in range(0, 1000, 2)]
+    planned = list(plan(table, spec, version, rate(1.0), urgent))
+    assert len(planned) == 4
+    assert {image.uri for chunk in planned[:2] for image in chunk.images} == set(urgent)
+    assert [chunk.index for chunk in planned] == [0, 1, 2, 3]
+
+
+def test_the_estimate_is_of_all_that_is_planned(catalogue, spec, version, configure):
+    configure(workers=2, machine="k80")
+    table = catalogue("known", *[PHOTO] * 2000)
+    planned = plan(table, spec, version, rate(1.0), urgent=["file:///photos/000001.jpg"])
+    made = planned.estimate
+    assert (made.images, made.chunks, made.workers, made.machine) == (2000, len(planned), 2, "k80")
+    assert made.chunks == 3
+    assert made.minutes == pytest.approx(2 * (2000 / 3 + 45) / 60, abs=0.01)
+    assert (made.batch_size, made.source) == (planned.batch_size, f"measured in earlier runs of {spec.model} on k80")
+
+
+def test_only_manifests_are_read_back(catalogue, spec, version):
+    plan(catalogue(*[PHOTO] * 10), spec, version).save()
+    storage.write(f"{spec.uri}/chunks/notes.txt", b"not a manifest")
+    assert len(list(read_chunks(spec.uri))) == 1
+
+
+def test_shapes_are_told_apart_by_width_and_height(catalogue):
+    found = shapes(catalogue((1, 2), (2, 1), (1, 2), (3, 2), (1, 65536 * 4), None)).tolist()
+    assert len(set(found)) == 5
+    assert found[0] == found[2]
+
+
+def test_an_image_with_half_a_header_is_guessed_too(catalogue):
+    table = catalogue((100, 100), (10, 10))
+    half = pa.array([None, 10], pa.int32())
+    assert image_pixels(table.set_column(5, "height", half)).tolist() == [1_200_000, 100]
+
+
+IMAGES = st.lists(st.tuples(st.floats(0.001, 100), st.integers(0, 5)), min_size=1, max_size=200)
+
+
+@given(IMAGES, st.integers(1, 40), st.integers(1, 30))
 def test_every_image_is_dealt_once(images, batch_size, chunks):
     seconds, shape = np.array([s for s, _ in images]), np.array([k for _, k in images])
     groups = split(seconds, shape, batch_size, chunks)
@@ -144,8 +190,46 @@ def test_every_image_is_dealt_once(images, batch_size, chunks):
     assert all(a >= b - 1e-6 for a, b in pairwise(totals))
 
 
+def batches_of(shape: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Of each shape, `batch_size` images after each other."""
+    rows = [np.flatnonzero(shape == each) for each in np.unique(shape)]
+    return [of[at : at + batch_size] for of in rows for at in range(0, len(of), batch_size)]
+
+
+@given(IMAGES, st.integers(1, 40), st.integers(1, 30))
+def test_batches_of_one_shape_stay_whole_and_together(images, batch_size, chunks):
+    seconds, shape = np.array([s for s, _ in images]), np.array([k for _, k in images])
+    groups = split(seconds, shape, batch_size, chunks)
+    assert len(groups) == min(chunks, len(batches_of(shape, batch_size)))
+    owner = {row: number for number, group in enumerate(groups) for row in group.tolist()}
+    for batch in batches_of(shape, batch_size):
+        assert len({owner[row] for row in batch.tolist()}) == 1
+    for group in groups:
+        assert np.flatnonzero(np.diff(shape[group])).size == len(np.unique(shape[group])) - 1
+        assert all(a < b for a, b in pairwise(group.tolist()) if shape[a] == shape[b])
+
+
+@given(IMAGES, st.integers(1, 40), st.integers(1, 30))
+def test_no_group_costs_more_than_another_by_more_than_its_last_batch(images, batch_size, chunks):
+    seconds, shape = np.array([s for s, _ in images]), np.array([k for _, k in images])
+    totals = [seconds[group].sum() for group in split(seconds, shape, batch_size, chunks)]
+    dearest = max(seconds[batch].sum() for batch in batches_of(shape, batch_size))
+    assert max(totals) - min(totals) <= dearest + 1e-6
+
+
 @given(st.integers(1, 2000), st.integers(1, 16), st.integers(1, 50))
 def test_equal_images_are_dealt_evenly(images, batch_size, chunks):
     groups = split(np.ones(images), np.zeros(images, np.int64), batch_size, chunks)
     lengths = [len(group) for group in groups]
     assert max(lengths) - min(lengths) <= batch_size
+
+
+def test_of_equal_costs_the_first_batch_goes_first():
+    seconds, shape = np.ones(6), np.array([0, 0, 1, 1, 2, 2])
+    assert [group.tolist() for group in split(seconds, shape, 2, 3)] == [[0, 1], [2, 3], [4, 5]]
+    assert [group.tolist() for group in split(seconds, shape, 1, 2)] == [[0, 2, 4], [1, 3, 5]]
+
+
+def test_the_dearest_batch_goes_first_to_the_group_with_the_least():
+    seconds, shape = np.array([1.0, 2.0, 4.0, 8.0, 9.0]), np.arange(5)
+    assert [group.tolist() for group in split(seconds, shape, 1, 2)] == [[0, 1, 4], [2, 3]]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from firstpass import storage
-from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.chunk_manifest import Chunk, manifest_uri, result_uri
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.errors import FirstpassError
 
@@ -83,6 +84,18 @@ def test_a_manifest_that_is_gone_or_is_no_text_says_so(tmp_path):
         Chunk.load(f"{tmp_path}/chunks/00001.json")
 
 
+def test_a_chunks_files_lie_beside_each_other():
+    assert CHUNK.done_uri == "/runs/r/results/00003.parquet.done.json"
+    assert CHUNK.progress_uri == "/runs/r/results/00003.parquet.progress.json"
+    assert CHUNK.parts_uri == "/runs/r/results/00003.parquet.parts"
+    assert manifest_uri("/runs/r", 3) == "/runs/r/chunks/00003.json"
+    assert result_uri("/runs/r", 3) == CHUNK.output_uri
+    assert manifest_uri("/runs/r", 123456) == "/runs/r/chunks/123456.json"
+
+
 def test_equal_chunks_have_one_checksum_and_different_ones_do_not():
     assert Chunk.from_json(CHUNK.to_json(), "x").checksum == CHUNK.checksum
     assert json.loads(CHUNK.to_json())["checksum"] == CHUNK.checksum
+    assert len(CHUNK.checksum) == 16
+    for other in (replace(CHUNK, index=4), replace(CHUNK, batch_size=4), replace(CHUNK, images=CHUNK.images[:2])):
+        assert other.checksum != CHUNK.checksum

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HOME = Path(tempfile.mkdtemp(prefix="firstpass-airflow-"))
-# Airflow reads its configuration when it is first imported, so this cannot wait for a fixture.
+# Airflow reads its configuration when it is first imported: before any other test, some of which clear the environment.
 os.environ.update(
     AIRFLOW_HOME=str(HOME),
     AIRFLOW__CORE__DAGS_FOLDER=str(Path(__file__).resolve().parents[2] / "dags"),
@@ -18,6 +18,7 @@ os.environ.update(
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="True",
 )
+import airflow.settings  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")

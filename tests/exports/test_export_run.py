@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 import xml.etree.ElementTree as ET
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg2
 import pytest
 
 from firstpass.errors import FirstpassError
+from firstpass.exports import export_run
 from firstpass.exports.export_run import export
 from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from fixtures import cvat_runs as cvat_nights
@@ -57,32 +60,15 @@ ROWS = [
     unreadable(uri("broken.jpg")),
 ]
 NAMES = ["a.jpg", "empty.jpg", "sub folder/größer/x & <y>.png"]
-LABELS = ["cat", "größe <b>", "dog"]
 
 
-def test_coco(exported):
-    coco, said = exported("coco", ROWS)
-    assert [image["file_name"] for image in coco["images"]] == NAMES
-    assert [(image["width"], image["height"]) for image in coco["images"]] == [(640, 480), (640, 480), (100, 50)]
-    assert [(c["id"], c["name"]) for c in coco["categories"]] == [(1, "cat"), (2, "größe <b>"), (5, "dog")]
-    images = {image["id"]: image["file_name"] for image in coco["images"]}
-    assert len(images) == 3
-    assert [images[a["image_id"]] for a in coco["annotations"]] == ["a.jpg", "a.jpg", NAMES[2]]
-    assert len({a["id"] for a in coco["annotations"]}) == 3
-    assert coco["annotations"][1] | {"id": 0, "image_id": 0} == {
-        "id": 0,
-        "image_id": 0,
-        "category_id": 2,
-        "bbox": [11.5, 21.25, 100.0, 200.0],
-        "area": 20000.0,
-        "segmentation": [],
-        "iscrowd": 0,
-        "score": 0.859375,
-    }
-    assert said | {"run_id": "", "path": ""} == {
-        "run_id": "",
-        "format": "coco",
-        "path": "",
+@pytest.mark.parametrize("kind", FILES)
+def test_what_is_said_of_an_export(exported, kind, tmp_path):
+    _, said = exported(kind, ROWS)
+    assert said == {
+        "run_id": "a run",
+        "format": kind,
+        "path": str(tmp_path / "out" / FILES[kind]),
         "images": 3,
         "annotations": 3,
         "labels": 3,
@@ -91,72 +77,23 @@ def test_coco(exported):
     }
 
 
-def test_cvat_for_images(exported):
-    root, _ = exported("cvat", ROWS)
-    assert root.tag == "annotations"
-    assert root.findtext("version") == "1.1"
-    assert [label.findtext("name") for label in root.iter("label")] == LABELS
-    images = root.findall("image")
-    assert [image.get("name") for image in images] == NAMES
-    assert [image.get("id") for image in images] == ["0", "1", "2"]
-    assert (images[2].get("width"), images[2].get("height")) == ("100", "50")
-    assert images[0].findall("box")[1].attrib == {
-        "label": "größe <b>",
-        "source": "auto",
-        "occluded": "0",
-        "xtl": "11.50",
-        "ytl": "21.25",
-        "xbr": "111.50",
-        "ybr": "221.25",
-        "z_order": "0",
-    }
-    assert len(images[1]) == 0
+def test_images_come_in_order_of_name_with_the_drafts_of_their_size(exported):
+    coco, _ = exported("coco", ROWS[::-1])
+    assert [image["file_name"] for image in coco["images"]] == NAMES
+    assert [(image["width"], image["height"]) for image in coco["images"]] == [(640, 480), (640, 480), (100, 50)]
+    assert [(c["id"], c["name"]) for c in coco["categories"]] == [(1, "cat"), (2, "größe <b>"), (5, "dog")]
+    assert [(a["image_id"], a["category_id"], a["score"]) for a in coco["annotations"]] == [
+        (1, 1, 0.875), (1, 2, 0.859375), (3, 1, 0.875),
+    ]  # fmt: skip
+    assert coco["annotations"][1]["bbox"] == [11.5, 21.25, 100.0, 200.0]
 
 
-def test_datumaro(exported):
-    dataset, _ = exported("datumaro", ROWS)
-    assert [label["name"] for label in dataset["categories"]["label"]["labels"]] == LABELS
-    items = dataset["items"]
-    assert [item["id"] for item in items] == ["a", "empty", "sub folder/größer/x & <y>"]
-    assert items[2]["image"] == {"path": NAMES[2], "size": [50, 100]}
-    assert items[0]["annotations"][1] == {
-        "id": 1,
-        "type": "bbox",
-        "label_id": 1,
-        "group": 0,
-        "z_order": 0,
-        "attributes": {"score": 0.859375},
-        "bbox": [11.5, 21.25, 100.0, 200.0],
-    }
-    assert items[1]["annotations"] == []
-
-
-MASKS = [row(uri("m.jpg"), detections=3, polygons=[[PART], [PART, OTHER_PART], []])]
-
-
-def test_polygons_in_coco(exported):
-    coco, _ = exported("coco", MASKS)
-    one, two, none = coco["annotations"]
-    assert one["segmentation"] == [PART]
-    assert one["area"] == 39.75 * 30 / 2
-    assert two["segmentation"] == [PART, OTHER_PART]
-    assert two["area"] == 39.75 * 30 / 2 + 30 * 20
-    assert none["segmentation"] == [], "without an outline, the box stands"
-
-
-def test_polygons_in_cvat_for_images(exported):
-    root, _ = exported("cvat", MASKS)
-    polygons = root.findall("image/polygon")
-    assert [p.get("points") for p in polygons[:1]] == ["10.50,10.00;50.25,10.00;50.25,40.00"]
-    assert [p.get("group_id") for p in polygons] == [None, "2", "2"], "the parts of an object stay together"
-    assert len(root.findall("image/box")) == 1
-
-
-def test_polygons_in_datumaro(exported):
-    dataset, _ = exported("datumaro", MASKS)
-    shapes = dataset["items"][0]["annotations"]
-    assert [(s["type"], s["group"]) for s in shapes] == [("polygon", 0), ("polygon", 2), ("polygon", 2), ("bbox", 0)]
-    assert shapes[2]["points"] == OTHER_PART
+def test_outlines_that_are_none_are_left_out(exported):
+    polygons = [[PART], [PART, OTHER_PART], [], [PART[:4]], [[*PART[:4], math.nan, 40.0]], [PART[:4], OTHER_PART]]
+    coco, said = exported("coco", [row(uri("m.jpg"), detections=6, polygons=polygons)])
+    outlines = [a["segmentation"] for a in coco["annotations"]]
+    assert outlines == [[PART], [PART, OTHER_PART], [], [], [], [OTHER_PART]]
+    assert said["dropped"] == 0, "the box stands"
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -202,6 +139,9 @@ def test_images_of_a_failed_chunk_are_left_out_and_counted(warehouse, night, tmp
         ("/photos", ["file:///photos/not-utf-8-%FF.jpg"], ["not-utf-8-%FF.jpg"]),
         ("s3://bucket/night/1", ["s3://bucket/night/1/50%25 off?.jpg"], ["50%25 off?.jpg"]),
         ("s3://bucket", ["s3://bucket/a b.jpg"], ["a b.jpg"]),
+        ("/a/link", ["file:///real/x/a1.jpg", "file:///real/x/a2.jpg"], ["a1.jpg", "a2.jpg"]),
+        ("/a/link", ["file:///real/only/a.jpg"], ["a.jpg"]),
+        ("/a/link", ["file:///real/a.jpg", "file:///real/a.jpg.png"], ["a.jpg", "a.jpg.png"]),
     ],
 )
 def test_images_are_named_relative_to_their_folder(warehouse, night, tmp_path, images, uris, names):
@@ -219,19 +159,25 @@ def test_frames_keep_the_names_they_have_in_cvat(warehouse, cvat, task, tmp_path
     assert [image["file_name"] for image in coco["images"]] == [task.frames[3].name]
 
 
-def test_exporting_again_replaces_the_export_and_nothing_else(warehouse, night, tmp_path):
+def test_every_pass_over_the_images_sees_the_same(warehouse, warehouse_dsn, night, tmp_path, monkeypatch):
+    """A night that merges beside an export changes nothing in it."""
     run = night()
     merge_chunk(warehouse, run.spec, run.chunk(0, [row(uri("a.jpg"))]))
-    path = tmp_path / FILES["coco"]
-    path.parent.mkdir()
-    path.write_text('{"images": [], "annotations": [{"by": "a person"}]}')
-    with pytest.raises(FirstpassError, match="not written by Firstpass"):
-        export(warehouse, "latest", "coco", tmp_path)
-    assert "a person" in path.read_text()
-    path.unlink()
-    first = export(warehouse, "latest", "coco", tmp_path)
-    assert export(warehouse, "latest", "coco", tmp_path) == first
-    assert [p.name for p in path.parent.iterdir()] == [path.name], "nothing half-written is left"
+    seen = []
+
+    class TwoPasses:
+        main_file = "a.txt"
+
+        def write(self, folder, head, images):
+            seen.append([image.name for image in images()])
+            with closing(psycopg2.connect(warehouse_dsn)) as beside:
+                merge_chunk(beside, run.spec, run.chunk(1, [row(uri("b.jpg"))]))
+            seen.append([image.name for image in images()])
+            (folder / "a.txt").touch()
+
+    monkeypatch.setattr(export_run, "format_of", lambda name: TwoPasses())
+    assert export(warehouse, "latest", "mine", tmp_path)["images"] == 1
+    assert seen == [["a.jpg"], ["a.jpg"]]
 
 
 def test_what_cannot_be_exported_says_why(warehouse, night, tmp_path):

@@ -18,6 +18,22 @@ def test_a_plain_colour_has_its_luma(size, colour, luma):
     assert brightness(pixels) == pytest.approx(luma)
 
 
+@pytest.mark.parametrize("size", [(127, 3000), (3000, 127), (2, 2)])
+def test_of_a_picture_with_a_short_side_every_pixel_counts(size):
+    pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    whole = pixels.reshape(-1, 3).mean(axis=0) @ [0.299, 0.587, 0.114]
+    assert brightness(pixels) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize(("size", "step"), [((128, 3000), 2), ((3000, 191), 2), ((192, 192), 3)])
+def test_of_a_larger_one_every_nth_pixel_of_every_nth_row_does(size, step):
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[::step, ::step] = 255
+    assert brightness(pixels) == pytest.approx(255)
+    pixels[step - 1 :: step, step - 1 :: step] = 0
+    assert brightness(pixels) == pytest.approx(255)
+
+
 def test_a_photograph_is_as_bright_as_all_of_its_pixels():
     photographs = list((Path(__file__).parents[2] / "include" / "samples").glob("*.*g"))
     assert photographs

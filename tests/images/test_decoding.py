@@ -8,9 +8,10 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from firstpass.contracts.image_source import UnreadableImage
 from firstpass.images.decoding import decode, probe
@@ -113,6 +114,59 @@ def test_16_bit_greyscale_is_scaled_from_the_full_range(form):
     assert (pixels == np.repeat((ramp >> 8).astype(np.uint8)[:, :, None], 3, axis=2)).all()
 
 
+def test_16_bit_greyscale_may_have_its_high_byte_first():
+    ramp = np.arange(256 * 256, dtype=">u2").reshape(256, 256)
+    image = Image.fromarray(ramp)
+    assert image.mode == "I;16B"
+    assert (decode(encoded(image, "TIFF"))[..., 0] == (ramp >> 8).astype(np.uint8)).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("form", ["JPEG", "MPO"])
+def test_a_jpeg_takes_the_fast_way_which_is_not_pillow_s(photo, form, mode, monkeypatch):
+    """But for CMYK, whose colours OpenCV would have from somewhere else."""
+    data, expected = encoded(photo.convert(mode), form, quality=95), np.asarray(photo.convert(mode).convert("RGB"), int)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    if mode == "CMYK":
+        with pytest.raises(UnreadableImage):
+            decode(data)
+    else:
+        assert np.abs(decode(data) - expected).mean() < 3
+
+
+def test_a_jpeg_that_opencv_refuses_takes_the_slow_way(photo, monkeypatch):
+    def refuse(*_):
+        raise cv2.error("CV_IO_MAX_IMAGE_PIXELS")
+
+    data = encoded(photo, "JPEG", quality=95)
+    for answer in (refuse, lambda *_: None):
+        monkeypatch.setattr(cv2, "imdecode", answer)
+        assert difference(decode(data), photo) < 3
+
+
+def test_a_picture_without_room_in_memory_says_how_large_it_is(photo, monkeypatch):
+    def no_room(self):
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", no_room)
+    with pytest.raises(UnreadableImage, match=r"^needs more memory than there is to decode \(640×427 pixels\)"):
+        decode(encoded(photo, "PNG"))
+
+
+def test_a_header_is_read_from_an_open_file_too(photo, tmp_path):
+    (tmp_path / "photo.png").write_bytes(encoded(photo, "PNG"))
+    with (tmp_path / "photo.png").open("rb") as file:
+        assert probe(file) == (640, 427)
+    with pytest.raises(UnreadableImage, match=r"^is empty \(0 bytes\)"):
+        probe(BytesIO())
+    with pytest.raises(UnreadableImage, match=r"^is not an image of a known format.*b'just tex'"):
+        probe(BytesIO(b"just text"))
+
+
+def test_16_bits_of_a_portable_greymap():
+    assert decode(b"P5 3 1 65535\n" + struct.pack(">3H", 0x1234, 0xFFFF, 0x00FF))[0, :, 0].tolist() == [0x12, 0xFF, 0]
+
+
 def test_16_bits_a_channel():
     """Pillow writes no such file, so it is put together here: 2×1 pixels, RGB of 16 bits."""
 
@@ -212,6 +266,7 @@ def test_a_png_with_a_flipped_bit_is_told(photo):
         (b"\x89PNG\r\n\x1a\n", "not an image"),
         (b"\0" * 4096, "not an image"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100, "HEIC"),
+        *((b"\0\0\0\x18ftyp" + brand + b"\0" * 100, "HEIC") for brand in (b"heix", b"mif1", b"hevc")),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),  # would run a PostScript interpreter
     ],
 )
@@ -221,9 +276,10 @@ def test_what_is_no_image_is_told(data, reason):
             read(data)
 
 
-def test_float_pixels_are_refused():
-    with pytest.raises(UnreadableImage, match="32 bits"):
-        decode(encoded(Image.new("F", (4, 4), 0.5), "TIFF"))
+@pytest.mark.parametrize(("mode", "value"), [("F", 0.5), ("I", 70_000)])
+def test_pixels_of_32_bits_are_refused(mode, value):
+    with pytest.raises(UnreadableImage, match=r"^has 32 bits"):
+        decode(encoded(Image.new(mode, (4, 4), value), "TIFF"))
 
 
 def test_a_decompression_bomb_is_known_by_its_header():

@@ -1,15 +1,15 @@
-"""A reference becomes bytes; what is gone, denied or too large says so, and a shaky network is tried again."""
+"""A reference becomes bytes, whatever source it is of; what is gone, denied or too large says so."""
 
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, IncompleteReadError
 
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import MissingImage, UnreadableImage
-from firstpass.images import object_storage
-from firstpass.images.fetching import fetch
+from firstpass.images import fetching
+from firstpass.images.fetching import expect, fetch
+from firstpass.settings import settings
 
 
 def test_files_and_objects(tmp_path, bucket):
@@ -46,24 +46,37 @@ def test_two_giga_bytes_are_not_read(monkeypatch):
         fetch(ImageRef("s3://b/a.jpg", 2 * 2**30, "e"))
 
 
-def test_a_body_that_breaks_off_is_read_again(monkeypatch):
-    failures = [IncompleteReadError(actual_bytes=1, expected_bytes=6), EndpointConnectionError(endpoint_url="x")]
+@pytest.mark.parametrize(("size", "fits"), [(10, True), (11, False)])
+def test_a_file_may_be_as_large_as_the_setting_says(monkeypatch, size, fits):
+    monkeypatch.setenv("FIRSTPASS_MAX_IMAGE_BYTES", "10")
+    settings.cache_clear()
+    monkeypatch.setattr(storage, "read", lambda uri: b"pixels")
+    ref = ImageRef("file:///a.jpg", size, "e")
+    try:
+        if fits:
+            assert fetch(ref) == b"pixels"
+        else:
+            with pytest.raises(UnreadableImage, match="11 bytes, more than FIRSTPASS_MAX_IMAGE_BYTES=10"):
+                fetch(ref)
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
 
-    def read(uri):
-        if failures:
-            raise failures.pop()
-        return b"pixels"
 
-    monkeypatch.setattr(storage, "read", read)
-    monkeypatch.setattr(object_storage.time, "sleep", lambda seconds: None)
-    assert fetch(ImageRef("s3://b/a.jpg", 6, "e")) == b"pixels"
+def test_each_source_is_told_which_of_its_images_will_be_fetched(monkeypatch):
+    told = []
 
+    class Source:
+        def __init__(self, scheme: str) -> None:
+            self.scheme = scheme
 
-def test_a_network_that_stays_away_is_no_fault_of_the_image(monkeypatch):
-    def read(uri):
-        raise EndpointConnectionError(endpoint_url="x")
+        def expect(self, refs):
+            told.append((self.scheme, [ref.uri for ref in refs]))
 
-    monkeypatch.setattr(storage, "read", read)
-    monkeypatch.setattr(object_storage.time, "sleep", lambda seconds: None)
-    with pytest.raises(EndpointConnectionError):
-        fetch(ImageRef("s3://b/a.jpg", 6, "e"))
+    monkeypatch.setattr(fetching, "source_of", lambda uri: Source(uri.partition(":")[0]))
+    uris = ["cvat:task/1#0", "s3://b/a.jpg", "cvat:task/1#1", "file:///a"]
+    expect(ImageRef(uri, 1, "e") for uri in uris)
+    assert told == [("cvat", [uris[0], uris[2]]), ("s3", [uris[1]]), ("file", [uris[3]])]
+    told.clear()
+    expect([])
+    assert told == []

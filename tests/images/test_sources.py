@@ -1,181 +1,118 @@
-"""A folder or a prefix becomes a list of images, always in one order; what cannot be listed says what to do."""
+"""An address belongs to the source of its scheme; a plain path is a folder's."""
 
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
-
 import pytest
 
-from firstpass import storage
+from firstpass import entry_points
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import ImageSource
 from firstpass.entry_points import Parts
 from firstpass.errors import FirstpassError
 from firstpass.images import fetching, sources
-from firstpass.images.sources import check, list_images
-from firstpass.settings import settings
+from firstpass.images.folder import FOLDER
+from firstpass.images.object_storage import OBJECT_STORAGE
+from firstpass.images.sources import check, draft_takers, is_address, list_images, source_of
 
 
-def put(root: Path, *names: str) -> None:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"1234")
+class Other(ImageSource):
+    """A source that another package brings."""
 
+    takes_drafts = True
 
-def names(root: Path) -> list[str]:
-    found = [storage.local_path(ref.uri) for ref in list_images(str(root))]
-    return [str(path.relative_to(root.resolve())) for path in found]
+    def list(self, uri):
+        yield ImageRef(f"{uri}#0", 5, "e")
+
+    def fetch(self, ref):
+        return b"from " + ref.uri.encode()
+
+    def check(self, uri):
+        if "wrong" in uri:
+            raise FirstpassError("that is wrong", "write another")
 
 
 @pytest.fixture
-def roots(monkeypatch):
-    """Set image_roots."""
-
-    def set_to(*paths: Path) -> None:
-        monkeypatch.setenv("FIRSTPASS_IMAGE_ROOTS", ":".join(map(str, paths)))
-        settings.cache_clear()
-
-    yield set_to
-    settings.cache_clear()
-
-
-def test_images_of_a_folder_and_below_in_order_of_path(tmp_path):
-    put(
-        tmp_path,
-        "b.JPG",
-        "a/2.png",
-        "a/10.Tiff",
-        "a/deep/er/x.webp",
-        "notes.txt",
-        "jpg",
-        "a.jpeg",
-        "é ü.gif",
-        "iphone.HEIC",
-    )
-    assert names(tmp_path) == ["a/10.Tiff", "a/2.png", "a/deep/er/x.webp", "a.jpeg", "b.JPG", "iphone.HEIC", "é ü.gif"]
-
-
-def test_a_reference_tells_size_and_time_of_change(tmp_path):
-    put(tmp_path, "a.jpg")
-    (first,) = list_images(str(tmp_path))
-    assert (first.uri, first.size, first.sha256, first.width) == (f"file://{tmp_path}/a.jpg", 4, None, None)
-    (same,) = list_images(f"file://{tmp_path}")
-    assert same == first
-    os.utime(tmp_path / "a.jpg", ns=(0, 1))
-    (changed,) = list_images(str(tmp_path))
-    assert changed.etag != first.etag
-
-
-def test_hidden_files_and_folders_are_left_out(tmp_path):
-    put(tmp_path, ".a.jpg", "._b.jpg", ".cache/c.jpg", "d.jpg")
-    assert names(tmp_path) == ["d.jpg"]
+def plugin(monkeypatch):
+    """A package that brings `other:` addresses, and one whose `torn:` addresses cannot be read."""
+    built_in = {"file": FOLDER, "s3": OBJECT_STORAGE}
+    parts = Parts(built_in | {"other": Other()}, {"torn": "the plugin torn of the package zoo cannot be imported"})
+    monkeypatch.setattr(entry_points, "parts", lambda group, check: parts)
 
 
 @pytest.mark.parametrize(
-    "name", [b"with space.jpg", "写真.jpg".encode(), b"100%?#x.jpg", b"latin1-\xe9.jpg", b"new\nline.jpg"]
-)
-def test_any_name_comes_back_from_its_uri(tmp_path, name):
-    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
-    path.write_bytes(b"1234")
-    (ref,) = list_images(str(tmp_path))
-    assert ref.uri.isascii()
-    assert storage.local_path(ref.uri) == path
-    assert fetching.fetch(ref) == b"1234"
-
-
-def test_links_to_files_are_followed_and_dangling_ones_are_listed(tmp_path):
-    put(tmp_path, "store/real.jpg", "images/a.jpg")
-    (tmp_path / "images" / "link.jpg").symlink_to(tmp_path / "store" / "real.jpg")
-    (tmp_path / "images" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    (tmp_path / "images" / "self.jpg").symlink_to(tmp_path / "images" / "self.jpg")
-    refs = {Path(ref.uri).name: ref for ref in list_images(str(tmp_path / "images"))}
-    assert list(refs) == ["a.jpg", "gone.jpg", "link.jpg", "self.jpg"]
-    assert fetching.fetch(refs["link.jpg"]) == b"1234"
-    with pytest.raises(fetching.MissingImage, match="gone"):
-        fetching.fetch(refs["gone.jpg"])
-
-
-def test_loops_of_links_end(tmp_path):
-    put(tmp_path, "images/a/x.jpg", "images/b/y.jpg", "outside/z.jpg")
-    (tmp_path / "images" / "a" / "up").symlink_to(tmp_path / "images")
-    (tmp_path / "images" / "a" / "b").symlink_to(tmp_path / "images" / "b")
-    (tmp_path / "images" / "self").symlink_to(tmp_path / "images" / "self")
-    (tmp_path / "images" / "parent").symlink_to(tmp_path)
-    (tmp_path / "images" / "out").symlink_to(tmp_path / "outside")
-    (tmp_path / "images" / "out2").symlink_to(tmp_path / "outside")
-    (tmp_path / "outside" / "back").symlink_to(tmp_path / "images")
-    (tmp_path / "outside" / "again").symlink_to(tmp_path / "outside")
-    assert names(tmp_path / "images") == ["a/x.jpg", "b/y.jpg", "out/z.jpg"]
-
-
-def test_a_pipe_named_like_an_image_is_left_out(tmp_path):
-    put(tmp_path, "a.jpg")
-    os.mkfifo(tmp_path / "b.jpg")
-    assert names(tmp_path) == ["a.jpg"]
-
-
-def test_a_folder_that_may_not_be_listed_is_passed_over_aloud(tmp_path, monkeypatch, caplog):
-    put(tmp_path, "a.jpg", "lost+found/b.jpg")
-    scandir = os.scandir
-
-    def denied(path):
-        if Path(path).name == "lost+found":
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", denied)  # root, who runs the tests in a container, may list everything
-    assert names(tmp_path) == ["a.jpg"]
-    assert "ignored" in caplog.text
-    assert "lost+found: Permission denied" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("uri", "problem", "fix"),
+    ("uri", "source"),
     [
-        ("{}/nowhere", "there is no such folder", "spelling"),
-        ("{}/empty", "holds no images", r"\.jpg"),
-        ("{}/texts", "holds no images", r"\.jpg"),
-        ("{}/texts/a.txt", "is a file", "give the folder that holds it: .*texts"),
-        ("relative/folder", "not an absolute path", "from / on"),
-        ("~/images", "not an absolute path", "from / on"),
-        ("", "not an absolute path", "from / on"),
-        ("https://example.org/images", "nothing reads https://", "s3://bucket/prefix or cvat:"),
+        ("/photos", FOLDER),
+        ("file:///photos", FOLDER),
+        ("s3://bucket/prefix", OBJECT_STORAGE),
+        ("relative/folder", FOLDER),
+        ("/odd:name/photos", FOLDER),
+        ("odd:name", FOLDER),
+        ("s3", FOLDER),
+        ("", FOLDER),
     ],
 )
-def test_what_cannot_be_listed_says_what_to_do(tmp_path, uri, problem, fix):
-    put(tmp_path, "texts/a.txt")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FirstpassError, match=problem) as error:
-        list(list_images(uri.format(tmp_path)))
-    assert uri.format(tmp_path) in error.value.problem
-    assert re.search(fix, error.value.fix)
+def test_a_scheme_has_its_source_and_anything_else_is_a_folder(uri, source):
+    assert source_of(uri) is source
 
 
-def test_image_roots_confine_what_may_be_read(tmp_path, roots):
-    put(tmp_path, "allowed/a.jpg", "allowed/sub/b.jpg", "allowed-not/c.jpg", "secret/d.jpg", "also/e.jpg")
-    (tmp_path / "allowed" / "link.jpg").symlink_to(tmp_path / "secret" / "d.jpg")
-    (tmp_path / "allowed" / "folder").symlink_to(tmp_path / "secret")
-    (tmp_path / "allowed" / "fine").symlink_to(tmp_path / "also")
-    roots(tmp_path / "allowed", tmp_path / "also")
-    assert names(tmp_path / "allowed") == ["a.jpg", "fine/e.jpg", "sub/b.jpg"]
-    assert names(tmp_path / "allowed" / "sub") == ["b.jpg"]
-    for outside in ("secret", "allowed-not", "allowed/../secret", "allowed/folder", ""):
-        with pytest.raises(FirstpassError, match="outside the allowed folders"):
-            check(f"{tmp_path}/{outside}")
+def test_a_scheme_that_nobody_knows_is_told_with_those_that_somebody_does(plugin):
+    with pytest.raises(FirstpassError) as error:
+        check("https://example.org/x")
+    assert error.value.problem == "images='https://example.org/x': nothing reads https:// addresses"
+    assert error.value.fix == "give a folder, s3://bucket/prefix or file:… or other:… or s3:…"
 
 
-def test_a_plugin_brings_images_in_by_its_scheme(monkeypatch):
-    class Source(ImageSource):
-        def list(self, uri):
-            yield ImageRef(f"{uri}#0", 5, "e")
+def test_a_folder_may_be_called_like_a_scheme(plugin):
+    for name in ("torn", "other", "https"):
+        assert source_of(name) is FOLDER
 
-        def fetch(self, ref):
-            return b"from " + ref.uri.encode()
 
-    there = sources._parts()
-    monkeypatch.setattr(sources, "_parts", lambda: Parts(there.found | {"other": Source()}, {}))
+@pytest.mark.parametrize("uri", ["torn:1", "torn://1"])
+def test_a_broken_plugin_is_named(plugin, uri):
+    with pytest.raises(FirstpassError, match="the plugin torn of the package zoo cannot be imported"):
+        list_images(uri)
+
+
+def test_a_plugin_brings_images_in_by_its_scheme(plugin):
     (ref,) = list_images("other:1")
     assert fetching.fetch(ref) == b"from other:1#0"
+    assert check("other:1") is None
+    with pytest.raises(FirstpassError, match="that is wrong"):
+        check("other:wrong")
+
+
+def test_drafts_go_back_where_they_are_taken(plugin):
+    assert draft_takers() == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("s3://b/p", True), ("https://x", True), ("other:1", True), ("torn:1", False), ("/a:b", False), ("other", False)],
+)
+def test_an_address_is_told_from_a_path(plugin, text, address):
+    assert is_address(text) is address
+
+
+class Half:
+    list = print
+
+
+class Rest:
+    fetch = print
+
+
+class Odd:
+    list, fetch = print, 7
+
+
+@pytest.mark.parametrize(
+    ("part", "fits"),
+    [(FOLDER, True), (Other(), True), (object(), False), (Half(), False), (Rest(), False), (Odd(), False)],
+)
+def test_a_source_lists_and_fetches(monkeypatch, part, fits):
+    checks = []
+    monkeypatch.setattr(entry_points, "parts", lambda group, check: checks.append((group, check)) or Parts({}, {}))
+    draft_takers()
+    ((group, is_source),) = checks
+    assert (group, is_source(part)) == (sources.GROUP, fits)

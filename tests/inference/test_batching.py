@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doubles.painted import Painted
 from firstpass.contracts.detector import PreparedInput
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.outcome import Outcome
-from firstpass.inference.batching import BatchRunner
+from firstpass.inference.batching import BatchRunner, batches
 from firstpass.inference.image_reader import PreparedImage
 from firstpass.inference.result_rows import ResultRow
 
@@ -31,9 +34,9 @@ class TwoStreams(Painted):
         return super().predict(batch)
 
 
-def ready(red):
-    pixels = np.full((2, 2, 3), (red, 0, 0), np.uint8)
-    return PreparedImage(ImageRef(f"file:///{red}.png", 1, "e"), "hash", 0.0, PreparedInput(pixels, 2, 2))
+def ready(red, side=2):
+    pixels = np.full((side, side, 3), (red, 0, 0), np.uint8)
+    return PreparedImage(ImageRef(f"file:///{red}.png", 1, "e"), "hash", 0.25, PreparedInput(pixels, side, side))
 
 
 def network(detector, batch_size=2):
@@ -42,6 +45,102 @@ def network(detector, batch_size=2):
 
 def uris(rows):
     return [row.ref.uri for row in rows]
+
+
+ROW = ResultRow(ImageRef("file:///gone.png", 1, "e"), Outcome.MISSING, "was listed, but is gone")
+# Images of two shapes, and rows of images that need no network.
+ITEMS = st.lists(st.sampled_from(["small", "large", "row"]), max_size=30).map(
+    lambda kinds: [ROW if kind == "row" else ready(1, 2 if kind == "small" else 3) for kind in kinds]
+)
+
+
+def images(batch) -> list[PreparedImage]:
+    return [item for item in batch if isinstance(item, PreparedImage)]
+
+
+@given(ITEMS, st.integers(1, 5))
+def test_batches_are_neighbours_of_one_shape_and_no_more_than_asked_for(items, size):
+    made = list(batches(items, size))
+    assert [item for batch in made for item in batch] == items
+    for batch in made:
+        assert len({item.prepared.pixels.shape for item in images(batch)}) <= 1
+        assert len(images(batch)) <= size
+    for batch, following in pairwise(made):
+        full = len(images(batch)) == size
+        assert full or images(batch)[0].prepared.pixels.shape != following[0].prepared.pixels.shape
+
+
+@given(ITEMS, st.integers(1, 5), st.integers(0, 9))
+def test_work_that_is_taken_up_after_a_batch_makes_the_same_ones(items, size, done):
+    made = list(batches(items, size))
+    done = min(done, len(made))
+    left = items[sum(map(len, made[:done])) :]
+    assert list(batches(left, size)) == made[done:]
+
+
+def test_a_row_stays_in_the_batch_that_it_comes_in():
+    one, two, other = ready(1), ready(2), ready(3, side=5)
+    assert list(batches([ROW, one, ROW, two, ROW, other, ROW], 2)) == [[ROW, one, ROW, two], [ROW, other, ROW]]
+    assert list(batches([one, ROW, other], 2)) == [[one, ROW], [other]]
+    assert list(batches([ROW], 2)) == [[ROW]]
+    assert list(batches([], 2)) == []
+
+
+def test_what_a_batch_gives_is_what_reached_its_threshold():
+    detector = Painted()
+    (rows,) = BatchRunner(detector, 0.5, {2: 0.9}, 4).run([[ready(255), ready(127), ready(128)]])
+    assert [row.outcome for row in rows] == [Outcome.OK, Outcome.EMPTY, Outcome.OK]
+    assert (rows[0].sha256, rows[0].width, rows[0].height, rows[0].brightness) == ("hash", 2, 2, 0.25)
+    assert (len(rows[0].detections), len(rows[1].detections), rows[0].reason) == (1, 0, None)
+    (rows,) = BatchRunner(detector, 0.5, {1: 0.9}, 4).run([[ready(128)]])
+    assert rows[0].outcome == Outcome.EMPTY
+
+
+class Failing(Painted):
+    """Fails on every batch that has a picture with this red in it."""
+
+    def __init__(self, red: int, error: Exception) -> None:
+        super().__init__()
+        self.red, self.error = red, error
+
+    def predict(self, batch):
+        self.batches.append([int(item.pixels[0, 0, 0]) for item in batch])
+        if self.red in self.batches[-1]:
+            raise self.error
+        return super().predict(batch)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("OOM\nand a long trace"), "made the network fail: OOM"),
+        (ValueError(), "made the network fail: ValueError"),
+        (RuntimeError("x" * 500), "made the network fail: " + "x" * 200),
+    ],
+)
+def test_a_batch_that_fails_is_tried_image_by_image_and_the_guilty_one_says_why(error, reason, caplog):
+    detector = Failing(7, error)
+    rows = [
+        row for batch in network(detector, 4).run([[ready(6), ready(7), ROW, ready(8)], [ready(9)]]) for row in batch
+    ]
+    assert [row.outcome for row in rows] == [Outcome.OK, Outcome.UNREADABLE, Outcome.MISSING, Outcome.OK, Outcome.OK]
+    assert (rows[1].reason, rows[1].sha256, rows[1].width, rows[1].detections) == (reason, "hash", 2, None)
+    assert [batch for batch in detector.batches if isinstance(batch[0], int)] == [[6, 7, 8], [6], [7], [8], [9]]
+    assert detector.warmed == 1
+    assert "the network failed on 3 image(s)" in caplog.text
+    assert max(map(len, caplog.messages)) < 350
+
+
+def test_of_two_images_that_fail_together_the_innocent_one_is_found_too():
+    (rows,) = network(Failing(7, RuntimeError("OOM"))).run([[ready(7), ready(8)]])
+    assert [row.outcome for row in rows] == [Outcome.UNREADABLE, Outcome.OK]
+
+
+def test_seconds_add_up_over_the_streams():
+    through = network(TwoStreams(lambda red: time.sleep(0.03)))
+    assert through.seconds == 0
+    list(through.run([[ready(red)] for red in range(4)]))
+    assert 0.12 <= through.seconds < 2
 
 
 def test_batches_are_divided_among_the_streams():

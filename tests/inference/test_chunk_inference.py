@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
+import threading
+import time
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from threading import Event
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,9 +16,14 @@ import pytest
 from firstpass import storage
 from firstpass.contracts.chunk_result import RESULT
 from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError
-from firstpass.inference import checkpoints
-from firstpass.inference.chunk_inference import Stopped, infer
+from firstpass.inference import chunk_inference, image_reader, process
+from firstpass.inference.checkpoints import Checkpoints
+from firstpass.inference.chunk_inference import done_marker, infer
+from firstpass.inference.image_reader import ImageReader
+from firstpass.inference.result_rows import ResultRow
+from firstpass.settings import settings
 
 
 def result(chunk) -> list[dict]:
@@ -61,7 +69,7 @@ def test_every_image_has_a_row_in_the_order_of_the_manifest(network, paint, chun
     assert rows[5]["reason"] == "made the network fail: OOM when allocating tensor"
     assert marker["rows"] == 8
     assert marker["detections"] == 2
-    assert marker["outcomes"] == {"empty": 2, "missing": 1, "ok": 2, "unreadable": 3}
+    assert list(marker["outcomes"].items()) == [("empty", 2), ("missing", 1), ("ok", 2), ("unreadable", 3)]
     assert marker["sha256"] == hashlib.sha256(storage.read(made.output_uri)).hexdigest()
     assert json.loads(storage.read(made.done_uri)) == marker
 
@@ -120,98 +128,6 @@ def test_a_chunk_that_only_looks_done_is_done_again(network, paint, chunk, damag
     assert [row["outcome"] for row in result(made)] == ["ok", "ok" if damage == "planned anew" else "empty"]
 
 
-def test_a_stopped_chunk_goes_on_where_it_was(network, paint, chunk):
-    images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(12)]
-    made, uri = chunk(images)
-    stop = Event()
-    stop.set()
-    for done in (4, 8):
-        with pytest.raises(Stopped, match=f"{done} of 12 images"):
-            infer(uri, stop)
-        assert not storage.exists(made.done_uri)
-    marker = infer(uri, stop)  # the last batch ends the chunk, asked to stop or not
-    assert [len(batch) for batch in network.batches] == [4, 4, 4]
-    in_pieces = storage.read(made.output_uri)
-    assert list(storage.listing(made.parts_uri)) == []
-    storage.delete(made.done_uri)
-    assert infer(uri)["sha256"] == marker["sha256"]
-    assert storage.read(made.output_uri) == in_pieces
-
-
-def test_a_killed_chunk_keeps_what_was_checkpointed(network, paint, chunk, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_SECONDS", 0.0)
-    images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(10)]
-    made, uri = chunk(images)
-    predict, calls = network.predict, []
-
-    def killed(batch):
-        calls.append(len(batch))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return predict(batch)
-
-    monkeypatch.setattr(network, "predict", killed)
-    with pytest.raises(KeyboardInterrupt):
-        infer(uri)
-    infer(uri)
-    assert calls == [4, 4, 2, 2]
-    assert len(result(made)) == 10
-
-
-def test_a_chunk_that_was_killed_goes_on_in_smaller_batches(network, paint, chunk, monkeypatch):
-    """Killed for its memory, it would only be killed again."""
-    images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(12)]
-    made, uri = chunk(images)
-    sizes = []
-
-    class Killed(BaseException):
-        pass
-
-    def kill(batch):
-        sizes[-1].add(len(batch))
-        storage.write = storage.delete = lambda *_: None  # a killed process does nothing any more
-        raise Killed
-
-    for _ in range(4):
-        sizes.append(set())
-        with monkeypatch.context() as patch:
-            patch.setattr(storage, "write", storage.write)  # undone at the end
-            patch.setattr(storage, "delete", storage.delete)
-            patch.setattr(network, "predict", kill)
-            with pytest.raises(Killed):
-                infer(uri)
-    assert sizes == [{4}, {2}, {1}, {1}]
-    marker = infer(uri)
-    assert (marker["batch_size"], marker["attempt"]) == (1, 5)
-    assert len(result(made)) == 12
-    assert list(storage.listing(made.parts_uri)) == []
-
-
-def test_a_chunk_that_failed_in_order_keeps_its_batches(network, paint, chunk):
-    images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(12)]
-    stop = Event()
-    stop.set()
-    _, uri = chunk(images)
-    for _ in range(2):
-        with pytest.raises(Stopped):
-            infer(uri, stop)
-    marker = infer(uri)
-    assert (marker["batch_size"], marker["attempt"]) == (4, 3)
-
-
-def test_parts_of_another_plan_do_not_count(network, paint, chunk):
-    images = [paint(f"{i}.png", (200, 0, 0)) for i in range(8)]
-    stop = Event()
-    stop.set()
-    made, uri = chunk(images, threshold=0.9)
-    with pytest.raises(Stopped):
-        infer(uri, stop)
-    made, uri = chunk(images, threshold=0.1)
-    infer(uri)
-    assert [row["outcome"] for row in result(made)] == ["ok"] * 8
-    assert list(storage.listing(made.parts_uri)) == []
-
-
 def test_a_network_that_is_broken_stops_the_chunk(network, paint, chunk):
     """Else a lost GPU would quarantine every image of the night."""
     made, uri = chunk([paint(f"{i}.png", (i, 0, 0)) for i in range(4)])
@@ -266,20 +182,145 @@ def test_a_bucket_that_denies_everything_is_no_night_of_missing_images(network, 
     assert not storage.exists(made.done_uri)
 
 
-def test_progress_is_told_at_most_once_a_second(network, paint, chunk, monkeypatch):
-    made, uri = chunk([paint(f"{i}.png", (i, 0, 0)) for i in range(9)])
-    written = []
-    write = storage.write
+def test_the_marker_says_where_the_time_went_and_on_what(network, paint, chunk, monkeypatch):
+    monkeypatch.setenv("NODE_NAME", "gpu-node-7")
+    network.seconds = 0.03
+    made, uri = chunk([paint(f"{i}.png", (200, 0, 0), (10, 20 + 10 * i)) for i in range(2)], batch_size=2)
+    marker = infer(uri)
+    assert marker.keys() == {
+        *("chunk", "sha256", "rows", "detections", "outcomes", "pixels", "seconds", "load_seconds", "fetch_seconds"),
+        *("decode_seconds", "infer_seconds", "images_per_second", "resumed", "batch_size", "attempt", "ended_at"),
+        *("host", "device"),
+    }
+    assert (marker["chunk"], marker["host"], marker["device"]) == (made.checksum, "gpu-node-7", "cpu")
+    assert (marker["pixels"], marker["resumed"], marker["batch_size"], marker["attempt"]) == (250.0, 0, 2, 1)
+    assert 0.06 <= marker["infer_seconds"] <= marker["seconds"] < 5
+    assert 0 < marker["images_per_second"] <= 2 / 0.06
+    assert 0 <= marker["load_seconds"] < marker["seconds"] - 0.06 + 0.001
+    assert datetime.fromisoformat(marker["ended_at"]).utcoffset() == timedelta(0)
+    assert abs(datetime.fromisoformat(marker["ended_at"]) - datetime.now(UTC)) < timedelta(seconds=5)
+    monkeypatch.delenv("NODE_NAME")
+    storage.delete(made.done_uri)
+    assert infer(uri)["host"] == platform.node()
 
-    def watched(uri, data):
-        written.append(uri)
-        write(uri, data)
 
-    monkeypatch.setattr(storage, "write", watched)
+def test_loading_is_no_part_of_the_rate(network, paint, chunk, monkeypatch):
+    def slow(uri):
+        time.sleep(0.1)
+        return None, network
+
+    monkeypatch.setattr(chunk_inference, "load_detector", slow)
+    _, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(4)])
+    marker = infer(uri)
+    assert marker["load_seconds"] >= 0.1
+    assert 4 / marker["images_per_second"] < marker["seconds"] - 0.1 + marker["decode_seconds"] + 0.002
+
+
+def test_what_was_decoded_during_loading_counts_into_the_rate(network, paint, chunk, monkeypatch):
+    """As if all threads had done it side by side afterwards."""
+    monkeypatch.setenv("FIRSTPASS_THREADS", "2")
+    settings.cache_clear()
+    decode, decoded = image_reader.decode, threading.Semaphore(0)
+
+    def busy(data):
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+        decoded.release()
+        return decode(data)
+
+    def load(uri):
+        for _ in range(4):
+            assert decoded.acquire(timeout=20)
+        return None, network
+
+    monkeypatch.setattr(image_reader, "decode", busy)
+    monkeypatch.setattr(chunk_inference, "load_detector", load)
+    _, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(4)])
+    try:
+        marker = infer(uri)
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    afterwards = marker["seconds"] - marker["load_seconds"]
+    assert 3 * 0.02 / 2 <= 4 / marker["images_per_second"] <= afterwards + marker["decode_seconds"] / 2 + 0.002
+
+
+def test_a_chunk_that_only_lacks_its_end_infers_nothing_and_has_no_rate(network, paint, chunk, monkeypatch):
+    made, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(4)])
+    now = Checkpoints(made)
+    now.add([ResultRow(ref, Outcome.MISSING, "was listed, but is gone") for ref in made.images])
+    now.save()
+    marker = infer(uri)
+    times = ("load_seconds", "fetch_seconds", "decode_seconds", "infer_seconds")
+    assert [marker[name] for name in times] == [0.0] * 4
+    assert (marker["images_per_second"], marker["resumed"], marker["rows"], marker["pixels"]) == (None, 4, 4, None)
+    assert network.batches == []
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "7", '{"sha256": "x"}', '{"chunk": "x"}', "{}"])
+def test_a_marker_that_is_none_is_no_end(network, paint, chunk, text):
+    made, uri = chunk([paint("a.png", (200, 0, 0))])
+    storage.write(made.output_uri, b"")
+    storage.write(made.done_uri, text.encode())
+    assert done_marker(made) is None
+    assert infer(uri)["rows"] == 1
+
+
+def test_only_a_bucket_that_denies_everything_is_a_mistake_of_the_credentials(network, paint, chunk, monkeypatch):
+    local = [paint(f"{i}.png", (200, 0, 0)) for i in range(2)]
+    read = storage.read
+
+    def refuse(uri):
+        if uri in [ref.uri for ref in local]:
+            raise PermissionError(uri)
+        return read(uri)
+
+    monkeypatch.setattr(storage, "read", refuse)
+    _, uri = chunk(local)
+    assert infer(uri)["outcomes"] == {"missing": 2}
+
+
+def test_a_single_image_that_is_denied_is_one_too(network, chunk, monkeypatch):
+    read = storage.read
+
+    def refuse(uri):
+        if uri.startswith("s3://"):
+            raise PermissionError(uri)
+        return read(uri)
+
+    monkeypatch.setattr(storage, "read", refuse)
+    _, uri = chunk([ImageRef("s3://b/0.png", 5, "e")])
+    with pytest.raises(FirstpassError, match=r"access denied to each of the 1 images of chunk 0, s3://b/0\.png first"):
+        infer(uri)
+
+
+def test_the_process_is_set_up_for_pictures_and_reads_four_batches_ahead(network, paint, chunk, monkeypatch):
+    settled, aheads = [], []
+
+    class Watched(ImageReader):
+        def __init__(self, refs, threads, ahead) -> None:
+            super().__init__(refs, threads, ahead)
+            aheads.append(ahead)
+
+    monkeypatch.setattr(process, "settle", lambda: settled.append(True))
+    monkeypatch.setattr(chunk_inference, "ImageReader", Watched)
+    for batch_size in (4, 100):
+        _, uri = chunk([paint("a.png", (200, 0, 0))], batch_size=batch_size)
+        infer(uri)
+    assert settled == [True, True]
+    assert aheads == [256, 400]
+
+
+def test_images_are_announced_before_the_first_is_read(network, paint, chunk, monkeypatch):
+    announced = []
+    monkeypatch.setattr(chunk_inference, "expect", lambda refs: announced.extend(refs))
+    made, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(3)])
+    now = Checkpoints(made)
+    now.add([ResultRow(made.images[0], Outcome.MISSING, "gone")])
+    now.save()
     infer(uri)
-    assert written[1:] == [made.progress_uri, made.output_uri, made.done_uri]  # the first says that it began
-    progress = json.loads(storage.read(made.progress_uri))
-    assert (progress["done"], progress["total"]) == (9, 9)
+    assert announced == list(made.images[1:])
 
 
 def test_images_and_results_in_object_storage(network, paint, chunk, bucket):

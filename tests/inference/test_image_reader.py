@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from firstpass.contracts.detector import PreparedInput
+from firstpass import storage
+from firstpass.contracts.detector import PreparedInput, UnfitImage
 from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError
 from firstpass.inference import image_reader
 from firstpass.inference.image_reader import ImageReader, PreparedImage
+from firstpass.inference.result_rows import ResultRow
 
 
 def prepared(image) -> PreparedInput:
@@ -53,23 +58,49 @@ def test_no_more_than_allowed_are_in_flight(paint):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_big_images_wait_for_each_other(paint, monkeypatch, known):
-    """Bounded by pixels, too; where the header was not read, by what such a file may hold."""
-    monkeypatch.setattr(image_reader, "_PIXELS_AHEAD", 3 * 2000 * 1000)
+@pytest.mark.parametrize(("room", "in_flight"), [(2 * 3 * 1000 * 1000, 2), (2 * 3 * 1000 * 1000 - 1, 1)])
+def test_big_images_wait_for_each_other(paint, monkeypatch, known, room, in_flight):
+    """Bounded by bytes of pixels, too; where the header was not read, by eight for each stored one."""
+    monkeypatch.setattr(image_reader, "BYTES_AHEAD", room)
     refs = [replace(paint(f"{i}.png", (i, 0, 0)), size=375_000) for i in range(8)]
     if known:
         refs = [replace(ref, size=1, width=1000, height=1000) for ref in refs]
     started = []
     items = through(taken(refs, started), threads=2, ahead=100)
     next(items)
-    assert len(started) == 4  # handed over, two in flight, looked at
+    assert len(started) == 1 + in_flight + 1  # handed over, in flight, looked at
     giant = replace(refs[0], width=30_000, height=10_000)
     assert len(list(through([giant, giant], threads=2, ahead=100))) == 2  # one alone may exceed it
 
 
+@pytest.mark.parametrize("half", [{"width": 1000}, {"height": 1000}])
+def test_half_a_header_is_none(paint, monkeypatch, half):
+    monkeypatch.setattr(image_reader, "BYTES_AHEAD", 2 * 8 * 1000)
+    refs = [replace(paint(f"{i}.png", (i, 0, 0)), size=1000, **half) for i in range(8)]
+    started = []
+    items = through(taken(refs, started), threads=2, ahead=100)
+    next(items)
+    assert len(started) == 4
+    items.close()
+
+
+def test_files_are_read_where_they_are_decoded_and_all_else_beside_it(paint, monkeypatch):
+    fetch, threads = image_reader.fetch, {}
+
+    def watched(ref):
+        threads[ref.uri] = threading.current_thread().name.rpartition("_")[0]
+        return fetch(replace(ref, uri=ref.uri.replace("other://", "file://")))
+
+    monkeypatch.setattr(image_reader, "fetch", watched)
+    local = paint("a.png", (1, 0, 0))
+    remote = replace(local, uri=local.uri.replace("file://", "other://"))
+    assert len(list(through([local, remote], threads=1, ahead=4))) == 2
+    assert threads == {local.uri: "decode", remote.uri: "fetch"}
+
+
 def test_what_the_network_takes_counts_when_it_is_larger(paint, monkeypatch):
     """Once the first input was seen: a small picture may become a thousand pixels square."""
-    monkeypatch.setattr(image_reader, "_PIXELS_AHEAD", 4 * 3 * 100 * 100)
+    monkeypatch.setattr(image_reader, "BYTES_AHEAD", 4 * 3 * 100 * 100)
     refs = [replace(paint(f"{i}.png", (i, 0, 0)), width=8, height=6) for i in range(30)]
     started = []
     enlarged = PreparedInput(np.zeros((100, 100, 3), np.uint8), 8, 6)
@@ -145,6 +176,125 @@ def test_giving_up_leaves_no_thread_behind(paint):
     next(items)
     items.close()
     assert not names_of_threads() & {"decode", "fetch"}
+
+
+def test_a_prepared_image_has_the_hash_of_its_bytes(paint):
+    ref = paint("a.png", (9, 0, 0))
+    (item,) = through([ref], threads=1, ahead=2)
+    assert item.sha256 == hashlib.sha256(storage.read(ref.uri)).hexdigest()
+    assert (item.ref, item.prepared.width, item.prepared.height) == (ref, 8, 6)
+
+
+class TestWhatCannotBeRead:
+    """A row in place of an image, which says why; the others go on."""
+
+    def row(self, refs, prepare=prepared) -> ResultRow:
+        row, after = through(refs, threads=2, ahead=4, prepare=prepare)
+        assert isinstance(after, PreparedImage)
+        return row
+
+    def test_is_missing(self, paint):
+        gone = ImageRef("file:///nowhere/gone.png", 5, "e")
+        assert self.row([gone, paint("a.png", (1, 0, 0))]) == ResultRow(
+            gone, Outcome.MISSING, "was listed, but is gone"
+        )
+
+    def test_is_no_image(self, paint):
+        text = paint("text.jpg", b"only text")
+        row = self.row([text, paint("a.png", (1, 0, 0))])
+        assert (row.ref, row.outcome, row.sha256) == (
+            text,
+            Outcome.UNREADABLE,
+            hashlib.sha256(b"only text").hexdigest(),
+        )
+        assert "is not an image" in row.reason
+
+    def test_is_too_large_to_be_fetched(self, paint):
+        giant = ImageRef("s3://b/giant.tif", 2**40, "e")
+        row = self.row([giant, paint("a.png", (1, 0, 0))])
+        assert (row.outcome, row.sha256) == (Outcome.UNREADABLE, None)
+        assert "FIRSTPASS_MAX_IMAGE_BYTES" in row.reason
+
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (UnfitImage("is thinner than the network's stride"), "is thinner than the network's stride"),
+            (MemoryError("no room for 9 GiB"), "no room for 9 GiB"),
+            (MemoryError(), "needs more memory than there is"),
+        ],
+    )
+    def test_does_not_fit_the_network(self, paint, error, reason):
+        def prepare(image):
+            if image[0, 0, 0] == 7:
+                raise error
+            return prepared(image)
+
+        unfit = paint("unfit.png", (7, 0, 0))
+        row = self.row([unfit, paint("a.png", (1, 0, 0))], prepare)
+        digest = hashlib.sha256(storage.read(unfit.uri)).hexdigest()
+        assert row == ResultRow(unfit, Outcome.UNREADABLE, reason, digest)
+
+    def test_does_not_fit_into_memory(self, paint, monkeypatch):
+        decode = image_reader.decode
+        small = paint("a.png", (1, 0, 0))
+        data = storage.read(small.uri)
+        monkeypatch.setattr(
+            image_reader, "decode", lambda found: decode(found) if found == data else (_ for _ in ()).throw(MemoryError)
+        )
+        row = self.row([paint("b.png", (2, 0, 0)), small])
+        assert (row.outcome, row.reason) == (Outcome.UNREADABLE, "needs more memory than there is")
+
+
+@pytest.mark.parametrize("error", [ValueError("a defect"), KeyboardInterrupt()])
+def test_a_defect_of_the_network_s_preparation_is_raised(paint, error):
+    def prepare(image):
+        raise error
+
+    with pytest.raises(type(error)):
+        list(through([paint("a.png", (1, 0, 0))], threads=1, ahead=2, prepare=prepare))
+
+
+def test_seconds_of_reading_add_up_in_whichever_thread(paint, monkeypatch):
+    fetch = image_reader.fetch
+
+    def slow(ref):
+        time.sleep(0.02)
+        return fetch(replace(ref, uri=ref.uri.replace("s3://", "file:///")))
+
+    monkeypatch.setattr(image_reader, "fetch", slow)
+    refs = [paint(f"{i}.png", (i, 0, 0)) for i in range(6)]
+    remote = [replace(ref, uri=ref.uri.replace("file:///", "s3://")) for ref in refs[:3]]
+    with ImageReader([*refs[3:], *remote], threads=2, ahead=8) as pipeline:
+        pipeline.load(lambda: None)
+        assert len(list(pipeline.run(prepared))) == 6
+    assert 6 * 0.02 <= pipeline.fetch_seconds < 2
+
+
+def test_seconds_of_decoding_are_those_of_the_cpu(paint, monkeypatch):
+    decode = image_reader.decode
+
+    def busy(data):
+        time.sleep(0.02)
+        until = time.thread_time() + 0.01
+        while time.thread_time() < until:
+            pass
+        return decode(data)
+
+    def prepare(image):
+        until = time.thread_time() + 0.01
+        while time.thread_time() < until:
+            pass
+        return prepared(image)
+
+    monkeypatch.setattr(image_reader, "decode", busy)
+    with ImageReader([paint(f"{i}.png", (i, 0, 0)) for i in range(4)], threads=1, ahead=8) as pipeline:
+        pipeline.load(lambda: None)
+        list(pipeline.run(prepare))
+    assert 0.08 <= pipeline.decode_seconds < 0.2
+
+
+def test_without_images_there_is_still_a_network_to_load():
+    assert list(through([], threads=1, ahead=2)) == []
 
 
 def test_brightness_comes_along(paint):

@@ -20,25 +20,6 @@ def found(*scores: float, class_id: int = 1, polygons=None) -> Detections:
     return Detections(np.full(n, class_id, np.int32), np.array(scores, np.float32), boxes, polygons)
 
 
-def test_scores_are_compared_as_they_are_kept():
-    assert len(found(0.7, 0.1, 0.6999).at_least(0.7, {})) == 1
-    assert len(found(*np.linspace(0, 1, 101)).at_least(0.3, {})) == 71
-
-
-def test_a_class_may_have_its_own_threshold():
-    both = Detections(
-        np.array([1, 2, 1, 2], np.int32), np.array([0.9, 0.9, 0.3, 0.3], np.float32), np.zeros((4, 4), "f4")
-    )
-    assert both.at_least(0.5, {2: 0.2}).class_ids.tolist() == [1, 2, 2]
-    assert both.at_least(0.2, {2: 0.95}).class_ids.tolist() == [1, 1]
-
-
-def test_what_is_not_a_number_is_dropped():
-    detections = found(np.nan, 0.9, 0.8, np.inf)
-    detections.boxes[2, 1] = np.nan
-    assert detections.at_least(0.0, {}).scores.tolist() == [np.float32(0.9)]
-
-
 def test_rows_have_the_one_schema():
     square = np.array([[0, 0], [4, 0], [4, 4.5]], np.float32)
     masks = found(0.9, 0.8, polygons=((square, square + 10), ()))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from firstpass.contracts.model_version import ModelFile
 from firstpass.errors import FirstpassError
 from firstpass.models import admission, resolution
-from firstpass.models.admission import admit, inspect
+from firstpass.models.admission import admit, content_hash, inspect
 from firstpass.models.store import load_version
 from firstpass.models.version_files import verify
+from fixtures.mask_rcnn import blank
 from fixtures.models import make_model, tree, write_graph
-
-from .detectors.mask_rcnn.test_weights import blank
 
 DEFAULT = Path(__file__).resolve().parents[2] / "include" / "models" / "nanodet-coco"
 
@@ -192,20 +195,122 @@ def test_weights_of_a_refused_model_are_not_kept(tmp_path, store_folder, tiny_gr
     assert kept == {"model.json", "classes.csv", "label_map.json"}
 
 
-def test_a_refused_model_is_judged_again_only_when_asked(model, store_folder, monkeypatch):
-    sound = admission._judge
-    monkeypatch.setattr(admission, "_judge", lambda *args: _doubted(*sound(*args)))
+@pytest.fixture
+def probed(monkeypatch):
+    """Says of every network what a test wants to hear, instead of running it; notes what it was given."""
+    answers: list[str] = []
+    given = []
+
+    def probe(version, folder):
+        given.append((version, sorted(path.name for path in folder.iterdir())))
+        return list(answers)
+
+    monkeypatch.setattr(admission, "probe", probe)
+    return SimpleNamespace(answers=answers, given=given)
+
+
+def test_a_refused_model_is_judged_again_only_when_asked(model, store_folder, probed):
+    probed.answers.append("an older Firstpass could not read it")
     refused = admit("pets", model, "here")
-    assert not refused.admitted
-    monkeypatch.setattr(admission, "_judge", sound)
+    assert (refused.admitted, refused.reasons) == (False, ("an older Firstpass could not read it",))
+    probed.answers.clear()
     assert admit("pets", model, "here") == refused
     admitted = admit("pets", model, "here", again=True)
     assert admitted.admitted
     assert resolution.versions("pets") == [admitted]
 
 
-def _doubted(verdict, findings):
-    return replace(verdict, reasons=("an older Firstpass could not read it",)), findings
+def test_an_admitted_model_is_never_judged_again(model, store_folder, probed):
+    admitted = admit("pets", model, "here")
+    assert admit("pets", model, "elsewhere", again=True) == admitted
+    assert len(probed.given) == 1
+
+
+def test_the_network_runs_as_it_will_be_stored_and_only_when_all_else_is_in_order(model, store_folder, probed):
+    admit("pets", model, "here", overrides={"threshold": 0.25})
+    ((candidate, files),) = probed.given
+    assert files == ["classes.csv", "frozen_inference_graph.pb", "label_map.json", "model.yaml"]
+    assert (candidate.kind, candidate.threshold, candidate.options) == (
+        "tfod_frozen_graph", 0.25, {"threshold": 0.25},
+    )  # fmt: skip
+    assert candidate.classes.names == {1: "cat", 2: "dog"}
+    (model / "label_map.json").write_text("?")
+    assert not admit("pets", model, "here").admitted
+    assert len(probed.given) == 1
+
+
+def test_warnings_are_logged_and_refuse_nothing(model, store_folder, probed, caplog):
+    (model / "classes.csv").write_bytes(b"labels\r\nhot dog\r\nHot_Dog\r\n")
+    (model / "label_map.json").unlink()
+    version = admit("pets", model, "here")
+    assert version.admitted
+    assert f"{version.ref}: classes.csv row 2: 'hotdog', but for case" in caplog.text
+
+
+def test_the_outcome_is_logged(model, store_folder, probed, caplog):
+    caplog.set_level("INFO", "firstpass")
+    version = admit("pets", model, "s3://training")
+    assert caplog.messages[-1] == f"{version.ref} from s3://training: admitted"
+    probed.answers += ["it sees ghosts", "and more"]
+    (model / "classes.csv").write_bytes(b"labels\r\ncat\r\ndog\r\n\r\n")
+    refused = admit("pets", model, "here")
+    assert caplog.messages[-1] == f"{refused.ref} from here: REFUSED: it sees ghosts; and more"
+
+
+def test_handed_over_files_are_moved_and_others_are_copied(model, store_folder, probed):
+    admit("pets", model, "here", hand_over=True)
+    assert sorted(path.name for path in model.iterdir()) == ["checkpoint"]
+
+
+def test_what_a_source_says_goes_before_model_yaml_key_by_key(model, store_folder, probed):
+    (model / "model.yaml").write_text("{threshold: 0.3, kind: tfod_frozen_graph}")
+    version = admit("pets", model, "here", overrides={"threshold": 0.6})
+    assert version.options == {"threshold": 0.6, "kind": "tfod_frozen_graph"}
+
+
+def test_a_damaged_model_yaml_is_refused_whatever_the_source_says(model, store_folder, probed):
+    (model / "model.yaml").write_text("treshold: 0.3")
+    version = admit("pets", model, "here", overrides={"threshold": 0.6})
+    assert not version.admitted
+    assert "unknown key 'treshold'" in version.reasons[0]
+
+
+def test_of_a_refused_model_small_files_are_kept_to_look_at(model, store_folder, probed):
+    probed.answers.append("it sees ghosts")
+    version = admit("pets", model, "here")
+    assert (store_folder / "pets" / version.version / "frozen_inference_graph.pb").exists()
+
+
+def test_reasons_name_files_as_people_know_them(model, store_folder, probed):
+    (model / "frozen_inference_graph.pb").write_bytes(b"")
+    (reason, *_) = admit("pets", model, "here").reasons
+    assert reason.startswith("frozen_inference_graph.pb: ")
+
+
+def test_a_decision_is_dated_now_to_a_thousandth_and_after_every_earlier_one(model, store_folder, probed):
+    before = datetime.now(UTC)
+    first = admit("pets", model, "here")
+    decided = datetime.fromisoformat(first.decided_at)
+    assert before - timedelta(milliseconds=1) <= decided <= datetime.now(UTC)
+    record = store_folder / "pets" / first.version / "model.json"
+    record.write_text(record.read_text().replace(first.decided_at, "2999-01-01T00:00:00.000+00:00"))
+    second = admit("pets", model, "here", overrides={"threshold": 0.1})
+    assert second.decided_at == "2999-01-01T00:00:00.001+00:00"
+
+
+def test_a_source_whose_name_is_no_text_is_written_down_as_well_as_it_can_be(model, store_folder, probed):
+    version = admit("pets", model, "/photos/caf\udce9")
+    assert version.source == "/photos/caf?"
+    assert load_version(f"{store_folder}/pets/{version.version}") == version
+
+
+def test_the_hash_of_a_version_is_the_one_that_stores_already_have():
+    """12 digits over names and contents, in any order and without notices: the name of a version's folder."""
+    files = (ModelFile("classes.csv", "aa", 1), ModelFile("NOTICE.md", "bb", 2), ModelFile("weights.h5", "cc", 3))
+    assert content_hash(files) == content_hash(files[::-1]) == content_hash((files[0], files[2]))
+    assert content_hash(files) == sha256(b"aa classes.csv\ncc weights.h5\n").hexdigest()[:12]
+    assert content_hash(files) != content_hash((*files[:2], replace(files[2], sha256="dd")))
+    assert content_hash(files) != content_hash((*files[:2], replace(files[2], path="other.h5")))
 
 
 def test_a_clock_that_was_set_back_does_not_keep_an_old_version_serving(model, store_folder, monkeypatch):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from firstpass.errors import FirstpassError
-from firstpass.models.artifacts import find, recognise
+from firstpass.models.artifacts import find, holds_weights, is_wanted, names_in, recognise, sub_folders
 
 FROZEN = "frozen_inference_graph.pb"
 SAVED = ["saved_model/saved_model.pb", "saved_model/variables/variables.index"]
@@ -75,3 +75,59 @@ def test_a_folder_is_looked_at_as_deep_as_a_model_lies(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert set(find(tmp_path).files) == {*SAVED, SHARD, "classes.csv"}
+
+
+def test_the_store_holds_nothing_that_inference_does_not_need():
+    wanted = [FROZEN, "classes.csv", "label_map.json", "label_map.pbtxt", "model.yaml", "NOTICE", "LICENSE.md"]
+    artifact = recognise([*wanted, "checkpoint", "pipeline.config", "readme.md", "Classes.csv"], "here")
+    assert artifact.files == {name: name for name in wanted}
+
+
+@pytest.mark.parametrize("name", ["classes.csv", "model.yaml", "LICENSE", FROZEN, "x.h5", "saved_model/saved_model.pb"])
+def test_what_may_be_part_of_a_model(name):
+    assert is_wanted(name)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "x.pb", "a/x.h5", "sub/classes.csv", "classes.csv.bak", ""])
+def test_what_may_not(name):
+    assert not is_wanted(name)
+
+
+def test_weights_tell_a_models_folder_from_any_other():
+    assert holds_weights(["notes.txt", FROZEN])
+    assert holds_weights(["a.h5"])
+    assert holds_weights(["saved_model.pb"])
+    assert not holds_weights(["classes.csv", "model.yaml", "saved_model/variables/variables.index"])
+    assert not holds_weights([])
+
+
+def test_folders_within_a_model_come_deepest_first():
+    found = sub_folders()
+    assert found == ["saved_model/assets", "saved_model/variables", "assets", "saved_model", "variables"]
+
+
+def test_eight_of_many_files_are_named():
+    with pytest.raises(FirstpassError) as caught:
+        recognise([f"{n}.txt" for n in range(9, 0, -1)], "here")
+    assert caught.value.problem == "here: no weights; found " + ", ".join(f"{n}.txt" for n in range(1, 9))
+    assert f"put weights ({FROZEN}, saved_model/saved_model.pb, weights.h5) there" in caught.value.fix
+
+
+def test_links_to_files_are_followed_and_folders_are_no_files(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "real.h5").touch()
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "w.h5").symlink_to(tmp_path / "elsewhere" / "real.h5")
+    (folder / "classes.csv").touch()
+    (folder / "other.h5").mkdir()
+    (folder / "gone.h5").symlink_to(tmp_path / "nowhere")
+    assert find(folder).files == {"classes.csv": "classes.csv", "weights.h5": "w.h5"}
+
+
+def test_names_are_as_deep_as_a_model_lies(tmp_path):
+    for name in ("a.h5", "variables/b", "saved_model/variables/c", "other/d"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert set(names_in(tmp_path)) >= {"a.h5", "variables/b", "saved_model/variables/c"}
+    assert "other/d" not in set(names_in(tmp_path))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstpass.errors import FirstpassError
-from firstpass.models.classes_csv import ClassRow, class_table, parse
+from firstpass.models.classes_csv import ClassRow, class_table, cleaned, parse
 
 TFOD, MASK_RCNN = "tfod_frozen_graph", "mask_rcnn"
 
@@ -86,15 +86,77 @@ def test_what_is_no_class_table_is_told_with_row_and_value(data, kind, message):
     assert caught.value.fix
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)))
-def test_whatever_a_csv_writer_writes_is_read_back(labels):
+legal = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)
+
+
+def written(header: list[str], rows: list[list[object]]) -> bytes:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    writer.writerow(["labels"])
-    writer.writerows([label] for label in labels)
-    rows = parse(file.getvalue().encode(), TFOD)
-    assert len(rows) == len(labels)
+    writer.writerow(header)
+    writer.writerows(rows)
+    return file.getvalue().encode()
+
+
+@given(st.lists(legal))
+def test_whatever_a_csv_writer_writes_is_read_back(labels):
+    rows = parse(written(["labels"], [[label] for label in labels]), TFOD)
+    assert [row.name for row in rows] == [cleaned(label) for label in labels]
     assert [row.id for row in rows] == list(range(1, len(labels) + 1))
+    assert list(class_table(rows).names.values()) == [cleaned(label) for label in labels]
+
+
+@given(st.lists(st.tuples(legal, st.integers(1, 2**31 - 1)), unique_by=lambda pair: pair[1]))
+def test_ids_are_read_back_and_closed_up_in_their_order(pairs):
+    rows = parse(written(["labels", "id"], [[name, number] for name, number in pairs]), MASK_RCNN)
+    assert [(row.name, row.id) for row in rows] == [(cleaned(name), number) for name, number in pairs]
+    in_order = sorted(pairs, key=lambda pair: pair[1])
+    assert class_table(rows).names == {i: cleaned(name) for i, (name, _) in enumerate(in_order, 1)}
+
+
+@given(legal)
+def test_a_name_is_cleaned_once(name):
+    assert cleaned(cleaned(name)) == cleaned(name)
+    assert cleaned(f"  {name}\t") == cleaned(name)
+
+
+@pytest.mark.parametrize(
+    ("number", "fits"), [(1, True), (2**31 - 1, True), (2**31, False), (0, False), (10**11, False)]
+)
+def test_an_id_is_a_positive_32_bit_number(number, fits):
+    data = written(["labels", "id"], [["cat", number]])
+    if fits:
+        assert parse(data, MASK_RCNN)[0].id == number
+    else:
+        with pytest.raises(FirstpassError, match=f"row 2: the id is '{number}'"):
+            parse(data, MASK_RCNN)
+
+
+def test_space_around_header_and_id_is_a_slip():
+    assert parse(b" labels , id \ncat, 7 \n", MASK_RCNN) == [ClassRow(2, "cat", 7)]
+    with pytest.raises(FirstpassError, match="row 3: the id is '7 8'"):
+        parse(b"labels,id\ncat,7\ndog,7 8\n", MASK_RCNN)
+
+
+def test_the_file_is_called_what_it_is_called():
+    for data in (b"", b"x\n", b"labels\na,b\n", b"\xff"):
+        with pytest.raises(FirstpassError, match=r"^mine\.csv"):
+            parse(data, TFOD, "mine.csv")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "fix"),
+    [
+        (b"", TFOD, "write the header labels and a row for each class"),
+        (b"", MASK_RCNN, "write the header labels,id and a row for each class"),
+        (b"x\n", MASK_RCNN, "write the header labels,id"),
+        (b"labels\na,b\n", TFOD, "quote a name that holds a comma"),
+        (b"labels,id\na\n", MASK_RCNN, "write the class's name and its id"),
+    ],
+)
+def test_what_to_do_about_it(data, kind, fix):
+    with pytest.raises(FirstpassError) as caught:
+        parse(data, kind)
+    assert fix in caught.value.fix
 
 
 @given(st.binary(max_size=300), st.sampled_from([TFOD, MASK_RCNN]))

@@ -48,6 +48,72 @@ def test_an_incomplete_run_is_passed_over_and_told(run, tmp_path, caplog):
     assert "c/output/model: weights are there but classes.csv is not" in caplog.text
 
 
+def test_only_runs_newer_than_the_one_that_is_taken_are_told_of(run, tmp_path, caplog):
+    run("old/output/model", 1000, without="classes.csv")
+    run("same/output/model", 2000, without="classes.csv")
+    run("good/output/model", 2000)
+    run("new/output/model", 3000, without="classes.csv")
+    assert newest(tmp_path) == "runs/good/output/model"
+    assert [name for name in ("old", "same", "new") if f"{name}/output/model" in caplog.text] == ["new"]
+
+
+def test_where_nothing_is_complete_the_newest_run_says_what_it_lacks(run, tmp_path):
+    run("a/output/model", 3000, without="frozen_inference_graph.pb")
+    run("b/output/model", 1000, without="classes.csv")
+    with pytest.raises(FirstpassError, match=r"a/output/model: no weights"):
+        newest(tmp_path)
+
+
+def test_a_run_is_as_old_as_the_newest_file_that_counts(run, tmp_path):
+    run("a/output/model", 1000)
+    run("b/output/model", 2000)
+    os.utime(tmp_path / "runs/a/output/model/label_map.json", (3000, 3000))
+    os.utime(tmp_path / "runs/b/output/model/checkpoint", (9000, 9000))
+    assert newest(tmp_path) == "runs/a/output/model"
+
+
+def test_hidden_folders_are_not_looked_into(run, tmp_path):
+    run("a/output/model", 1000)
+    run(".trash/a/output/model", 2000)
+    assert newest(tmp_path) == "runs/a/output/model"
+
+
+def test_what_is_found_comes_with_its_size_and_the_names_of_the_store(run, tmp_path):
+    run("a/output/model", 1000)
+    found = discovery.newest(make_source("pets", str(tmp_path / "runs")), None)
+    folder = tmp_path / "runs/a/output/model"
+    assert set(found.files) == {"classes.csv", "frozen_inference_graph.pb", "label_map.json"}
+    assert {name: (file.key, file.size) for name, file in found.files.items()} == {
+        name: (str(folder / name), (folder / name).stat().st_size) for name in found.files
+    }
+    assert found.size == sum((folder / name).stat().st_size for name in found.files)
+    assert (found.kind, found.uri) == ("tfod_frozen_graph", str(folder))
+
+
+def test_the_etag_of_a_folder_follows_sizes_and_times(run, tmp_path):
+    def etag() -> str:
+        return discovery.newest(make_source("pets", str(tmp_path / "runs")), None).etag
+
+    run("a/output/model", 1000)
+    first = etag()
+    (tmp_path / "runs/a/output/model/checkpoint").write_text("of no use")
+    assert etag() == first
+    os.utime(tmp_path / "runs/a/output/model/classes.csv", (1001, 1001))
+    assert etag() != first
+
+
+def test_a_bucket_may_be_a_source_by_itself(model, bucket):
+    upload(model, f"{bucket}/runs/1/output/model")
+    assert discovery.newest(make_source("pets", bucket), storage.s3()).uri == f"{bucket}/runs/1/output/model"
+
+
+def test_a_prefix_is_a_folder(model, bucket):
+    """`runs` is not the beginning of `runs-of-others`."""
+    upload(model, f"{bucket}/runs-of-others/1/output/model")
+    with pytest.raises(FirstpassError, match="there is no model"):
+        discovery.newest(make_source("pets", f"{bucket}/runs"), storage.s3())
+
+
 def test_a_bare_folder_is_a_model_and_comes_before_what_lies_below(run, tmp_path):
     run("", 1000)
     run("old/output/model", 2000)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from firstpass.errors import FirstpassError
@@ -47,3 +49,30 @@ def test_what_is_no_label_map_is_told(name, data, message):
         parse(data, name)
     assert name in caught.value.problem
     assert message in caught.value.problem
+
+
+def test_ids_are_what_they_say():
+    assert parse(b'{"10": "a", "2": "b", "0": "c"}', "label_map.json") == {10: "a", 2: "b", 0: "c"}
+    assert parse(b'{"12345678901": "a"}', "label_map.json") == {12345678901: "a"}
+
+
+@pytest.mark.parametrize("key", ["", "-1", "1.0", " 1", "\u0663"])
+def test_what_is_no_id(key):
+    with pytest.raises(FirstpassError, match="is not an id and a name"):
+        parse(json.dumps({key: "cat"}).encode(), "label_map.json")
+
+
+def test_one_class_called_label_map_is_a_class():
+    assert parse(b'{"1": "label_map"}', "label_map.json") == {1: "label_map"}
+    with pytest.raises(FirstpassError, match="entry 'label_map'"):
+        parse(b'{"label_map": {"1": "cat"}, "2": "dog"}', "label_map.json")
+
+
+def test_an_empty_map_says_nothing():
+    assert parse(b"{}", "label_map.json") == parse(b'{"label_map": {}}', "label_map.json") == {}
+    assert parse(b"", "label_map.pbtxt") == {}
+
+
+def test_a_repeated_id_in_protobufs_text_is_told():
+    with pytest.raises(FirstpassError, match="id 1 is there twice, as 'cat' and as 'dog'"):
+        parse(b"item { id: 1 name: 'cat' } item { id: 1 name: 'dog' }", "label_map.pbtxt")

@@ -76,3 +76,64 @@ def test_a_folder_may_be_relative_or_a_file_uri(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert make_source("x", "artifacts").uri == str(tmp_path / "artifacts")
     assert make_source("x", "file:///mnt/a%20b").uri == "/mnt/a b"
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("s3://b", "s3://b"),
+        ("s3://b/", "s3://b"),
+        ("s3://b/a/", "s3://b/a"),
+        ("s3://b/a b/#1?", "s3://b/a b/#1?"),
+        ("s3://b/..a/b.", "s3://b/..a/b."),
+    ],
+)
+def test_addresses_in_object_storage(uri, found):
+    assert make_source("x", uri) == ModelSource("x", found, "", {})
+
+
+@pytest.mark.parametrize("uri", ["s3://", "s3:///a", "s3://b/.", "s3://b/..", "s3://b/a/./c", "s3://b/../c"])
+def test_what_is_no_address_in_object_storage(uri):
+    with pytest.raises(FirstpassError, match="is no S3 address"):
+        make_source("x", uri)
+
+
+@pytest.mark.parametrize("uri", ["gs://b/a", "https://host/a", "S3://b/a"])
+def test_other_schemes_are_not_known(uri):
+    with pytest.raises(FirstpassError, match="is neither s3:// nor a folder"):
+        make_source("x", uri)
+
+
+def test_a_long_address_is_cut_off_in_the_message():
+    for scheme in ("gs", "s3"):
+        with pytest.raises(FirstpassError) as caught:
+            make_source("x", f"{scheme}://b/../{'x' * 1000}")
+        assert len(caught.value.problem) < 300
+
+
+def test_a_list_without_its_heading_is_one_too(sources):
+    assert [source.name for source in sources("[{name: cats, source: /a}]")] == ["cats"]
+    assert sources("[{name: cats, connection: , options: , source: /a}]") == [ModelSource("cats", "/a")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sources: []\nmore: 1", "not a list"),
+        ("7", "holds 7, not a list"),
+        ("sources: [{name: x, source: /a, connection: 7}]", "connection or options do not fit"),
+        ("sources: [{name: x, source: /a}, 7]", "entry 2: 7 is no source"),
+        ("sources: [{source: /a}]", "entry 1: name is None"),
+    ],
+)
+def test_other_forms_are_told(sources, text, message):
+    with pytest.raises(FirstpassError) as caught:
+        sources(text)
+    assert message in caught.value.problem
+    assert caught.value.fix
+
+
+def test_bytes_that_are_no_text_are_no_yaml(store_folder):
+    Path(settings().model_sources).write_bytes(b"sources: \xff")
+    with pytest.raises(FirstpassError, match="is not YAML"):
+        read_sources()

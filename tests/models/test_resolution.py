@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 
 import pytest
 
@@ -22,6 +24,97 @@ def test_the_newest_admitted_version_serves_and_any_can_be_pinned(model, store_f
     assert resolution.resolve("pets") == new
     assert resolution.resolve(old.ref) == old
     assert resolution.resolve(f"pets@{old.version[:6]}") == old
+
+
+def test_four_digits_name_a_version_where_they_are_enough(stored):
+    one, other = stored(version="aaaabbbb0000"), stored(version="aaaaccccdddd")
+    third = stored(version="beef00000000")
+    assert resolution.resolve("pets@beef") == third
+    assert resolution.resolve("pets@aaaab") == one
+    assert resolution.resolve("pets@aaaaccccdddd") == other
+    with pytest.raises(FirstpassError, match="pets has more than one version 'aaaa'") as caught:
+        resolution.resolve("pets@aaaa")
+    assert f"{third.version}, {other.version}, {one.version}" in caught.value.fix
+    for wanted in ("bee", "beef000000000", "eef0"):
+        with pytest.raises(FirstpassError, match=f"pets has no version '{wanted}'"):
+            resolution.resolve(f"pets@{wanted}")
+
+
+def test_refused_versions_are_marked_in_the_list_and_found_by_whoever_only_looks(stored):
+    refused = stored(version="beef00000000", admitted=False, reasons=("it sees ghosts",))
+    with pytest.raises(FirstpassError, match="has no version 'ffff'") as caught:
+        resolution.resolve("pets@ffff")
+    assert "beef00000000 (refused)" in caught.value.fix
+    assert resolution.find("pets@beef") == resolution.find("pets") == refused
+    with pytest.raises(FirstpassError, match="pets@beef00000000 was refused: it sees ghosts"):
+        resolution.resolve("pets")
+    admitted = stored(version="cafe00000000")
+    stored(version="dead00000000", admitted=False)
+    assert resolution.find("pets") == resolution.resolve("pets") == admitted
+
+
+def test_of_many_versions_the_newest_twenty_are_listed(stored):
+    for number in range(21):
+        stored(version=f"{number:012}")
+    with pytest.raises(FirstpassError) as caught:
+        resolution.resolve("pets@ffff")
+    assert f"{1:012}" in caught.value.fix
+    assert f"{0:012}" not in caught.value.fix
+
+
+@pytest.mark.parametrize("place", [".hidden", "a/b", "saved_model", "variables"])
+def test_folders_that_are_no_drop_ins(model, store_folder, place):
+    """Hidden, too deep, or a model's own sub-folder."""
+    folder = store_folder / "pets" / place
+    shutil.copytree(model, folder)
+    assert resolution.drop_ins("pets") == []
+
+
+def test_a_version_of_the_store_is_no_drop_in(stored):
+    stored()
+    assert resolution.drop_ins("pets") == []
+
+
+def test_drop_ins_are_admitted_oldest_first_so_that_the_newest_serves(model, store_folder, monkeypatch, stored):
+    version = stored("other")
+    admitted = []
+
+    def admit(name, folder, source):
+        admitted.append((name, folder.name, source))
+        return version
+
+    monkeypatch.setattr(resolution, "admit", admit)
+    stored("pets")
+    for name, age in (("b", 100), ("a", 50), ("c", 200)):
+        folder = shutil.copytree(model, store_folder / "pets" / name)
+        os.utime(folder, (time.time() - age, time.time() - age))
+    resolution.resolve("pets")
+    assert admitted == [("pets", name, (store_folder / "pets" / name).as_uri()) for name in ("c", "b", "a")]
+
+
+def test_what_is_not_of_the_model_does_not_make_a_drop_in_new(model, store_folder, stored):
+    folder = shutil.copytree(model, store_folder / "pets" / "mine")
+    resolution.resolve("pets")
+    (folder / "checkpoint").write_text("more training")
+    (folder / "notes.txt").touch()
+    assert resolution.drop_ins("pets") == []
+    weights = folder / "frozen_inference_graph.pb"
+    os.utime(weights, (1, 1))
+    assert resolution.drop_ins("pets") == [folder]
+
+
+def test_a_model_folder_that_was_not_looked_at_says_what_does(store_folder, model):
+    """`find` admits nothing on its way."""
+    shutil.copytree(model, store_folder / "pets")
+    with pytest.raises(FirstpassError, match="was not checked yet") as caught:
+        resolution.find("pets")
+    assert "firstpass models check" in caught.value.fix
+
+
+def test_where_there_is_no_model_at_all_that_is_said(store_folder):
+    with pytest.raises(FirstpassError, match="there is no model 'cars'") as caught:
+        resolution.resolve("cars")
+    assert caught.value.fix == "use one of these: none at all"
 
 
 def test_an_unknown_model_lists_what_there_is(model, store_folder):

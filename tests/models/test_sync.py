@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,24 +13,31 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from doubles.s3 import s3_client
 from doubles.s3_faults import Cut, Hang, Refuse, faulty_s3
 from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.models import admission, resolution
+from firstpass.models import sync as syncing
 from firstpass.models.class_checks import ClassFindings
 from firstpass.models.model_sources import make_source
-from firstpass.models.sync import sync
+from firstpass.models.sync import Synced, sync
 from firstpass.settings import settings
 from firstpass.storage import downloads
 from fixtures.models import tree, upload
 
 
+def client_error(status: int, code: str) -> ClientError:
+    said = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(said, "GetObject")
+
+
 @pytest.fixture(autouse=True)
 def admitted(monkeypatch):
     monkeypatch.setattr(admission, "check_classes", lambda *args: ClassFindings())
-    monkeypatch.setattr(admission, "_probe", lambda *args: ())
+    monkeypatch.setattr(admission, "probe", lambda *args: [])
     monkeypatch.setattr(downloads, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic))
 
 
@@ -118,11 +126,11 @@ def test_options_of_a_source_are_part_of_the_version(source, client, bucket):
 
 
 def test_a_refused_version_is_remembered_and_judged_again_when_asked(source, client, monkeypatch):
-    monkeypatch.setattr(admission, "_probe", lambda *args: ("it sees ghosts",))
+    monkeypatch.setattr(admission, "probe", lambda *args: ["it sees ghosts"])
     assert sync(source, client).state == "refused"
     assert sync(source, client).state == "unchanged"
     assert not sync(source, client).admitted
-    monkeypatch.setattr(admission, "_probe", lambda *args: ())
+    monkeypatch.setattr(admission, "probe", lambda *args: [])
     assert sync(source, client, again=True).state == "admitted"
 
 
@@ -216,9 +224,11 @@ def test_two_syncs_at_once_make_one_version_and_fetch_it_once(source, client, pr
 
 KILLED = """
 import sys
+from botocore.exceptions import ClientError, NoCredentialsError
+
 from doubles.s3 import s3_client
 from firstpass.models.model_sources import make_source
-from firstpass.models.sync import sync
+from firstpass.models.sync import Synced, sync
 endpoint, uri = sys.argv[1:]
 sync(make_source("pets", uri), lambda: s3_client(endpoint))
 """
@@ -239,16 +249,6 @@ def test_a_sync_that_is_killed_leaves_nothing_half_visible_and_the_next_succeeds
         resolution.resolve("pets")
     proxy.fault = lambda request: None
     assert sync(source, client).state == "admitted"
-
-
-def test_what_killed_syncs_left_is_swept_out_after_a_day(source, client, store_folder):
-    for name, age in ((".staging/old", 90_000), (".staging/new", 100), (".incoming/old", 90_000)):
-        (store_folder / name).mkdir(parents=True)
-        (store_folder / name / "frozen_inference_graph.pb").write_bytes(b"half")
-        os.utime(store_folder / name, (time.time() - age, time.time() - age))
-    sync(source, client)
-    assert [path.name for path in (store_folder / ".staging").iterdir()] == ["new"]
-    assert list((store_folder / ".incoming").iterdir()) == []
 
 
 def test_keys_with_odd_characters_never_become_paths(store_folder, model, bucket, client):
@@ -282,3 +282,106 @@ def test_a_version_taken_out_by_hand_is_fetched_again(source, client, store_fold
     first = sync(source, client)
     shutil.rmtree(store_folder / "pets" / first.ref.partition("@")[2])
     assert sync(source, client).state == "admitted"
+
+
+@pytest.fixture
+def local(store_folder, model):
+    """A source that is a folder."""
+    return make_source("pets", str(model))
+
+
+def incoming(store_folder: Path) -> Path:
+    (folder,) = (store_folder / ".incoming").iterdir()
+    return folder
+
+
+def test_what_a_sync_came_to_in_a_word():
+    version = SimpleNamespace()
+    assert Synced("s", "pets@1", True, None, 0).state == "unchanged"
+    assert Synced("s", "pets@1", True, version, 7).state == "admitted"
+    assert Synced("s", "pets@1", False, version, 7).state == "refused"
+
+
+def test_what_was_fetched_is_counted_and_logged(local, model, caplog):
+    caplog.set_level("INFO", "firstpass")
+    synced = sync(local)
+    names = ("classes.csv", "label_map.json", "frozen_inference_graph.pb")
+    assert synced.size == sum((model / name).stat().st_size for name in names)
+    assert any(re.fullmatch(rf"{model}: 0\.0 MB in \d+\.\d s, \d+ MB/s", line) for line in caplog.messages)
+    caplog.clear()
+    assert sync(local).ref == synced.ref
+    assert caplog.messages == [f"{model}: unchanged since {synced.ref}"]
+
+
+def test_what_came_of_other_content_is_not_mixed_with_what_comes(local, store_folder, monkeypatch):
+    """A sync was killed, and since then the source has changed."""
+    seen: list[set[str]] = []
+
+    def admit(name, folder, *_, **__):
+        seen.append(set(tree(folder)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(syncing, "admit", admit)
+    for left, etag in (("of this content.h5", None), ("of other content.h5", "another etag")):
+        with monkeypatch.context() as killed:
+            killed.setattr(syncing.shutil, "rmtree", lambda *_, **__: None)
+            with pytest.raises(KeyboardInterrupt):
+                sync(local)
+        folder = incoming(store_folder)
+        (folder / left).touch()
+        if etag:
+            (folder / "complete.etag").write_text(etag)
+        with pytest.raises(KeyboardInterrupt):
+            sync(local)
+    usual = {"classes.csv", "label_map.json", "frozen_inference_graph.pb", "complete.etag"}
+    assert seen == [usual, usual | {"of this content.h5"}, usual, usual]
+
+
+@pytest.mark.parametrize(
+    ("error", "problem", "fix"),
+    [
+        (NoCredentialsError(), "there are no credentials", "set up aws_training"),
+        (
+            client_error(403, "AccessDenied"),
+            r"AccessDenied \(403\) from GetObject",
+            "that aws_training may do s3:ListBucket",
+        ),
+        (client_error(301, "PermanentRedirect"), r"PermanentRedirect \(301\)", "check the address"),
+        (client_error(400, "BadRequest"), r"BadRequest \(400\)", "check the address"),
+        (client_error(401, "Unauthorized"), r"Unauthorized \(401\)", "check the address"),
+        (client_error(404, "NoSuchKey"), r"NoSuchKey \(404\)", "check the address"),
+        (client_error(403, "RequestTimeTooSkewed"), "RequestTimeTooSkewed: the clocks differ", "clock"),
+        (OSError(28, "No space left on device", "/models/x"), "No space left on device: /models/x", "disk is not full"),
+        (OSError("odd"), "odd: ", "disk is not full"),
+    ],
+)
+def test_what_a_person_can_put_right_is_put_into_words(store_folder, monkeypatch, error, problem, fix):
+    monkeypatch.setattr(syncing.discovery, "newest", lambda *_: _raise(error))
+    source = make_source("pets", "s3://training/pets", "aws_training")
+    with pytest.raises(FirstpassError, match=f"s3://training/pets: {problem}") as caught:
+        sync(source, lambda: None)
+    assert fix in caught.value.fix
+
+
+def _raise(error):
+    raise error
+
+
+def test_without_a_connection_the_default_credentials_are_meant(store_folder, monkeypatch):
+    monkeypatch.setattr(syncing.discovery, "newest", lambda *_: _raise(NoCredentialsError()))
+    with pytest.raises(FirstpassError) as caught:
+        sync(make_source("pets", "s3://training/pets"), lambda: None)
+    assert caught.value.fix == "set up the default S3 credentials"
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_what_passes_by_itself_is_left_to_another_try(store_folder, monkeypatch, status):
+    error = client_error(status, "SlowDown")
+    monkeypatch.setattr(syncing.discovery, "newest", lambda *_: _raise(error))
+    with pytest.raises(ClientError) as caught:
+        sync(make_source("pets", "s3://training/pets"), lambda: None)
+    assert caught.value is error
+
+
+def test_a_folder_needs_no_client(local):
+    assert sync(local, lambda: _raise(AssertionError())).state == "admitted"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 from psycopg2.extensions import connection
 
 from doubles.cvat import CvatDouble, Project, Task
+from firstpass.cvat.labels import reviews
+from firstpass.cvat.labels.mapping import DecidedBy, Decision
 from firstpass.cvat.publishing.publish_run import publish_run
 from firstpass.errors import FirstpassError
 from firstpass.nightly import publish, review_mapping
-from firstpass.warehouse.connection import connect
 from fixtures.cvat_runs import Night, boxes, jpeg
 
 NOW = datetime.now(UTC).isoformat()
@@ -118,45 +118,52 @@ def test_a_label_renamed_after_the_review_is_asked_about_again(warehouse: connec
     assert publish_run("night 1", unmatched="ask")["state"] == "waiting"
 
 
-def test_names_full_of_markup_show_as_they_are() -> None:
-    assert review_mapping._plain("<b>|a|*&\n`x`") == r"\<b\>\|a\|\*&amp; \`x\`"
+def test_names_full_of_markup_show_as_they_are(
+    warehouse: connection, cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = Decision(1, "<b>|a|*&\n`x`", DecidedBy.UNMATCHED, "[no](http://x) label\tof\\this {name}_#+-.!~")
+    reviews.ask(warehouse, cvat.url, "project/3", "toy@1", [hostile], ["a_b", "c*d"])
+    table = review_mapping.proposal("project/3", "toy@1")["table"].splitlines()
+    assert table[1] == r"Labels to choose from: a\_b, c\*d, ignore."
+    assert table[5:] == [r"| \<b\>\|a\|\*&amp; \`x\` | – | \[no\]\(http://x\) label of\\this \{name\}\_\#\+\-\.\!\~ |"]
+
+
+def test_the_question_that_was_meant_is_the_one_that_is_answered(warehouse: connection, cvat: CvatDouble) -> None:
+    """Without a name it is the one that waits longest; of another server it is none."""
+    decision = Decision(1, "person", DecidedBy.UNMATCHED, "no label of this name")
+    for scope, model in (("project/3", "toy@1"), ("project/4", "toy@1"), ("project/4", "toy@2")):
+        reviews.ask(warehouse, cvat.url, scope, model, [decision], ["lamp"])
+    reviews.ask(warehouse, "https://other.example.org", "project/5", "toy@1", [decision], ["lamp"])
+    for scope, model in (("project/4", "toy@2"), ("project/3", "toy@1")):
+        shown = review_mapping.proposal(scope, model)
+        assert (shown["scope"], shown["model"]) == (scope, model)
+    for half in (("project/4", ""), ("", "toy@2"), ("", "")):
+        assert review_mapping.proposal(*half)["scope"] == "project/3"
+    with pytest.raises(FirstpassError, match="nobody asked about the mapping of toy@1 in project/5"):
+        review_mapping.proposal("project/5", "toy@1")
+
+
+@pytest.mark.parametrize(
+    ("choice", "state", "answer"),
+    [
+        ("Approve", "approved", {"person": "ignore", "car": "car", "traffic light": "ignore"}),
+        ("Approve with changes", "approved", {"person": "Pedestrian", "car": "car", "traffic light": "ignore"}),
+        ("Reject", "rejected", None),
+        ("Later", "asked", None),
+    ],
+)
+def test_what_each_choice_leaves(
+    warehouse: connection, task: Task, cvat: CvatDouble, choice: str, state: str, answer: dict[str, str] | None
+) -> None:
+    publish_run(night(warehouse, task), unmatched="ask")
+    question = only_question()
+    review_mapping.record(**question, choice=choice, changes={"person": "Pedestrian"}, by="ada")
+    review = reviews.find_review(warehouse, cvat.url, question["scope"], question["model"])
+    assert review
+    assert (review.state, review.answer) == (state, answer)
 
 
 def test_nobody_asked(warehouse: connection, cvat: CvatDouble) -> None:
     for scope, model in (("", ""), ("project/3", "toy@1")):
         with pytest.raises(FirstpassError, match="nobody asked about the mapping"):
             review_mapping.proposal(scope, model)
-
-
-def test_the_night_finds_what_is_to_be_published(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
-    tasks = [task, *(cvat.state.add_task(f"t{n}", project=task.project, frames=[jpeg()] * 2) for n in range(2))]
-    for number, one in enumerate(tasks):
-        night(warehouse, one, f"night {number}")
-    Night("by hand", task.id, {}, started_at=NOW, settings_hash="2" * 12).save(warehouse)  # not asked for
-    Night("long ago", task.id, {0: []}, publish=True, settings_hash="3" * 12).save(warehouse)
-    work = publish.find_work("", unchecked=False)
-    assert work == [{"run_id": f"night {n}", "tasks": [one.id]} for n, one in enumerate(tasks)]
-    assert publish.publish(**work[0], unmatched="drop", unchecked=False) == {"shapes": 2, "published": 1}
-    assert [item["run_id"] for item in publish.find_work("", unchecked=False)] == ["night 1", "night 2"]
-    assert publish.find_work("night 0", unchecked=False) == work[:1]
-    del cvat.state.tasks[tasks[1].id]
-    with pytest.raises(FirstpassError, match="does not exist"):
-        publish.publish(**work[1], unmatched="drop", unchecked=False)
-
-
-def test_many_tasks_go_in_batches(
-    warehouse: connection, cvat: CvatDouble, task: Task, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publish, "_BATCHES", 2)
-    run_id = night(warehouse, task)
-    with closing(connect()) as conn, conn, conn.cursor() as cur:
-        for number in range(1, 5):
-            cur.execute(
-                "INSERT INTO outcomes SELECT run_id, uri || %s, chunk, outcome, detections, sha256, width, height, %s,"
-                " frame, reason FROM outcomes WHERE task = %s",
-                [f"/{number}", number, task.id],
-            )
-    assert publish.find_work(run_id, unchecked=False) == [
-        {"run_id": run_id, "tasks": [1, 2, 3]},
-        {"run_id": run_id, "tasks": [4, task.id]},
-    ]

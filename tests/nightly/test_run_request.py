@@ -2,11 +2,100 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
-from firstpass.nightly.run_request import require_reachable
-from firstpass.settings import Settings
+from firstpass.nightly.run_request import RunRequest, require_reachable
+from firstpass.settings import Settings, settings
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> str:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").touch()
+    return str(folder)
+
+
+@pytest.fixture
+def resolved(stored: Any, photos: str) -> Any:
+    """The settings of a run over the photographs with the model pets, which has the classes cat and dog."""
+    stored(threshold=0.35)
+
+    def resolve(**fields: Any) -> RunSpec:
+        return RunRequest(**{"run_id": "a run", "images": photos, "model": "pets"} | fields).resolve()[0]
+
+    return resolve
+
+
+def test_a_request_that_says_no_more_takes_the_models_and_the_settings_word(resolved, photos, store_folder):
+    before = datetime.now(UTC).replace(microsecond=0)
+    spec = resolved()
+    assert (spec.run_id, spec.images) == ("a run", photos)
+    assert (spec.model, spec.model_uri) == ("pets@aaaaaaaaaaaa", f"{store_folder}/pets/aaaaaaaaaaaa")
+    assert (spec.threshold, spec.class_thresholds, spec.engine) == (0.35, {}, "local")
+    assert (spec.reprocess, spec.publish) == (False, False)
+    assert before <= datetime.fromisoformat(spec.started_at) <= datetime.now(UTC)
+    assert spec.started_at.endswith("+00:00")
+    assert "." not in spec.started_at, "to the second"
+
+
+def test_what_was_asked_for_is_what_is_done(resolved):
+    spec = resolved(threshold=0.2, class_thresholds={"dog": 1, "cat": 0.5}, reprocess=True, publish=True)
+    assert (spec.threshold, spec.class_thresholds) == (0.2, {2: 1.0, 1: 0.5})
+    assert (spec.reprocess, spec.publish) == (True, True)
+
+
+@pytest.mark.parametrize("threshold", [0, 0.0, 1, 0.5])
+def test_a_threshold_of_zero_is_one_too(resolved, threshold):
+    spec = resolved(threshold=threshold)
+    assert spec.threshold == threshold
+    assert isinstance(spec.threshold, float), "the hash of the settings tells 1 from 1.0"
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan"), True, "0.4"])
+def test_what_is_no_threshold(resolved, threshold):
+    with pytest.raises(FirstpassError, match=r"^threshold is "):
+        resolved(threshold=threshold)
+    with pytest.raises(FirstpassError, match=r"^class_thresholds\['dog'\] is "):
+        resolved(class_thresholds={"dog": threshold})
+
+
+def test_a_class_that_the_model_does_not_have_shows_those_alike(resolved):
+    with pytest.raises(FirstpassError, match="names 'dgo', which is not a class of pets@aaaaaaaaaaaa") as caught:
+        resolved(class_thresholds={"cat": 0.5, "dgo": 0.4})
+    assert caught.value.fix == "use one of its 2 classes, for example 'dog'"
+    with pytest.raises(FirstpassError) as caught:
+        resolved(class_thresholds={"zebra": 0.4})
+    assert caught.value.fix == "use one of its 2 classes, for example 'cat', 'dog'"
+
+
+def test_images_are_checked_before_the_model(resolved):
+    with pytest.raises(FirstpassError, match="nowhere"):
+        resolved(images="/nowhere", model="cars")
+    with pytest.raises(FirstpassError, match="there is no model 'cars'"):
+        resolved(model="cars")
+
+
+def test_a_pinned_version_is_the_one(resolved, stored):
+    stored(version="bbbbbbbbbbbb")
+    assert resolved().model == "pets@bbbbbbbbbbbb"
+    assert resolved(model="pets@aaaa").model == "pets@aaaaaaaaaaaa"
+
+
+def test_pods_must_reach_what_a_run_needs(resolved, monkeypatch):
+    with pytest.raises(FirstpassError, match="a folder that pods cannot reach"):
+        resolved(engine="kubernetes")
+    monkeypatch.setenv("FIRSTPASS_ENGINE", "kubernetes")
+    settings.cache_clear()
+    with pytest.raises(FirstpassError, match="a folder that pods cannot reach"):
+        resolved()
+    assert resolved(engine="local").engine == "local"
 
 
 def test_folders_of_this_machine_are_out_of_reach(tmp_path):

@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import math
 import os
+from dataclasses import replace
 from urllib.parse import quote
 
+import pytest
 from psycopg2.extensions import make_dsn
 
+from firstpass.contracts.class_table import ClassTable, ModelClass
+from firstpass.contracts.verdict import QualityVerdict
+from firstpass.quality import checks
 from firstpass.quality.checks import check_run
-from firstpass.quality.suites import suites
+from firstpass.quality.drift import store_profile
+from firstpass.quality.suites import Expectation, suites
 from firstpass.settings import settings
 from firstpass.warehouse.verdicts import load_verdict as load
-from fixtures.made_up_runs import row, unreadable
+from fixtures.made_up_runs import VERSION, query, row, unreadable
 
 
 def broken(verdict) -> set[str]:
@@ -28,63 +34,300 @@ def test_a_good_run_passes_and_is_remembered(finished_run, warehouse):
     assert len(load(warehouse, spec.run_id).results) == len(verdict.results)
 
 
-# Image → what is wrong with its one detection, and the expectations that say so.
-WRONG = {
-    "beyond the right edge.jpg": ({"x2": [900.0]}, {"box_outside_image"}),
-    "left of the edge.jpg": ({"x1": [-3.0]}, {"box_outside_image"}),
-    "flat.jpg": ({"x1": [110.5]}, {"box_without_area"}),
+# Image → what is odd about its one detection, and the expectations that say so. A box may stick out by a hundredth.
+ODD = {
+    "beyond the right edge.jpg": ({"x2": [640.02]}, {"box_outside_image"}),
+    "beyond the lower edge.jpg": ({"y2": [480.02]}, {"box_outside_image"}),
+    "left of the edge.jpg": ({"x1": [-0.02]}, {"box_outside_image"}),
+    "above the edge.jpg": ({"y1": [-0.02]}, {"box_outside_image"}),
+    "all of it.jpg": ({"x1": [-0.01], "y1": [-0.01], "x2": [640.009], "y2": [480.009]}, set()),
+    "no width.jpg": ({"x1": [110.5]}, {"box_without_area"}),
+    "no height.jpg": ({"y1": [220.25]}, {"box_without_area"}),
     "no top.jpg": ({"y1": [math.nan]}, {"box_without_area"}),
-    "too sure.jpg": ({"scores": [1.5]}, {"score_outside_range"}),
+    "too sure.jpg": ({"scores": [1.001]}, {"score_outside_range"}),
     "no score.jpg": ({"scores": [math.nan]}, {"score_outside_range"}),
-    "too unsure.jpg": ({"scores": [0.25]}, {"score_below_threshold"}),
+    "below zero.jpg": ({"scores": [-0.001]}, {"score_outside_range", "score_below_threshold"}),
+    "certain.jpg": ({"scores": [1.0]}, set()),
+    "too unsure.jpg": ({"scores": [0.2999]}, {"score_below_threshold"}),
+    "just sure enough.jpg": ({"scores": [0.3]}, set()),
     "strange class.jpg": ({"class_ids": [77]}, {"class_not_in_table"}),
     "fine.jpg": ({}, set()),
 }
 
 
 def test_a_detection_that_cannot_be_right_fails_the_run_and_names_the_image(finished_run):
-    rows = [row(f"file:///photos/{quote(name)}", **wrong) for name, (wrong, _) in WRONG.items()]
-    verdict = check_run(finished_run(rows).run_id)
+    rows = [row(f"file:///photos/{quote(name)}", **odd) for name, (odd, _) in ODD.items()]
+    verdict = check_run(finished_run([*rows, row("file:///empty.jpg", "empty", 0)]).run_id)
     assert verdict.state == "failed"
     for result in verdict.results:
         if result.suite == "detections":
-            guilty = {name for name, (_, expected) in WRONG.items() if result.expectation in expected}
+            guilty = {name for name, (_, expected) in ODD.items() if result.expectation in expected}
             assert result.success == (not guilty)
             assert result.severity == "critical" or not guilty
             assert result.value == len(guilty)
             count, _, names = result.observed.partition(": ")
-            assert count == f"{len(guilty)} of {len(WRONG)} images"
+            assert count == f"{len(guilty)} of {len(ODD) + 1} images"
             assert set(filter(None, names.split(", "))) == guilty, result.expectation
 
 
-def test_a_class_may_have_a_threshold_of_its_own(finished_run):
-    spec = finished_run([row("file:///a.jpg", scores=[0.2])], class_thresholds={1: 0.15})
+def test_of_one_detection_that_is_wrong_among_others_the_image_is_guilty(finished_run, only):
+    only("detections")
+    wrong = {
+        "x1": [10.5, 10.5, 10.5, 110.5],
+        "x2": [110.5, 900.0, 110.5, 110.5],
+        "scores": [0.9, 1.5, 0.1, 0.8],
+        "class_ids": [1, 2, 77, 5],
+    }
+    verdict = check_run(finished_run([row("file:///a.jpg", detections=4, **wrong), row("file:///b.jpg")]).run_id)
+    assert broken(verdict) == {
+        *("box_outside_image", "box_without_area", "score_outside_range", "score_below_threshold"),
+        "class_not_in_table",
+    }
+    assert {r.observed for r in verdict.failures} == {"1 of 2 images: a.jpg"}
+
+
+@pytest.mark.parametrize(("wrong", "more"), [(5, False), (6, True)])
+def test_five_names_are_shown_and_whether_there_are_more(finished_run, wrong, more, only):
+    only("detections")
+    verdict = check_run(finished_run([row(f"file:///photos/{n}.jpg", x2=[900.0]) for n in range(wrong)]).run_id)
+    (result,) = verdict.failures
+    count, _, names = result.observed.partition(": ")
+    assert count == f"{wrong} of {wrong} images"
+    assert (names.count(".jpg"), names.endswith(", …")) == (5, more)
+
+
+def test_a_class_may_have_a_threshold_of_its_own(finished_run, only):
+    only("detections")
+    rows = [
+        row("file:///a.jpg", scores=[0.15]),
+        row("file:///b.jpg", scores=[0.14]),
+        row("file:///c.jpg", class_ids=[2], scores=[0.2]),
+        row("file:///d.jpg", class_ids=[5], scores=[0.5]),
+    ]
+    (result,) = check_run(finished_run(rows, class_thresholds={1: 0.15, 5: 0.6}).run_id).failures
+    assert result.expectation == "score_below_threshold"
+    assert set(result.observed.partition(": ")[2].split(", ")) == {"b.jpg", "c.jpg", "d.jpg"}
+
+
+def boxes(*places: tuple[float, float, float, float], classes=None) -> dict:
+    axes = zip(*places, strict=True)
+    return {"detections": len(places), "class_ids": classes or [1] * len(places)} | dict(
+        zip(("x1", "y1", "x2", "y2"), map(list, axes), strict=True)
+    )
+
+
+# Image → boxes, and whether two of one class lie on the same object; at a limit of one half.
+OVERLAPS = {
+    "third of three.jpg": (boxes((50, 50, 60, 60), (10, 10, 20, 20), (10, 10, 20, 21)), True),
+    "other classes.jpg": (boxes((10, 10, 20, 20), (10, 10, 20, 20), classes=[1, 5]), False),
+    "exactly half.jpg": (boxes((0, 0, 2, 1), (0, 0, 1, 1)), False),
+    "more than half.jpg": (boxes((0, 0, 2, 1), (0, 0, 1.0625, 1)), True),
+    "half of the width and the height.jpg": (boxes((0, 0, 20, 20), (10, 10, 30, 30)), False),
+    "half on the left.jpg": (boxes((0, 0, 30, 10), (12, 0, 42, 10)), False),
+    "half below.jpg": (boxes((0, 0, 10, 30), (0, 12, 10, 42)), False),
+    "beside.jpg": (boxes((0, 0, 1, 1), (5, 0, 6, 1)), False),
+    "below.jpg": (boxes((0, 0, 1, 1), (0, 5, 1, 6)), False),
+    "apart on both axes.jpg": (boxes((0, 0, 1, 1), (200, 200, 201, 201)), False),
+    "inside.jpg": (boxes((0, 0, 100, 100), (10, 10, 90, 90)), True),
+    "moved down.jpg": (boxes((5, 0, 15, 100), (5, 25, 15, 125)), True),
+    "moved right.jpg": (boxes((0, 5, 100, 15), (25, 5, 125, 15)), True),
+}
+
+
+def test_two_boxes_of_one_class_on_the_same_object_are_a_warning(finished_run, monkeypatch, only):
+    only("detections")
+    spec = finished_run([row(f"file:///{quote(name)}", **found) for name, (found, _) in OVERLAPS.items()])
+    monkeypatch.setenv("FIRSTPASS_CHECK_OVERLAP", "0.5")
+    settings.cache_clear()
+    verdict = check_run(spec.run_id)
+    assert verdict.state == "warnings"
+    (result,) = verdict.failures
+    assert result.expectation == "boxes_overlap"
+    guilty = {name for name, (_, overlap) in OVERLAPS.items() if overlap}
+    assert set(result.observed.partition(": ")[2].split(", ")) == guilty
+
+
+def test_a_crowd_is_a_warning(finished_run, monkeypatch, only):
+    only("detections")
+    spec = finished_run([row("file:///two.jpg", detections=2), row("file:///three.jpg", detections=3)])
+    monkeypatch.setenv("FIRSTPASS_CHECK_BOXES", "2")
+    settings.cache_clear()
+    (result,) = check_run(spec.run_id).failures
+    assert (result.expectation, result.severity) == ("too_many_boxes", "warning")
+    assert result.observed == "1 of 2 images: three.jpg"
+
+
+def test_a_model_without_classes_cannot_have_found_one(finished_run, only):
+    only("detections")
+    version = replace(VERSION, version="d" * 12, classes=ClassTable(()))
+    assert broken(check_run(finished_run([row("file:///a.jpg")], version=version).run_id)) == {"class_not_in_table"}
+
+
+def test_what_earlier_runs_found_is_not_held_against_this_one(finished_run, warehouse):
+    wrong = [row("file:///a.jpg", x2=[900.0], polygons=[[[1.0, 2.0]]])]
+    finished_run(wrong)
+    spec = finished_run([row("file:///b.jpg")], decided=[wrong[0] | {"outcome": "known"}])
     assert check_run(spec.run_id).state == "passed"
 
 
-def test_two_boxes_of_one_class_over_the_same_object_are_a_warning(finished_run):
-    twice = {"class_ids": [1, 1], "x1": [10, 11], "y1": [10, 10], "x2": [200, 200], "y2": [200, 200]}
-    other = twice | {"class_ids": [1, 5]}
-    spec = finished_run(
-        [
-            row("file:///twice.jpg", detections=2, **twice),
-            row("file:///two.jpg", detections=2, **other),
-        ]
-    )
+def rates(verdict) -> dict[str, float | None]:
+    return {r.expectation: r.value for r in verdict.results if r.expectation.endswith("_rate")}
+
+
+def test_shares_are_of_all_images_and_empty_ones_of_those_inferred(finished_run, only):
+    only("run")
+    rows = [row("file:///ok.jpg"), row("file:///empty.jpg", "empty", 0), unreadable("file:///torn.jpg")]
+    gone = row("file:///gone.jpg", "missing", 0, sha256=None)
+    decided = [row(f"file:///{n}.jpg", "duplicate") for n in range(2)] + [row("file:///known.jpg", "known")]
+    others = [unreadable(f"file:///torn {n}.jpg") for n in range(2)] + [row("file:///ok 2.jpg")]
+    verdict = check_run(finished_run([*rows, gone, *others], decided).run_id)
+    assert rates(verdict) == {"unreadable_rate": 0.4, "empty_rate": pytest.approx(1 / 3), "duplicate_rate": 0.2}
+    assert broken(verdict) == {"unreadable_rate"}
+    assert verdict.failures[0].observed == "40.0%"
+
+
+def test_what_is_just_usual_is_no_warning(finished_run, monkeypatch, only):
+    only("run")
+    rows = [row("file:///a.jpg"), row("file:///b.jpg", "empty", 0), unreadable("file:///c.jpg")]
+    spec = finished_run(rows, decided=[row("file:///d.jpg", "duplicate")])
+    for name, most in {"unreadable": 0.25, "empty": 0.5, "duplicates": 0.25}.items():
+        monkeypatch.setenv(f"FIRSTPASS_CHECK_{name.upper()}", str(most))
+    settings.cache_clear()
+    assert check_run(spec.run_id).state == "passed"
+    for name, most in {"unreadable": 0.24, "empty": 0.49, "duplicates": 0.24}.items():
+        monkeypatch.setenv(f"FIRSTPASS_CHECK_{name.upper()}", str(most))
+    settings.cache_clear()
+    assert broken(check_run(spec.run_id)) == {"unreadable_rate", "empty_rate", "duplicate_rate"}
+
+
+def test_a_chunk_that_failed_is_a_warning_and_one_that_never_came_is_critical(finished_run, warehouse, only):
+    only("run")
+    spec = finished_run([row("file:///a.jpg")])
+    query(warehouse, "INSERT INTO chunks SELECT run_id, n, 'failed' FROM runs, generate_series(1, 2) AS n")
     verdict = check_run(spec.run_id)
-    assert verdict.state == "warnings"
-    assert broken(verdict) == {"boxes_overlap"}
-    assert "twice.jpg" in verdict.failures[0].observed
+    assert [(r.expectation, r.severity, r.observed) for r in verdict.failures] == [("chunks_failed", "warning", "2")]
+    query(warehouse, "UPDATE chunks SET state = 'planned' WHERE chunk = 2")
+    verdict = check_run(spec.run_id)
+    assert [(r.expectation, r.severity, r.observed) for r in verdict.failures] == [
+        ("chunks_not_merged", "critical", "1"), ("chunks_failed", "warning", "1")
+    ]  # fmt: skip
 
 
-def test_unreadable_images_beyond_the_usual_are_a_warning(finished_run):
+class TestSpeed:
+    """Images per second beside the median of the model's earlier runs, where both are large enough to tell."""
+
+    @pytest.fixture(autouse=True)
+    def only_the_run(self, only):
+        only("run")
+
+    @pytest.fixture
+    def night(self, finished_run, warehouse, monkeypatch):
+        """`night(20)`: a run of ten images at so many per second, that later ones are compared with."""
+        monkeypatch.setenv("FIRSTPASS_CHECK_DRIFT_SAMPLES", "10")
+
+        def run(rate: float, images: int = 10, **other) -> str:
+            rows = [row(f"file:///{rate}/{n}.jpg") for n in range(images)]
+            spec = finished_run(rows, **other)
+            query(warehouse, "UPDATE chunks SET seconds = %s WHERE run_id = %s", images / rate, spec.run_id)
+            store_profile(warehouse, spec.run_id)
+            settings.cache_clear()
+            return spec.run_id
+
+        return run
+
+    def speed(self, run_id: str) -> tuple[float | None, bool]:
+        (result,) = [r for r in check_run(run_id).results if r.expectation == "speed"]
+        return result.value, result.success
+
+    def test_is_a_warning_below_half_of_the_usual(self, night):
+        for rate in (10, 40, 20):
+            night(rate)
+        assert self.speed(night(10)) == (pytest.approx(0.5), True)
+        assert self.speed(night(7)) == (pytest.approx(7 / 15), False)
+
+    def test_is_compared_with_so_many_earlier_runs_only(self, night, monkeypatch):
+        for rate in (1000, 30, 10):
+            night(rate)
+        monkeypatch.setenv("FIRSTPASS_CHECK_DRIFT_RUNS", "2")
+        assert self.speed(night(20)) == (pytest.approx(1.0), True)
+
+    def test_says_nothing_of_runs_too_small_to_tell(self, night):
+        assert self.speed(night(10)) == (None, True)
+        assert self.speed(night(40, images=9)) == (None, True)
+        assert self.speed(night(5)) == (pytest.approx(0.5), True)
+
+    def test_is_not_known_of_a_run_that_took_no_time(self, night, warehouse):
+        run_id = night(10)
+        query(warehouse, "UPDATE chunks SET seconds = 0 WHERE run_id = %s", run_id)
+        assert self.speed(run_id) == (None, True)
+        assert self.speed(night(10)) == (None, True)
+
+    def test_is_of_all_merged_chunks_together_and_of_no_others(self, night, warehouse):
+        """Six images in 1.5 s and four in 0.5 s are five per second; what failed took a while, too."""
+        night(10)
+        run_id = night(4, images=6)
+        query(
+            warehouse,
+            "INSERT INTO chunks (run_id, chunk, state, images, seconds)"
+            " VALUES (%s, 1, 'merged', 4, 0.5), (%s, 2, 'failed', 10, 100)",
+            run_id,
+            run_id,
+        )
+        assert self.speed(run_id) == (pytest.approx(0.5), True)
+
+
+def test_small_images_are_worth_a_look(finished_run, only):
+    only("images")
+    sizes = {"small.jpg": (31, 32), "flat.jpg": (640, 31), "fine.jpg": (32, 32), "tiny.jpg": (1, 1)}
+    rows = [row(f"file:///{n}", "empty", 0, width=w, height=h) for n, (w, h) in sizes.items() if n != "tiny.jpg"]
+    known = row("file:///tiny.jpg", "known", 0, width=1, height=1)
+    verdict = check_run(finished_run([*rows, unreadable("file:///torn.jpg")], [known]).run_id)
+    small = next(r for r in verdict.failures if r.expectation == "image_too_small")
+    assert small.severity == "warning"
+    count, _, names = small.observed.partition(": ")
+    assert (count, set(names.split(", "))) == ("3 of 4 images", {"small.jpg", "flat.jpg", "tiny.jpg"})
+
+
+def test_a_class_table_names_every_class_and_each_differently(finished_run, only):
+    only("classes")
+    names = {1: "cat", 2: " ", 5: "dog", 6: "cat", 7: "Cat", 8: ""}
+    version = replace(VERSION, version="c" * 12, classes=ClassTable(tuple(ModelClass(*c) for c in names.items())))
+    verdict = check_run(finished_run([row("file:///a.jpg")], version=version).run_id)
+    found = {r.expectation: (r.severity, r.observed) for r in verdict.failures}
+    assert found.keys() == {"class_unnamed", "class_repeated"}
+    assert found["class_unnamed"][0] == found["class_repeated"][0] == "critical"
+    count, _, ids = found["class_unnamed"][1].partition(": ")
+    assert (count, set(ids.split(", "))) == ("2 of 6 classes", {"id 2", "id 8"})
+    assert set(found["class_repeated"][1].partition(": ")[2].split(", ")) == {"cat (id 1)", "cat (id 6)"}
+
+
+def test_what_could_not_be_checked_counts_as_failed_and_hides_nothing_else(finished_run, warehouse, monkeypatch):
+    def with_another(limits):
+        (images,) = [suite for suite in suites(limits) if suite.name == "images"]
+        lost = Expectation("critical", "image_is_lovely", "Every image is lovely.")
+        return (replace(images, expectations=(lost, *images.expectations)),)
+
+    monkeypatch.setattr(checks, "suites", with_another)
+    spec = finished_run([row("file:///a.jpg", width=5)])
+    verdict = check_run(spec.run_id)
+    lost, small, dark = verdict.results
+    assert (lost.success, lost.value) == (False, None)
+    assert lost.observed.startswith("could not be checked: ")
+    assert "image_is_lovely" in lost.observed
+    assert (small.observed, small.success, dark.success) == ("1 of 1 images: a.jpg", False, True)
+    assert load(warehouse, spec.run_id) == QualityVerdict(spec.run_id, (lost, dark, small))
+
+
+def test_unreadable_images_beyond_the_usual_are_a_warning(finished_run, only):
+    only("run")
     spec = finished_run([row("file:///a.jpg"), unreadable("file:///b.jpg"), unreadable("file:///c.jpg")])
     verdict = check_run(spec.run_id)
     assert broken(verdict) == {"unreadable_rate"}
     assert verdict.failures[0].observed == "66.7%"
 
 
-def test_an_image_that_lost_its_outcome_fails_the_run(finished_run, warehouse):
+def test_an_image_that_lost_its_outcome_fails_the_run(finished_run, warehouse, only):
+    only("run")
     spec = finished_run([row("file:///a.jpg"), row("file:///b.jpg")])
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute("DELETE FROM outcomes WHERE uri = 'file:///b.jpg'")
@@ -94,6 +337,14 @@ def test_an_image_that_lost_its_outcome_fails_the_run(finished_run, warehouse):
     assert broken(verdict) >= {"images_without_outcome", "chunks_not_merged"}
 
 
+def test_a_run_whose_images_all_lost_their_outcome_fails(finished_run, warehouse, only):
+    only("run")
+    spec = finished_run([row("file:///a.jpg"), row("file:///b.jpg")])
+    query(warehouse, "DELETE FROM outcomes")
+    (result,) = check_run(spec.run_id).failures
+    assert (result.expectation, result.severity, result.observed) == ("images_without_outcome", "critical", "2")
+
+
 def test_a_night_with_nothing_new_passes(finished_run):
     rows = [row("file:///a.jpg")]
     finished_run(rows)
@@ -101,6 +352,16 @@ def test_a_night_with_nothing_new_passes(finished_run):
     verdict = check_run(spec.run_id)
     assert verdict.state == "passed"
     assert {r.observed for r in verdict.results if r.expectation == "empty_rate"} == {"nothing to measure in this run"}
+
+
+def test_a_run_without_an_image_passes(finished_run):
+    assert check_run(finished_run([]).run_id).state == "passed"
+
+
+def test_a_run_with_a_single_image_that_is_a_copy_is_a_warning(finished_run, only):
+    only("run")
+    verdict = check_run(finished_run([], decided=[row("file:///a.jpg", "duplicate")]).run_id)
+    assert [(r.expectation, r.observed) for r in verdict.failures] == [("duplicate_rate", "100.0%")]
 
 
 def test_a_run_with_only_unreadable_images_is_a_warning(finished_run):
@@ -113,7 +374,8 @@ def test_a_hostile_run_id_is_only_text(finished_run):
     assert check_run(spec.run_id).state == "passed"
 
 
-def test_checking_again_replaces_the_results(finished_run, warehouse):
+def test_checking_again_replaces_the_results(finished_run, warehouse, only):
+    only("detections")
     spec = finished_run([row("file:///a.jpg", x2=[900.0])])
     check_run(spec.run_id)
     with warehouse, warehouse.cursor() as cursor:
@@ -142,13 +404,15 @@ def test_no_password_reaches_the_environment_the_log_or_the_pages(
         assert "//" not in text.replace("file:///", ""), page
 
 
-def test_another_run_s_data_docs_stay(finished_run, storage_home):
+def test_another_run_s_data_docs_stay(finished_run, storage_home, only):
+    only("images")
     for _ in range(2):
         check_run(finished_run([row("file:///a.jpg")]).run_id)
     assert len(list(storage_home.rglob("data_docs/index.html"))) == 2
 
 
-def test_nearly_black_images_are_worth_a_look(finished_run):
+def test_nearly_black_images_are_worth_a_look(finished_run, only):
+    only("images")
     rows = [row(f"file:///photos/{n}.jpg", brightness=n) for n in (9.5, 10, 120)]
     known = row("file:///photos/known.jpg", "known", 0, brightness=None)
     verdict = check_run(finished_run(rows, [known]).run_id)

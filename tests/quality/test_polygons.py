@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
 from firstpass.quality.checks import check_run
 from firstpass.settings import settings
 from fixtures.made_up_runs import row
 
 SQUARE = [10.0, 10.0, 100.0, 10.0, 100.0, 100.0, 10.0, 100.0]
 TRIANGLE = [0.0, 0.0, 640.0, 0.0, 320.0, 480.0]
+
+
+@pytest.fixture(autouse=True)
+def only_polygons(only):
+    only("polygons")
 
 
 # Image → the parts of its one detection's polygon, and the expectation that they break.
@@ -21,6 +30,7 @@ SHAPES = {
         "polygon_crosses_itself",
     ),
     "line.jpg": ([[10.0, 10.0, 20.0, 20.0]], "polygon_broken"),
+    "no number.jpg": ([[10.0, 10.0, math.nan, 10.0, 20.0, 30.0]], "polygon_broken"),
     "half a point.jpg": ([[10.0, 10.0, 20.0, 20.0, 30.0, 15.0, 9.0]], "polygon_broken"),
     "right of it.jpg": ([[10.0, 10.0, 700.0, 10.0, 100.0, 100.0]], "polygon_outside_image"),
     "below it.jpg": ([[10.0, 10.0, 100.0, 10.0, 100.0, 481.0]], "polygon_outside_image"),

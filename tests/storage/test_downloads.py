@@ -75,12 +75,33 @@ def test_bodies_that_break_off_go_on_where_they_stopped(proxy, client, bucket, w
     assert any(start % (64 * 1024) for start in starts)
 
 
-def test_a_server_that_only_ever_cuts_is_given_up(proxy, client, bucket, wanted):
-    file = wanted()
+def test_a_server_that_only_ever_cuts_is_given_up_after_six_tries_without_a_byte(proxy, client, bucket, wanted):
+    file = wanted(BIG[:1000])
     proxy.fault = lambda request: Cut(0)
     with pytest.raises(IncompleteReadError):
         download(client, bucket[5:], [file])
+    assert len(proxy.requests) == 6
     assert not file.target.exists()
+
+
+def test_a_byte_received_starts_the_count_of_tries_anew(proxy, client, bucket, wanted):
+    """Each answer breaks off after a tenth, and between two of them come five that bring nothing."""
+    file = wanted(BIG[:1000])
+    proxy.fault = lambda request: Cut(100 if len(proxy.requests) % 6 == 0 else 0)
+    download(client, bucket[5:], [file])
+    assert file.target.read_bytes() == BIG[:1000]
+    assert len(proxy.requests) == 60
+
+
+def test_between_tries_it_waits_longer_and_longer_up_to_ten_seconds(proxy, client, bucket, wanted, monkeypatch):
+    waits = []
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=waits.append, monotonic=time.monotonic))
+    monkeypatch.setattr(module.random, "uniform", lambda least, most: {(0.5, 1): 1.0}[least, most])
+    file = wanted(BIG[:1000])
+    proxy.fault = lambda request: Cut(100 if len(proxy.requests) == 1 else 0)
+    with pytest.raises(IncompleteReadError):
+        download(client, bucket[5:], [file])
+    assert waits == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4])
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), (500, "InternalError"), (429, "TooManyRequests")])
@@ -89,6 +110,105 @@ def test_throttling_is_waited_out(proxy, client, bucket, wanted, status, code):
     proxy.fault = lambda request: Refuse(status, code) if len(proxy.requests) <= 30 else None
     download(client, bucket[5:], [file])
     assert file.target.read_bytes() == BIG
+
+
+@pytest.mark.parametrize(("status", "code"), [(408, "RequestTimeout"), (429, "TooManyRequests"), (599, "Odd")])
+def test_a_server_that_is_busy_is_asked_again(proxy, client, bucket, wanted, status, code):
+    client.meta.config.retries = None
+    file = wanted(BIG[:1000])
+    answers = iter([Refuse(status, code)] * 3)
+    proxy.fault = lambda request: next(answers, None)
+    download(client, bucket[5:], [file])
+    assert file.target.read_bytes() == BIG[:1000]
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "Odd"), (403, "AccessDenied"), (499, "Odd")])
+def test_a_request_that_is_wrong_is_not_made_again(proxy, client, bucket, wanted, status, code):
+    file = wanted(BIG[:1000])
+    proxy.fault = lambda request: Refuse(status, code)
+    with pytest.raises(ClientError, match=code):
+        download(client, bucket[5:], [file])
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(404, "Odd"), (412, "Odd"), (416, "Odd"), (400, "NoSuchKey"), (400, "PreconditionFailed"), (400, "InvalidRange")],
+)
+def test_an_object_that_is_not_the_listed_one_is_told_as_such(proxy, client, bucket, wanted, status, code):
+    file = wanted(BIG[:1000])
+    proxy.fault = lambda request: Refuse(status, code)
+    with pytest.raises(SourceChanged, match="weights"):
+        download(client, bucket[5:], [file])
+    assert len(proxy.requests) == 1
+
+
+def test_what_is_there_already_is_not_fetched(proxy, client, bucket, wanted):
+    there, new = wanted(key="a"), wanted(BIG[:70_000], key="bb")
+    there.target.parent.mkdir()
+    there.target.write_bytes(b"as it was")
+    download(client, bucket[5:], [there, new])
+    assert there.target.read_bytes() == b"as it was"
+    assert new.target.read_bytes() == BIG[:70_000]
+    assert sorted(request.range for request in bodies(proxy)) == ["bytes=0-65535", "bytes=65536-69999"]
+    proxy.requests.clear()
+    download(client, bucket[5:], [there, new])
+    download(client, bucket[5:], [])
+    assert proxy.requests == []
+
+
+def test_large_files_come_in_ranges_twice_as_large(proxy, client, bucket, wanted):
+    length = module.RANGE
+    for size, ranges in ((10 * length, 10), (10 * length + 1, 6)):
+        proxy.requests.clear()
+        download(client, bucket[5:], [wanted(BIG[:size], key="k" * ranges)])
+        starts = sorted(int(request.range[6:].split("-")[0]) for request in bodies(proxy))
+        assert starts == list(range(0, size, length if ranges == 10 else 2 * length))
+
+
+def test_an_empty_file_is_one_too(client, bucket, wanted):
+    file = wanted(b"")
+    download(client, bucket[5:], [file])
+    assert file.target.read_bytes() == b""
+    assert list(file.target.parent.iterdir()) == [file.target]
+
+
+def test_a_disk_with_just_enough_room_is_enough(client, bucket, wanted, monkeypatch):
+    file = wanted()
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=len(BIG)))
+    download(client, bucket[5:], [file])
+    assert file.target.read_bytes() == BIG
+    other = wanted(BIG + b"x", key="other")
+    with pytest.raises(FirstpassError, match="needs 1 MB, 1 MB free"):
+        download(client, bucket[5:], [other])
+
+
+def test_what_was_fetched_before_needs_no_room_again(proxy, client, bucket, wanted, monkeypatch):
+    file = wanted()
+    file.target.parent.mkdir()
+    file.target.with_name("7.bin.part").write_bytes(BIG)
+    length = 2 * module.RANGE
+    done = "".join(f"{n}\n" for n in range(8) if n != 3)
+    file.target.with_name("7.bin.ranges").write_text(f"{file.etag} {len(BIG)} {length}\n{done}half a li")
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=length))
+    download(client, bucket[5:], [file])
+    assert file.target.read_bytes() == BIG
+    assert [request.range for request in bodies(proxy)] == [f"bytes={3 * length}-{4 * length - 1}"]
+
+
+def test_progress_is_told_every_few_seconds(client, bucket, wanted, monkeypatch, caplog):
+    caplog.set_level("INFO", "firstpass")
+    clock = [0.0]
+
+    def monotonic():
+        clock[0] += 2.0
+        return clock[0]
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=monotonic))
+    download(client, bucket[5:], [wanted()])
+    lines = [message for message in caplog.messages if " MB/s" in message]
+    assert 1 <= len(lines) < 17
+    assert all(line.split(" MB,")[0].endswith("of 1") for line in lines)
 
 
 def test_a_refusal_is_final(proxy, client, bucket, wanted):

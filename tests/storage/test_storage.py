@@ -2,46 +2,100 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from firstpass import storage
+from firstpass import resolvers, storage
 from firstpass.errors import FirstpassError
-
-
-@pytest.fixture(scope="module")
-def s3_server():
-    """A real S3 protocol on a real socket."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+from firstpass.settings import settings
 
 
 @pytest.fixture(params=["folder", "s3"])
-def place(request, tmp_path, monkeypatch):
+def place(request, tmp_path) -> str:
     """An empty place to store things in, as a URI."""
     if request.param == "folder":
-        yield str(tmp_path)
-        return
-    import boto3
+        return str(tmp_path)
+    return request.getfixturevalue("bucket") + "/prefix"
 
-    endpoint = request.getfixturevalue("s3_server")
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-    )
-    client.create_bucket(Bucket="bucket")
-    storage.use_s3(lambda: client)
-    yield "s3://bucket/prefix"
-    storage.delete("s3://bucket/prefix")
+
+class Refusing:
+    """An S3 client that answers everything with this code."""
+
+    def __init__(self, code: str) -> None:
+        self.error = ClientError({"Error": {"Code": code}}, "Operation")
+
+    def refuse(self, **_):
+        raise self.error
+
+    get_object = put_object = head_object = delete_object = refuse
+
+    def get_paginator(self, name):
+        return SimpleNamespace(paginate=self.refuse)
+
+
+@pytest.fixture
+def refusing():
+    """`refusing("AccessDenied")`: all that S3 answers from now on."""
+    yield lambda code: storage.use_s3(lambda: Refusing(code))
     storage.use_s3(None)
+
+
+@pytest.fixture
+def own_s3(monkeypatch):
+    """`own_s3(endpoint="…")`: settings of that name, and the client that comes of them; `made` is what boto3 got."""
+    made = []
+    monkeypatch.setattr(boto3, "client", lambda *what, **how: made.append((what, how)) or "boto3's own")
+    monkeypatch.setattr(resolvers, "s3_client", lambda connection: f"Airflow's {connection}")
+    monkeypatch.delenv("FIRSTPASS_S3_CONN_ID", raising=False)
+    monkeypatch.delenv("FIRSTPASS_S3_ENDPOINT", raising=False)
+
+    def client(**values: str):
+        for name, value in values.items():
+            monkeypatch.setenv(f"FIRSTPASS_S3_{name.upper()}", value)
+        settings.cache_clear()
+        storage.use_s3(None)
+        return storage.s3()
+
+    client.made = made
+    yield client
+    monkeypatch.undo()
+    settings.cache_clear()
+    storage.use_s3(None)
+
+
+@pytest.mark.parametrize(
+    ("uri", "parts", "joined"),
+    [
+        ("/a", ("b",), "/a/b"),
+        ("/a/", ("/b/", "c"), "/a/b/c"),
+        ("s3://b", ("p", "q.json"), "s3://b/p/q.json"),
+        ("s3://b/p//", (), "s3://b/p"),
+    ],
+)
+def test_parts_are_joined_by_single_slashes(uri, parts, joined):
+    assert storage.join(uri, *parts) == joined
+
+
+def test_a_uri_in_object_storage_has_a_bucket_and_a_key_and_no_path():
+    assert (storage.bucket_of("s3://b/p/q?#%.x"), storage.key_of("s3://b/p/q?#%.x")) == ("b", "p/q?#%.x")
+    assert (storage.bucket_of("s3://b"), storage.key_of("s3://b")) == ("b", "")
+    assert storage.is_s3("s3://b")
+    assert not storage.is_s3("/s3://b")
+    with pytest.raises(ValueError, match="s3://b/p is not a local path"):
+        storage.local_path("s3://b/p")
+
+
+def test_a_plain_path_is_taken_as_it_is():
+    assert storage.local_path("/a/%41 b") == Path("/a/%41 b")
+    assert storage.local_path("file:///a/%41%20b") == Path("/a/A b")
 
 
 def test_what_was_written_is_read(place):
@@ -57,8 +111,55 @@ def test_listing_gives_every_object_below_and_nothing_beside(place):
     for name in ("x/2", "x/1", "x/deep/3", "xx/4"):
         storage.write(storage.join(place, name), b"12345")
     entries = list(storage.listing(storage.join(place, "x")))
-    assert sorted(e.uri.removeprefix(place) for e in entries) == ["/x/1", "/x/2", "/x/deep/3"]
+    assert [e.uri.removeprefix(place) for e in entries] == ["/x/1", "/x/2", "/x/deep/3"]
     assert {e.size for e in entries} == {5}
+    assert [e.uri for e in storage.listing(storage.join(place, "x") + "/")] == [e.uri for e in entries]
+
+
+def test_folders_are_listed_in_order_too(place):
+    for name in ("b/2", "a/1", "c/3"):
+        storage.write(storage.join(place, name), b"")
+    assert [e.uri.removeprefix(place) for e in storage.listing(place)] == ["/a/1", "/b/2", "/c/3"]
+
+
+def test_a_whole_bucket_is_listed_without_what_stands_for_folders(bucket):
+    for name in ("b", "a/", "a/1"):
+        storage.write(f"{bucket}/{name}", b"")
+    assert [e.uri.removeprefix(bucket) for e in storage.listing(bucket)] == ["/a/1", "/b"]
+    assert [e.uri.removeprefix(bucket) for e in storage.listing(bucket + "/")] == ["/a/1", "/b"]
+
+
+def test_more_than_a_page_is_listed_one_page_after_the_other():
+    def pages(Bucket, Prefix):
+        for page in ("ab", "", "c"):
+            asked.append((Bucket, Prefix))
+            yield {"Contents": [{"Key": f"p/{key}", "Size": 1, "ETag": '"e"'} for key in page]} if page else {}
+
+    asked = []
+    paginators = {"list_objects_v2": SimpleNamespace(paginate=pages)}
+    storage.use_s3(lambda: SimpleNamespace(get_paginator=paginators.__getitem__))
+    try:
+        entries = storage.listing("s3://bucket/p")
+        assert next(entries).uri == "s3://bucket/p/a"
+        assert asked == [("bucket", "p/")]
+        assert [entry.uri for entry in entries] == ["s3://bucket/p/b", "s3://bucket/p/c"]
+    finally:
+        storage.use_s3(None)
+
+
+def test_a_local_etag_is_size_and_time_of_change_of_what_a_link_itself_is(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    os.utime(tmp_path / "a", ns=(5, 7_000_000_001))
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    first, link = storage.listing(str(tmp_path))
+    assert (first.size, first.etag) == (5, "5-7000000001")
+    assert link.size == len(str(tmp_path / "a"))
+
+
+def test_an_etag_of_object_storage_comes_without_quotes(bucket):
+    storage.write(f"{bucket}/a", b"12345")
+    (entry,) = storage.listing(bucket)
+    assert entry == storage.Entry(f"{bucket}/a", 5, hashlib.md5(b"12345").hexdigest())
 
 
 def test_an_etag_changes_with_the_content(place):
@@ -76,6 +177,9 @@ def test_delete_removes_all_below_and_forgives(place):
     storage.delete(storage.join(place, "x"))
     storage.delete(storage.join(place, "x"))
     assert [e.uri.removeprefix(place) for e in storage.listing(place)] == ["/y"]
+    storage.delete(storage.join(place, "y"))
+    storage.delete(storage.join(place, "y"))
+    assert list(storage.listing(place)) == []
 
 
 def test_what_is_not_there_says_so(place):
@@ -125,16 +229,104 @@ def test_a_write_that_is_killed_is_never_seen_in_part(tmp_path):
     assert Path(target).read_bytes() == b"x" * 4_000_000
 
 
-def test_s3_refusals_become_the_errors_that_files_raise():
-    from botocore.exceptions import ClientError
+@pytest.mark.parametrize("length", [1, 255])
+def test_a_file_may_be_read_by_others_and_leaves_nothing_beside_it(tmp_path, length):
+    target = tmp_path / "new" / "folders" / ("x" * length)
+    storage.write(str(target), b"data")
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
 
-    class Refusing:
+
+def test_a_write_that_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch):
+    target = tmp_path / "result"
+    target.write_bytes(b"before")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        storage.write(str(target), b"after")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"result": b"before"}
+
+
+CALLS = {
+    "read": lambda: storage.read("s3://bucket/key"),
+    "write": lambda: storage.write("s3://bucket/key", b""),
+    "exists": lambda: storage.exists("s3://bucket/key"),
+    "listing": lambda: list(storage.listing("s3://bucket/key")),
+    "delete": lambda: storage.delete("s3://bucket/key"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_s3_refusals_become_the_errors_that_files_raise(refusing, call):
+    refusing("AccessDenied")
+    with pytest.raises(PermissionError, match="s3://bucket/key: AccessDenied"):
+        CALLS[call]()
+    refusing("NoSuchBucket")
+    if call == "exists":
+        assert storage.exists("s3://bucket/key") is False
+        return
+    with pytest.raises(FileNotFoundError, match="s3://bucket/key: NoSuchBucket"):
+        CALLS[call]()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        *((code, FileNotFoundError) for code in ("404", "NoSuchKey", "NoSuchBucket", "NotFound")),
+        *((code, PermissionError) for code in ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")),
+        ("AllAccessDisabled", PermissionError),
+        ("SlowDown", ClientError),
+        ("500", ClientError),
+    ],
+)
+def test_other_answers_of_s3_stay_what_they_are(refusing, code, error):
+    refusing(code)
+    with pytest.raises(error):
+        storage.read("s3://bucket/key")
+
+
+def test_an_error_that_is_no_answer_stays_what_it_is():
+    class Lost:
         def get_object(self, **_):
-            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+            error = RuntimeError("lost")
+            error.response = "no dictionary"
+            raise error
 
-    storage.use_s3(Refusing)
+    storage.use_s3(Lost)
     try:
-        with pytest.raises(PermissionError, match="s3://bucket/key: AccessDenied"):
+        with pytest.raises(RuntimeError, match="lost"):
             storage.read("s3://bucket/key")
     finally:
         storage.use_s3(None)
+
+
+class TestTheClient:
+    """S3's client of this process: made once, from a factory, an Airflow connection or boto3's own chain."""
+
+    def test_is_of_the_factory_if_there_is_one(self, own_s3):
+        made = []
+        storage.use_s3(lambda: made.append("a client") or made)
+        assert storage.s3() is storage.s3() is storage.s3_of("")
+        assert made == ["a client"]
+
+    def test_is_of_the_airflow_connection_that_the_setting_names(self, own_s3):
+        assert own_s3(conn_id="aws_default") == "Airflow's aws_default"
+        assert storage.s3_of("") == "Airflow's aws_default"
+        assert storage.s3_of("another") == "Airflow's another"
+        assert own_s3.made == []
+
+    def test_is_boto3_s_own_otherwise(self, own_s3):
+        assert own_s3() == "boto3's own"
+        (what, how) = own_s3.made[0]
+        assert (what, how["endpoint_url"], how["config"].s3) == (("s3",), None, {})
+        retries, config = how["config"].retries, how["config"]
+        assert (retries["mode"], retries["max_attempts"]) == ("standard", 5)
+        assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (10, 60, 64)
+
+    def test_uses_addresses_by_path_at_another_endpoint(self, own_s3):
+        own_s3(endpoint="http://127.0.0.1:9000")
+        (_, how) = own_s3.made[0]
+        assert (how["endpoint_url"], how["config"].s3) == ("http://127.0.0.1:9000", {"addressing_style": "path"})

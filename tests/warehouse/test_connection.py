@@ -9,6 +9,7 @@ import time
 
 import psycopg2
 import pytest
+from psycopg2.extras import RealDictCursor
 
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.settings import settings
@@ -121,8 +122,75 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         return
 
 
+PASSING = [
+    "connection to server failed: Connection refused",
+    "FATAL:  the database system is starting up",
+    "FATAL:  the database system is shutting down",
+    "timeout expired",
+    "No such file or directory",
+    "server closed the connection unexpectedly",
+    "FATAL:  the database system is in recovery mode",
+    "FATAL:  sorry, too many clients already",
+    "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+]
+LASTING = ['FATAL:  role "me" does not exist', "password authentication failed", "could not translate host name"]
+
+
+@pytest.mark.parametrize("reason", PASSING + LASTING)
+def test_only_what_may_pass_is_waited_for(dsn, monkeypatch, reason):
+    dsn("postgresql://me:hunter2@db.example:5433/drafts")
+    asked = []
+
+    def refuse(dsn, **options):
+        asked.append(options)
+        raise psycopg2.OperationalError(f"{reason} (as hunter2)\n")
+
+    monkeypatch.setattr(psycopg2, "connect", refuse)
+    with pytest.raises(Unavailable) as caught:
+        connect(patience=0.02)
+    assert caught.value.problem == f"the warehouse at db.example:5433/drafts cannot be used: {reason} (as …)"
+    assert "firstpass up" in caught.value.fix
+    assert (len(asked) > 1) == (reason in PASSING)
+    assert asked[0] == {"application_name": "firstpass", "connect_timeout": 10}
+
+
+def test_a_server_that_is_waited_for_is_asked_again_soon_and_until_patience_ends(dsn, monkeypatch):
+    dsn("postgresql://db.example/drafts")
+    clock = [100.0]
+    waits = []
+
+    def refuse(dsn, **options):
+        raise psycopg2.OperationalError("Connection refused")
+
+    def sleep(seconds):
+        waits.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(psycopg2, "connect", refuse)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", sleep)
+    for patience, expected in ((2.0, [0.5] * 4), (None, [1.0] * 30)):
+        waits.clear()
+        with pytest.raises(Unavailable):
+            connect() if patience is None else connect(patience)
+        assert waits == expected
+
+
 def test_an_address_has_no_secrets():
+    assert address("postgresql://me:hunter2@db.example:5433/drafts") == "db.example:5433/drafts"
     assert address("postgresql://me:hunter2@db.example/drafts") == "db.example:5432/drafts"
+    assert address("password=hunter2") == "localhost:5432/"
+
+
+def test_what_a_transaction_did_is_there_for_others_when_it_ends(warehouse, warehouse_dsn):
+    with transaction(warehouse, RealDictCursor) as cur:
+        cur.execute("SELECT 7 AS seven")
+        assert cur.fetchone() == {"seven": 7}
+        cur.execute("CREATE TABLE half (x int)")
+    other = psycopg2.connect(warehouse_dsn)
+    with transaction(other) as cur:
+        cur.execute("DROP TABLE half")
+    other.close()
 
 
 def test_a_transaction_that_raises_leaves_nothing(warehouse):

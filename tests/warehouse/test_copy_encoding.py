@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firstpass.warehouse.copy_encoding import array_literal, arrays, constant, number, polygons, text, timestamp
+from firstpass.warehouse.copy_encoding import array_literal, arrays, constant, number, only, polygons, text, timestamp
 from firstpass.warehouse.copy_stream import copy
 
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -103,6 +103,49 @@ def as_float32(doc):
     return doc if doc is None else np.float32(doc)
 
 
+@given(words=st.lists(st.none() | st.text("a\0ü", max_size=5), min_size=1, max_size=6), skip=st.integers(0, 2))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_nul_which_no_text_may_hold_becomes_the_replacement_character(table, words, skip):
+    column = pa.array(words, pa.string()).slice(skip)
+    arrived = through(table, {"words": text(column), "small": number(pa.array(range(len(column)), pa.int32()))})
+    assert [word for word, _ in arrived] == [word and word.replace("\0", "\ufffd") for word in words[skip:]]
+    with table.cursor() as cur:
+        cur.execute("SELECT %s::text[]", [array_literal([word for word in words if word is not None])])
+        assert cur.fetchone()[0] == [word.replace("\0", "") for word in words if word is not None]
+
+
+@given(
+    rows=ROWS.filter(lambda rows: any(row["small"] is not None for row in rows)),
+    chance=st.randoms(use_true_random=False),
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_only_some_of_the_rows_are_sent(table, rows, chance):
+    kept = [chance.random() < 0.5 for _ in rows]
+    columns = {name: pa.array([row[name] for row in rows], TYPES[name]) for name in ENCODERS}
+    fields = {name: only(encode(columns[name]), pa.array(kept)) for name, encode in ENCODERS.items()}
+    if not any(kept):
+        return
+    fields["doc"] = only(constant(None), pa.array(kept))
+    arrived = through(table, fields)
+    expected = [tuple(row[name] for name in ENCODERS) for row, keep in zip(rows, kept, strict=True) if keep]
+    assert [tuple(map(plain, row[:-1])) for row in arrived] == [tuple(map(plain, row)) for row in expected]
+
+
+def test_arrays_count_from_one(table):
+    ints = pa.array([[7, 8], []], pa.list_(pa.int32()))
+    through(table, {"ints": arrays([ints])[0]})
+    with table.cursor() as cur:
+        cur.execute("SELECT ints[1], array_ndims(ints), array_lower(ints, 1), array_upper(ints, 1) FROM encoded")
+        assert cur.fetchall() == [(7, 1, 1, 2), (None, None, None, None)]
+
+
+def test_a_constant_stands_in_for_a_column_without_a_value(table):
+    nothing = pa.nulls(2, pa.int32())
+    assert through(table, {"small": number(nothing), "words": text(pa.array(["a", "b"]))}) == [(None, "a"), (None, "b")]
+    assert text(pa.nulls(2, pa.string())) == number(nothing) == constant(None)
+    assert polygons(pa.nulls(2, pa.list_(pa.list_(pa.list_(pa.float32()))))) == constant(None)
+
+
 def test_a_coordinate_that_is_no_number_is_null(table):
     column = pa.array([[[[1.5, math.nan, math.inf, 2.0]]]], pa.list_(pa.list_(pa.list_(pa.float32()))))
     assert through(table, {"doc": polygons(column), "small": number(pa.array([1], pa.int32()))}) == [
@@ -112,7 +155,7 @@ def test_a_coordinate_that_is_no_number_is_null(table):
 
 def test_constants_stand_in_every_row(table):
     columns = {
-        "words": constant("größe"),
+        "words": constant("grö\0e"),
         "small": constant(7),
         "large": constant(None),
         "at": timestamp(86_400_000_000),
@@ -121,11 +164,11 @@ def test_constants_stand_in_every_row(table):
     with table.cursor() as cur:
         cur.execute("SET timezone = 'UTC'")
     rows = through(table, columns)
-    assert [row[:3] for row in rows] == [("größe", 7, None)] * 2
+    assert [row[:3] for row in rows] == [("grö\N{REPLACEMENT CHARACTER}e", 7, None)] * 2
     assert [row[3].isoformat() for row in rows] == ["2000-01-02T00:00:00+00:00"] * 2
 
 
-@given(words=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
+@given(words=st.lists(st.text(st.sampled_from('a"\\{},ü \n') | st.characters(codec="utf-8", exclude_characters="\0"))))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_text_array_travels_as_one_parameter(table, words):
     with table.cursor() as cur:

@@ -20,6 +20,7 @@ def test_a_content_is_known_under_one_model_and_one_setting(warehouse, night):
     assert known(warehouse, VERSION.ref, "other settings", asked) == set()
     assert known(warehouse, "other@model", run.spec.settings_hash, asked) == set()
     assert known(warehouse, VERSION.ref, run.spec.settings_hash, []) == set()
+    assert known(warehouse, VERSION.ref, run.spec.settings_hash, [empty]) == {empty}, "of those asked for"
 
 
 def test_a_file_is_remembered_as_it_was_when_last_read(warehouse, night):
@@ -32,6 +33,7 @@ def test_a_file_is_remembered_as_it_was_when_last_read(warehouse, night):
         rows[1]["uri"]: (rows[1]["etag"], rows[1]["sha256"], None, None),
     }
     assert remembered(warehouse, iter([])) == {}
+    assert remembered(warehouse, [rows[1]["uri"]]).keys() == {rows[1]["uri"]}, "of those asked for"
 
 
 def test_any_number_of_keys_can_be_asked_for(warehouse):

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 import multiprocessing
 import random
 import threading
 import time
+from dataclasses import replace
 
 import psycopg2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from firstpass import storage
 from firstpass.errors import FirstpassError
+from firstpass.warehouse import merge
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk, merge_chunks
-from firstpass.warehouse.runs import record_plan
-from fixtures.made_up_runs import catalogue, dump, merge_all, row, unreadable
-
-
-def query(conn, text, *parameters):
-    with conn, conn.cursor() as cur:
-        cur.execute(text, parameters)
-        return cur.fetchall()
+from firstpass.warehouse.runs import begin_run
+from fixtures.made_up_runs import VERSION, Night, catalogue, dump, merge_all, query, row, unreadable
 
 
 def clear(conn):
@@ -152,79 +148,14 @@ def test_a_huge_image_of_detections_survives(warehouse, night):
     assert query(warehouse, "SELECT count(*), min(score), max(x2) FROM all_detections") == [(50_000, 0.5, 50109.5)]
 
 
-class TestLeftovers:
-    """What is not this chunk's own finished result is refused, and the chunk is named."""
-
-    @pytest.fixture
-    def run(self, night):
-        return night("the run")
-
-    def refused(self, warehouse, run, chunk, words):
-        with pytest.raises(FirstpassError, match=words) as caught:
-            merge_chunk(warehouse, run.spec, chunk)
-        assert "chunk 3 of run the run" in caught.value.problem
-        assert "map index 3" in caught.value.fix
-        assert all(not rows for rows in dump(warehouse).values()), "nothing was written"
-
-    def test_it_never_finished(self, warehouse, run):
-        self.refused(warehouse, run, run.chunk(3, photos(0, 3), write=False), "did not finish")
-
-    def test_the_file_is_gone(self, warehouse, run):
-        chunk = run.chunk(3, photos(0, 3))
-        storage.delete(chunk.output_uri)
-        self.refused(warehouse, run, chunk, "is missing")
-
-    def test_the_file_is_of_another_attempt(self, warehouse, run):
-        chunk = run.chunk(3, photos(0, 3))
-        marker = storage.read(chunk.done_uri)
-        run.write(chunk, photos(0, 3, width=1))
-        storage.write(chunk.done_uri, marker)
-        self.refused(warehouse, run, chunk, "checksum differs")
-
-    def test_the_marker_is_of_an_earlier_plan(self, warehouse, run):
-        earlier = run.chunk(3, photos(0, 3))
-        chunk = run.chunk(3, photos(0, 4), write=False)
-        assert earlier.output_uri == chunk.output_uri
-        self.refused(warehouse, run, chunk, "earlier plan")
-
-    def test_the_rows_are_about_other_images(self, warehouse, run):
-        chunk = run.chunk(3, photos(0, 3), write=False)
-        run.write(chunk, photos(1, 4))
-        self.refused(warehouse, run, chunk, "not about the 3 images")
-
-    def test_an_image_is_there_twice(self, warehouse, run):
-        chunk = run.chunk(3, photos(0, 3), write=False)
-        run.write(chunk, [*photos(0, 3), *photos(2, 3)])
-        self.refused(warehouse, run, chunk, "not about the 3 images")
-
-    def test_the_lists_do_not_fit_each_other(self, warehouse, run):
-        chunk = run.chunk(3, [row("file:///a"), row("file:///b", detections=2, x2=[1.0])])
-        self.refused(warehouse, run, chunk, "row 1: its lists differ in length")
-
-    def test_there_are_fewer_polygons_than_boxes(self, warehouse, run):
-        chunk = run.chunk(3, [row("file:///a", detections=2, polygons=[[]])])
-        self.refused(warehouse, run, chunk, "row 0: its lists differ in length")
-
-    @pytest.mark.parametrize("text", ["", "{", "[]", '{"rows": 3}', "null"])
-    def test_the_marker_is_damaged(self, warehouse, run, text):
-        chunk = run.chunk(3, photos(0, 3))
-        storage.write(chunk.done_uri, text.encode())
-        self.refused(warehouse, run, chunk, "not a done-marker|not JSON")
-
-    def test_the_row_count_differs(self, warehouse, run):
-        chunk = run.chunk(3, photos(0, 3))
-        marker = json.loads(storage.read(chunk.done_uri))
-        storage.write(chunk.done_uri, json.dumps(marker | {"rows": 4}).encode())
-        self.refused(warehouse, run, chunk, "has 3 rows, its done-marker says 4")
-
-    def test_the_file_is_no_parquet(self, warehouse, run):
-        from hashlib import sha256
-
-        chunk = run.chunk(3, photos(0, 3))
-        marker = json.loads(storage.read(chunk.done_uri)) | {"sha256": sha256(b"text").hexdigest()}
-        storage.write(chunk.output_uri, b"text")
-        storage.write(chunk.done_uri, json.dumps(marker).encode())
-        self.refused(warehouse, run, chunk, "not a Parquet file")
+def test_a_result_that_is_not_the_chunk_s_own_leaves_nothing_behind(warehouse, night):
+    run = night("the run")
+    earlier = run.chunk(3, photos(0, 3))
+    chunk = run.chunk(3, photos(0, 4), write=False)
+    assert earlier.output_uri == chunk.output_uri
+    with pytest.raises(FirstpassError, match=r"chunk 3 of run the run: .* earlier plan"):
+        merge_chunk(warehouse, run.spec, chunk)
+    assert all(not rows for rows in dump(warehouse).values())
 
 
 class TestCatalogue:
@@ -260,6 +191,25 @@ class TestCatalogue:
         assert query(warehouse, "SELECT uri FROM outcomes") == [("file:///bad",)]
         assert query(warehouse, "SELECT count(*) FROM chunks") == [(0,)]
 
+    def test_other_runs_keep_what_they_have(self, warehouse, night):
+        first, second = night("first"), night("second")
+        merge_chunk(warehouse, first.spec, first.chunk(0, photos(0, 4)))
+        merge_catalogue(warehouse, second.spec, catalogue([unreadable("file:///bad")]))
+        assert query(warehouse, "SELECT run_id, count(*) FROM outcomes GROUP BY 1 ORDER BY 1") == [
+            ("first", 4), ("second", 1)
+        ]  # fmt: skip
+        assert query(warehouse, "SELECT run_id, chunk FROM chunks") == [("first", 0)]
+
+    def test_a_large_one_is_written_in_slices_and_in_whole(self, warehouse, night, monkeypatch):
+        monkeypatch.setattr(merge, "SLICE", 3)
+        run = night()
+        rows = [*photos(0, 7, outcome="known"), row("file:///new", None)]
+        merge_catalogue(warehouse, run.spec, catalogue(rows))
+        assert [uri for (uri,) in query(warehouse, "SELECT uri FROM outcomes ORDER BY uri")] == [
+            each["uri"] for each in rows[:7]
+        ]
+        assert query(warehouse, "SELECT count(*) FROM images") == [(7,)]
+
     def test_a_catalogue_without_decisions_writes_nothing(self, warehouse, night):
         run = night()
         merge_catalogue(warehouse, run.spec, catalogue(photos(0, 4, outcome=None)))
@@ -290,18 +240,35 @@ class TestCatalogue:
             ]
         assert query(warehouse, "SELECT count(*) FROM current_predictions") == [(3,)]
 
-    def test_a_new_plan_forgets_the_chunks_beyond_it(self, warehouse, night):
-        run = night()
-        for index in range(4):
-            merge_chunk(warehouse, run.spec, run.chunk(index, photos(index * 10, index * 10 + 10)))
-        record_plan(warehouse, run.spec.run_id, 3)
-        merge_chunk(warehouse, run.spec, run.chunk(0, photos(0, 40)))
-        assert query(warehouse, "SELECT chunk, state FROM chunks ORDER BY chunk") == [
-            (0, "merged"),
-            (1, "merged"),
-            (2, "merged"),
+    def test_only_equal_files_of_the_same_run_get_it(self, warehouse, night):
+        """Equal means etag and size; what is known of a content already is not touched."""
+        other, run = night("other"), night()
+        twin = {"etag": "e1", "size": 7}
+        unread = {"sha256": None, "width": None, "height": None}
+        merge_catalogue(warehouse, other.spec, catalogue([row("s3://b/elsewhere", "duplicate", **twin | unread)]))
+        rows = [
+            row("s3://b/larger", "duplicate", **twin | unread | {"size": 8}),
+            row("s3://b/other etag", "duplicate", **twin | unread | {"etag": "e2"}),
+            row("s3://b/read", "duplicate", **twin | {"sha256": "f" * 64}),
+            row("s3://b/known", "known", **twin | unread),
+            row("s3://b/twin", "duplicate", **twin | unread),
         ]
-        assert query(warehouse, "SELECT chunk, count(*) FROM outcomes GROUP BY chunk") == [(0, 40)]
+        merge_catalogue(warehouse, run.spec, catalogue(rows))
+        original = row("s3://b/1.jpg", width=100, height=50, **twin)
+        merge_chunk(warehouse, run.spec, run.chunk(0, [original]))
+        content = original["sha256"]
+        assert query(warehouse, "SELECT run_id, uri, sha256, width, height FROM outcomes ORDER BY 1, 2") == [
+            ("a run", "s3://b/1.jpg", content, 100, 50),
+            ("a run", "s3://b/known", None, None, None),
+            ("a run", "s3://b/larger", None, None, None),
+            ("a run", "s3://b/other etag", None, None, None),
+            ("a run", "s3://b/read", "f" * 64, 640, 480),
+            ("a run", "s3://b/twin", content, 100, 50),
+            ("other", "s3://b/elsewhere", None, None, None),
+        ]
+        assert query(warehouse, "SELECT uri FROM images WHERE sha256 = %s AND width = 100 ORDER BY 1", content) == [
+            ("s3://b/1.jpg",), ("s3://b/twin",)
+        ]  # fmt: skip
 
 
 class TestTheCurrentDraft:
@@ -345,6 +312,67 @@ class TestTheCurrentDraft:
         ]
 
 
+@pytest.mark.parametrize("change", [{"etag": "later"}, {"size": 99}, {"sha256": "f" * 64}, {}])
+def test_where_an_image_was_seen_is_renewed_when_anything_about_it_is_new(warehouse, night, change):
+    first, second = night("first"), night("second")
+    merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a")]))
+    merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", **change)]))
+    assert query(warehouse, "SELECT run_id FROM images") == [("second" if change else "first",)]
+
+
+def test_other_settings_or_another_model_are_news_too(warehouse, night):
+    first, second = night("first"), night("second", threshold=0.5)
+    merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a")]))
+    merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a")]))
+    assert query(warehouse, "SELECT run_id, settings_hash FROM images") == [("second", second.spec.settings_hash)]
+    version = replace(VERSION, name="other", version="1")
+    third = Night(replace(second.spec, run_id="third", model=version.ref, started_at="2026-03-01T00:00:00+00:00"))
+    begin_run(warehouse, third.spec, version)
+    merge_chunk(warehouse, third.spec, third.chunk(0, [row("file:///a")]))
+    assert query(warehouse, "SELECT run_id, model FROM images") == [("third", "other@1")]
+    assert query(warehouse, "SELECT model, count(*) FROM predictions GROUP BY 1 ORDER BY 1") == [
+        ("other@1", 1), ("toy@0123456789ab", 2)
+    ]  # fmt: skip
+
+
+IMAGES = st.lists(
+    st.tuples(st.sampled_from(["ok", "empty", "unreadable", "missing"]), st.integers(0, 4), st.integers(0, 3)),
+    max_size=12,
+)
+
+
+@given(images=IMAGES, chance=st.randoms(use_true_random=False))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_chunks_in_any_order_and_any_of_them_again_leave_the_same_rows(warehouse, night, images, chance):
+    """And images in = outcomes out. Some contents stand under several names, in one chunk or in several."""
+    clear(warehouse)
+    query(warehouse, "DELETE FROM runs")
+    run, chunks = night(), [[] for _ in range(4)]
+    for number, (outcome, content, chunk) in enumerate(images):
+        read = {"sha256": str(content) * 64} if outcome in ("ok", "empty") else {"sha256": None, "width": None}
+        outcome = outcome if outcome not in ("ok", "empty") else "ok" if content else "empty"
+        chunks[chunk].append(row(f"file:///{number}", outcome, content if outcome == "ok" else 0, **read))
+    made = [run.chunk(index, rows) for index, rows in enumerate(chunks)]
+    decided = [unreadable("file:///torn"), row("file:///known", "known", sha256="1" * 64)]
+
+    def rows(order) -> dict:
+        clear(warehouse)
+        merge_catalogue(warehouse, run.spec, catalogue(decided))
+        for each in order:
+            merge_chunk(warehouse, run.spec, each)
+        found = dump(warehouse)
+        of_any_chunk = [each[:4] + each[5:] for each in found["detections"]]  # whichever wrote a common content
+        return found | {"detections": of_any_chunk}
+
+    once = rows(made)
+    assert [uri for _, uri, *_ in once["outcomes"]] == sorted(
+        [each["uri"] for chunk in chunks for each in chunk] + [each["uri"] for each in decided]
+    )
+    again = made + chance.sample(made, 2)
+    chance.shuffle(again)
+    assert rows(again) == once
+
+
 def test_a_bad_chunk_among_others_gives_its_error_and_stops_none(warehouse, night):
     run = night()
     chunks = [run.chunk(n, photos(n * 10, n * 10 + 10), write=n != 1) for n in range(3)]
@@ -367,6 +395,47 @@ def test_a_failed_chunk_is_accounted_for_and_may_still_come(warehouse, night):
     merge_chunk(warehouse, run.spec, chunk)
     assert query(warehouse, "SELECT outcome, count(*) FROM outcomes GROUP BY 1 ORDER BY 1") == [("empty", 1), ("ok", 2)]
     assert query(warehouse, "SELECT state, reason FROM chunks") == [("merged", None)]
+
+
+def test_what_is_known_of_the_images_of_a_failed_chunk_is_kept(warehouse, night):
+    run = night()
+    chunk = run.chunk(2, photos(0, 1), write=False)
+    read = replace(chunk.images[0], sha256="a" * 64, width=64, height=48, task=3, frame=7)
+    fail_chunk(warehouse, run.spec, replace(chunk, images=(read,)), "out of memory")
+    assert query(warehouse, "SELECT chunk, detections, sha256, width, height, task, frame, reason FROM outcomes") == [
+        (2, 0, "a" * 64, 64, 48, 3, 7, "out of memory")
+    ]
+
+
+def test_a_chunk_that_fails_after_it_was_merged_says_no_more_what_it_found(warehouse, night):
+    run = night()
+    chunk = run.chunk(0, photos(0, 3))
+    merge_chunk(warehouse, run.spec, chunk)
+    fail_chunk(warehouse, run.spec, replace(chunk, images=chunk.images[:2]), "killed")
+    state = "state, images, detections, seconds, marker, reason"
+    assert query(warehouse, f"SELECT {state} FROM chunks") == [("failed", 2, None, None, None, "killed")]
+
+
+def test_a_chunk_that_comes_after_all_is_the_newest(warehouse, night):
+    run = night()
+    first, second = run.chunk(0, photos(0, 2)), run.chunk(1, photos(2, 5))
+    fail_chunk(warehouse, run.spec, first, "killed")
+    merge_chunk(warehouse, run.spec, second)
+    merge_chunk(warehouse, run.spec, first)
+    state = "chunk, state, images, detections, seconds, marker ->> 'rows'"
+    assert query(warehouse, f"SELECT {state} FROM chunks ORDER BY changed_at DESC") == [
+        (0, "merged", 2, 1, 1.5, "2"),
+        (1, "merged", 3, 9, 1.5, "3"),
+    ]
+    run.write(second, photos(2, 5, outcome="empty", class_ids=[], scores=[], x1=[], y1=[], x2=[], y2=[]))
+    merge_chunk(warehouse, run.spec, second)
+    fail_chunk(warehouse, run.spec, first, "killed again")
+    assert query(warehouse, "SELECT chunk, detections FROM chunks ORDER BY changed_at DESC") == [(0, None), (1, 0)]
+
+
+def test_a_chunk_of_no_images_has_counts_too(warehouse, night):
+    run = night()
+    assert merge_chunk(warehouse, run.spec, run.chunk(0, [])) == {"images": 0, "detections": 0}
 
 
 def test_a_lost_connection_is_worth_another_try(warehouse, warehouse_dsn, night):

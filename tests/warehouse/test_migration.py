@@ -11,8 +11,9 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from firstpass.errors import FirstpassError
-from firstpass.warehouse import migration as migrating
-from firstpass.warehouse.migration import migrate
+from firstpass.warehouse import migration
+from firstpass.warehouse.migration import migrate, migrations
+from fixtures.made_up_runs import query
 
 
 @pytest.fixture
@@ -34,14 +35,16 @@ def tables(dsn: str) -> set[str]:
 
 
 def test_the_files_are_numbered_once_each():
-    folder = Path(migrating.__file__).parent / "migrations"
+    folder = Path(migration.__file__).parent / "migrations"
     numbers = [int(path.name.split("_")[0]) for path in folder.glob("*.sql")]
     assert len(set(numbers)) == len(numbers)
+    assert {name for name, _ in migrations().values()} == {path.name for path in folder.glob("*.sql")}
 
 
 def test_an_empty_database_gets_everything(empty):
     conn = psycopg2.connect(empty)
     version = migrate(conn)
+    assert version == max(migrations())
     assert {"models", "images", "runs", "chunks", "outcomes", "predictions", "current_predictions"} <= tables(empty)
     assert migrate(conn) == version, "and once more changes nothing"
     conn.close()
@@ -68,27 +71,53 @@ def test_two_at_once_are_fine(empty):
     assert len(versions) == 4
 
 
-def test_a_migration_that_fails_leaves_nothing_of_itself(empty, monkeypatch):
-    known = migrating._migrations()
+def test_a_migration_that_fails_leaves_nothing_of_itself(empty):
+    known = migrations()
     broken = known | {9999: ("9999_broken.sql", "CREATE TABLE half (x int); SELECT 1 / 0")}
-    monkeypatch.setattr(migrating, "_migrations", lambda: broken)
     conn = psycopg2.connect(empty)
     with pytest.raises(psycopg2.errors.DivisionByZero):
-        migrate(conn)
+        migrate(conn, broken)
     assert "half" not in tables(empty)
     assert "predictions" in tables(empty)
-    monkeypatch.setattr(migrating, "_migrations", lambda: known)
-    migrate(conn)
+    other = psycopg2.connect(empty, options="-c lock_timeout=5000")
+    assert migrate(other) == max(known), "and nobody else is kept waiting"
+    other.close()
     conn.close()
 
 
-def test_a_newer_database_is_left_alone(empty, monkeypatch):
-    known = migrating._migrations()
+def test_a_newer_database_is_left_alone(empty):
+    known = migrations()
     conn = psycopg2.connect(empty)
-    monkeypatch.setattr(migrating, "_migrations", lambda: known | {9999: ("9999_future.sql", "SELECT 1")})
-    migrate(conn)
-    monkeypatch.setattr(migrating, "_migrations", lambda: known)
-    with pytest.raises(FirstpassError, match="schema 9999, this release of Firstpass knows") as caught:
+    newer = {9998: ("9998_future.sql", "SELECT 1"), 9999: ("9999_future.sql", "SELECT 1")}
+    assert migrate(conn, known | newer) == 9999
+    with pytest.raises(FirstpassError) as caught:
         migrate(conn)
+    assert f"schema 9999, this release of Firstpass knows {max(known)}" in caught.value.problem
     assert "newer release" in caught.value.fix
+    other = psycopg2.connect(empty, options="-c lock_timeout=5000")
+    with pytest.raises(FirstpassError):
+        migrate(other)
+    other.close()
     conn.close()
+
+
+def test_migrations_come_in_the_order_of_their_numbers_each_of_them_once(empty):
+    conn = psycopg2.connect(empty)
+    first = {10: ("10_second.sql", "ALTER TABLE made ADD b int"), 9: ("9_first.sql", "CREATE TABLE made (a int)")}
+    assert migrate(conn, first) == 10
+    later = first | {8: ("8_late.sql", "ALTER TABLE made ADD c int"), 11: ("11_third.sql", "ALTER TABLE made DROP b")}
+    assert migrate(conn, later) == 11
+    assert query(conn, "SELECT column_name FROM information_schema.columns WHERE table_name = 'made' ORDER BY 1") == [
+        ("a",), ("c",)
+    ]  # fmt: skip
+    assert query(conn, "SELECT version, name FROM schema_migrations ORDER BY applied_at, version") == [
+        (9, "9_first.sql"), (10, "10_second.sql"), (8, "8_late.sql"), (11, "11_third.sql")
+    ]  # fmt: skip
+    conn.close()
+
+
+def test_a_connection_that_is_lost_meanwhile_keeps_its_error(empty):
+    conn = psycopg2.connect(empty)
+    with pytest.raises(psycopg2.OperationalError):
+        migrate(conn, {1: ("1_suicide.sql", "SELECT pg_terminate_backend(pg_backend_pid())")})
+    assert conn.closed

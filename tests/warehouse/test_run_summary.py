@@ -11,7 +11,7 @@ from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
 from firstpass.warehouse.run_summary import run_summary
 from firstpass.warehouse.runs import finish_run, record_stage
-from fixtures.made_up_runs import catalogue, row, unreadable
+from fixtures.made_up_runs import catalogue, query, row, unreadable
 
 
 def test_a_night_with_everything_in_it(warehouse, night):
@@ -66,6 +66,18 @@ def test_a_class_that_the_table_does_not_have_is_counted_by_its_number(warehouse
     assert run_summary(warehouse, "latest")["detections_per_class"] == {"cat": 1, "class 99": 1}
 
 
+def test_classes_come_by_how_often_they_were_found_then_by_their_number(warehouse, night):
+    earlier = night("earlier")
+    merge_chunk(warehouse, earlier.spec, earlier.chunk(0, [row("file:///old", detections=3, class_ids=[99, 99, 99])]))
+    run = night()
+    merge_catalogue(warehouse, run.spec, catalogue([row("file:///old", "known")]))
+    found = [5, 2, 5, 1, 7, 7, 7]
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=7, class_ids=found)]))
+    summary = run_summary(warehouse, "a run")
+    assert list(summary["detections_per_class"].items()) == [("class 7", 3), ("dog", 2), ("cat", 1), ("größe <b>", 1)]
+    assert (summary["detections"], summary["drafts"]) == (7, 10)
+
+
 def test_a_night_without_news(warehouse, night):
     night()
     finish_run(warehouse, "a run", "success")
@@ -74,14 +86,51 @@ def test_a_night_without_news(warehouse, night):
     assert (summary["images"], summary["detections"], summary["images_per_second"]) == (0, 0, 0.0)
     assert summary["detections_per_class"] == summary["outcomes"] == {}
     assert summary["quarantined"] == []
+    counts = ("empty", "unreadable", "missing", "skipped_known", "duplicates", "failed", "drafts")
+    assert [summary[name] for name in counts] == [0] * 7
+    assert summary["seconds_per_stage"] == {"infer": 0.0}
 
 
 def test_without_a_clock_for_inference_the_longest_chunk_stands_for_it(warehouse, night):
+    run, other = night(), night("other")
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a"), row("file:///b"), unreadable("file:///c")]))
+    merge_chunk(warehouse, run.spec, run.chunk(1, [row("file:///d", "empty", 0)]))
+    merge_chunk(warehouse, other.spec, other.chunk(0, [row("file:///e")]))
+    query(warehouse, "UPDATE chunks SET seconds = CASE run_id WHEN 'other' THEN 100 ELSE 7 * chunk + 2 END")
+    summary = run_summary(warehouse, "a run")
+    assert summary["seconds_per_stage"] == {"infer": 9.0}
+    assert summary["images_per_second"] == 0.33
+
+
+def test_images_were_inferred_at_a_rate_only_if_there_were_any(warehouse, night):
     run = night()
-    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a"), row("file:///b"), row("file:///c")]))
-    summary = run_summary(warehouse, "latest")
-    assert summary["seconds_per_stage"] == {"infer": 1.5}
-    assert summary["images_per_second"] == 2.0
+    record_stage(warehouse, "a run", "infer", 4)
+    assert run_summary(warehouse, "a run")["images_per_second"] == 0.0
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a")]))
+    assert run_summary(warehouse, "a run")["images_per_second"] == 0.25
+    record_stage(warehouse, "a run", "infer", 0)
+    assert run_summary(warehouse, "a run")["images_per_second"] == 0.0
+
+
+def test_a_run_took_from_its_start_to_its_end_and_as_long_as_its_stages_until_then(warehouse, night):
+    night()
+    record_stage(warehouse, "a run", "merge", 1.00049)
+    record_stage(warehouse, "a run", "check", 0.5)
+    assert run_summary(warehouse, "a run")["seconds"] == 1.5
+    record_stage(warehouse, "a run", "check", 0.25)
+    assert run_summary(warehouse, "a run")["seconds"] == 1.25
+    finish_run(warehouse, "a run", "success")
+    query(warehouse, "UPDATE runs SET finished_at = started_at + interval '61.2346 seconds'")
+    assert run_summary(warehouse, "a run")["seconds"] == 61.235
+
+
+def test_what_was_quarantined_without_a_reason_is_told_by_its_outcome(warehouse, night):
+    run = night()
+    rows = [row("file:///b", "missing", 0, sha256=None), unreadable("file:///a", "torn"), row("file:///c", "empty", 0)]
+    merge_chunk(warehouse, run.spec, run.chunk(0, rows))
+    assert run_summary(warehouse, "a run")["quarantined"] == [
+        {"uri": "file:///a", "reason": "torn"}, {"uri": "file:///b", "reason": "missing"}
+    ]  # fmt: skip
 
 
 def test_quarantined_files_are_listed_up_to_a_limit(warehouse, night):
@@ -90,6 +139,8 @@ def test_quarantined_files_are_listed_up_to_a_limit(warehouse, night):
     summary = run_summary(warehouse, "latest", most_quarantined=2)
     assert [each["uri"] for each in summary["quarantined"]] == ["file:///0", "file:///1"]
     assert summary["unreadable"] == 5
+    merge_chunk(warehouse, run.spec, run.chunk(1, [unreadable(f"file:///more/{n:04d}") for n in range(1000)]))
+    assert len(run_summary(warehouse, "latest")["quarantined"]) == 1000
 
 
 def test_a_run_that_is_not_there(warehouse):

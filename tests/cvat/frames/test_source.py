@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from psycopg2.extensions import connection
 
-from doubles.cvat import CvatDouble, Task
+from doubles.cvat import CvatDouble, Job, Task
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.cvat.frames import source
+from firstpass.cvat.frames.source import CVAT
 from firstpass.cvat.publishing.publish_run import publish_run
-from firstpass.cvat.server.selection import Selection
+from firstpass.cvat.server import client
 from firstpass.errors import FirstpassError
 from firstpass.images.catalogue import catalogue
 from firstpass.images.sources import list_images
@@ -37,8 +41,6 @@ def test_two_servers_are_told_apart(warehouse: connection, cvat: CvatDouble, tas
     first = next(list_images(f"cvat:task/{task.id}?policy=all"))
     with CvatDouble() as other:
         other.state.tasks[task.id] = task
-        from firstpass.cvat.server import client
-
         client.cvat.cache_clear()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AIRFLOW_CONN_CVAT_DEFAULT", other.connection())
@@ -157,8 +159,6 @@ def test_frames_with_our_own_drafts_come_until_a_person_touches_them(
 
 
 def test_ground_truth_jobs_say_nothing_about_annotation(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
-    from doubles.cvat import Job
-
     task.jobs.append(Job(999, 0, 7, stage="acceptance", type="ground_truth"))
     assert frames(f"cvat:task/{task.id}") == list(range(8))
 
@@ -168,17 +168,110 @@ def test_jobs_that_people_work_on_in_replicas(warehouse: connection, cvat: CvatD
     assert frames(f"cvat:task/{task.id}") == [4, 5, 6, 7]
 
 
+def test_what_is_left_alone_is_counted_by_reason(
+    warehouse: connection, cvat: CvatDouble, task: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "firstpass")
+    cvat.state.draw(task, 0, "person", [1, 1, 9, 9])
+    task.deleted_frames = {1, 2}
+    task.jobs[1].stage = "validation"
+    assert frames(f"cvat:task/{task.id}") == [3]
+    for said in (
+        "1 frames left alone: a person works on it",
+        "2 frames left alone: deleted",
+        "4 frames left alone: its",
+    ):
+        assert f"task {task.id} (night): {said}" in caplog.text
+
+
+def test_a_closed_jobs_frame_is_told_as_such_whoever_worked_there(
+    warehouse: connection, cvat: CvatDouble, task: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "firstpass")
+    cvat.state.draw(task, 4, "person", [1, 1, 9, 9])
+    task.jobs[1].stage = "validation"
+    assert frames(f"cvat:task/{task.id}") == [0, 1, 2, 3]
+    assert "4 frames left alone: its job is in validation" in caplog.text
+
+
+def test_attributes_of_ours_with_their_defaults_are_no_edit(warehouse: connection, cvat: CvatDouble) -> None:
+    attributes = [{"name": "side", "input_type": "select", "values": ["left", "right"], "default_value": "right"}]
+    task = cvat.state.add_task("a", labels=[{"name": "person", "attributes": attributes}], frames=[jpeg()])
+    publish_run(Night("night 1", task.id, {0: boxes(0, 1)}).save(warehouse))
+    assert frames(f"cvat:task/{task.id}") == [0]
+    (shape,) = task.shapes.values()
+    shape["attributes"] = []
+    assert frames(f"cvat:task/{task.id}") == [0]
+
+
+def test_a_frame_changes_its_etag_when_the_pictures_do(
+    warehouse: connection, cvat: CvatDouble, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def etag() -> str:
+        return next(list_images(f"cvat:task/{task.id}?policy=all")).etag
+
+    before = etag()
+    assert etag() == before
+    real = source.read_meta
+    monkeypatch.setattr(source, "read_meta", lambda *arguments: replace(real(*arguments), stamp="2026-05-01"))
+    assert etag() != before
+
+
+def test_an_address_is_checked_before_anything_is_listed(cvat: CvatDouble, task: Task) -> None:
+    project = cvat.state.add_project("city", labels=["person"])
+    CVAT.check(f"cvat:task/{task.id}")
+    CVAT.check(f"cvat:project/{project.id}")
+    for uri, problem in (
+        (f"cvat:task/{task.id},9", "/api/tasks/9 does not exist"),
+        (f"cvat:project/{project.id},9", "/api/projects/9 does not exist"),
+        ("cvat:task/x", "names nothing in CVAT"),
+    ):
+        with pytest.raises(FirstpassError, match=problem):
+            CVAT.check(uri)
+
+
+def test_a_project_with_nothing_worth_drafting_lists_nothing(warehouse: connection, cvat: CvatDouble) -> None:
+    project = cvat.state.add_project("city", labels=["person"])
+    task = cvat.state.add_task("t", project=project, frames=[jpeg()])
+    task.jobs[0].state = "completed"
+    assert frames(f"cvat:project/{project.id}") == []
+
+
+def test_frames_are_named_as_in_cvat_below_their_task_where_there_are_several(cvat: CvatDouble, task: Task) -> None:
+    frame = ImageRef(f"cvat:task/{task.id}#3", 0, "", task=task.id, frame=3)
+    assert CVAT.namer("cvat:task/1", "x/", 1)(frame) == "000003.jpg"
+    name = CVAT.namer("cvat:task/1", "x/", 2)
+    assert [name(frame), name(frame)] == 2 * [f"task_{task.id}/000003.jpg"]
+    assert cvat.requests[f"GET /api/tasks/{task.id}/data/meta"] == 2, "asked for once by each"
+
+
+def test_drafts_can_be_brought_back_to_cvat() -> None:
+    assert CVAT.takes_drafts is True
+    assert CVAT.reaches_pods() is True
+
+
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "note"),
     [
-        "cvat:", "cvat:task", "cvat:task/", "cvat:task/x", "cvat:job/3", "cvat:task/1,", "cvat:task/1?quality=best",
-        "cvat:task/1?policy=", "cvat:task/1?status=annotation", "cvat:project/1?state=new", "cvat:task/1/2",
-        "cvat:task/99999999999999", "cvat:task/1#4", "cvat:task/1 ",
+        ("cvat:task/1", "originals; reading them took 13 s, "),
+        ("cvat:task/1?quality=original", "originals; "),
+        ("cvat:task/1?quality=compressed", "compressed, as the browser shows them; reading them took 13 s, "),
     ],
-)  # fmt: skip
-def test_addresses_that_name_nothing(uri: str) -> None:
-    with pytest.raises(FirstpassError, match="images="):
-        Selection.parse(uri)
+)
+def test_the_report_says_which_pictures_were_read(uri: str, note: str) -> None:
+    assert CVAT.reading_note(uri, 12.6).startswith(note)
+
+
+def test_what_will_be_fetched_is_announced_to_the_reader(cvat: CvatDouble, task: Task) -> None:
+    wanted = [ImageRef(f"cvat:task/{task.id}#{n}", 0, "") for n in range(3)]
+    CVAT.expect(wanted)
+    assert all(CVAT.fetch(ref) for ref in wanted)
+    assert cvat.requests[f"GET /api/tasks/{task.id}/data/"] == 1
+
+
+def test_a_child_process_gets_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "environment", lambda: {"AIRFLOW_CONN_CVAT_DEFAULT": "{}"})
+    assert CVAT.environment() == {"AIRFLOW_CONN_CVAT_DEFAULT": "{}"}
 
 
 def test_requests_are_few(warehouse: connection, cvat: CvatDouble, task: Task) -> None:

@@ -67,6 +67,9 @@ def test_the_particular_goes_before_the_general(write: Write) -> None:
         ("project/3: {aliases: [a]}", "'aliases' is not understood"),
         ("project/3: {aliases: {person: }}", "the alias of 'person' is None"),
         ("project/3: {aliases: {person: 3}}", "the alias of 'person' is 3"),
+        ("project/3: {aliases: {person: ' '}}", "the alias of 'person' is ' '"),
+        ("project/3: {thresholds: {person: '0.5'}}", "the threshold of 'person' is '0.5'"),
+        ("project/3: {thresholds: {person: -0.1}}", "the threshold of 'person' is -0.1"),
         ("project/3: {thresholds: {person: 1.5}}", "the threshold of 'person' is 1.5"),
         ("project/3: {thresholds: {person: true}}", "the threshold of 'person' is True"),
     ],
@@ -77,6 +80,18 @@ def test_what_does_not_fit_the_form_names_file_section_and_value(write: Write, t
         read_rules(TASK, {})
     assert str(file) in caught.value.problem
     assert problem in caught.value.problem
+
+
+def test_a_threshold_may_be_either_bound_and_is_a_number_however_it_is_written(write: Write) -> None:
+    write('"*": {thresholds: {person: 0, car: 1, 7: 0.5}}')
+    rules = read_rules(TASK, {})
+    assert rules.thresholds == {"person": 0.0, "car": 1.0, "7": 0.5}
+    assert all(isinstance(value, float) for value in rules.thresholds.values())
+
+
+def test_a_task_without_a_project_has_no_projects_rules(write: Write) -> None:
+    write("project/3: {aliases: {person: Pedestrian}}\nproject/None: {aliases: {car: x}}")
+    assert read_rules(Task(12, "night", 4, 10), {}).aliases == {}
 
 
 def test_bytes_that_are_no_text(write: Write) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 from psycopg2.extensions import connection
 
 from doubles.cvat import CvatDouble, Task
-from firstpass.cvat.publishing import sending
+from firstpass.cvat.labels import reviews
+from firstpass.cvat.publishing.publications import publications_of
 from firstpass.cvat.publishing.publish_run import preview_run, publish_run
+from firstpass.cvat.publishing.sending import ShapeSender
 from firstpass.cvat.publishing.withdrawal import withdraw_run
 from firstpass.errors import FirstpassError
+from firstpass.settings import settings
 from fixtures.cvat_runs import Night, boxes, jpeg
 
 
@@ -154,17 +158,6 @@ def test_other_settings_replace_too_and_another_model_stays_beside(
     assert len([s for s in task.shapes.values() if s["frame"] == 0]) == 3
 
 
-def test_withdraw_takes_away_what_nobody_edited(cvat: CvatDouble, task: Task, run: str) -> None:
-    person = cvat.state.draw(task, 0, "person", [1, 1, 9, 9])
-    publish_run(run)
-    edited = next(s for s in task.shapes.values() if s["frame"] == 3) | {"occluded": True}
-    cvat.state.update(task, {"shapes": [edited]})
-    assert withdraw_run(run) | {"tasks": []} == {"run_id": run, "tasks": [], "removed": 20, "kept": 1}
-    assert task.shapes == {person["id"]: person, edited["id"]: edited}
-    assert withdraw_run(run)["removed"] == 0
-    assert only(publish_run(run))["frames"] == 6  # all but the one with the edited draft and the person's
-
-
 def test_preview_sends_nothing_and_says_the_same(cvat: CvatDouble, task: Task, run: str) -> None:
     preview = preview_run(run)
     assert task.shapes == {}
@@ -183,20 +176,6 @@ def test_a_lost_warehouse_does_not_make_second_copies(
         cur.execute("DELETE FROM shape_ledger")
     publish_run(run)
     assert task.shapes == before
-
-
-def test_large_tasks_go_in_pieces(
-    warehouse: connection, cvat: CvatDouble, task: Task, run: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sending, "PIECE", 5)
-    assert publish_run(run)["shapes"] == 24
-    assert cvat.requests[f"PATCH /api/tasks/{task.id}/annotations/"] == 4
-
-
-def test_a_frame_beyond_the_end(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
-    night = Night("night 1", task.id, {7: boxes(7), 8: boxes(8), 4000: boxes(0)})
-    summary = only(publish_run(night.save(warehouse)))
-    assert (summary["frames"], summary["left_alone"]) == (1, {"beyond the task's end": 2})
 
 
 def test_what_cvat_does_not_take_is_counted(warehouse: connection, cvat: CvatDouble, task: Task, run: str) -> None:
@@ -218,23 +197,6 @@ def test_several_tasks_one_of_which_is_gone(warehouse: connection, cvat: CvatDou
     assert "does not exist (any more)" in summary["tasks"][1]["reason"]
 
 
-def test_withdraw_takes_away_what_the_run_found_drafted_already(
-    warehouse: connection, cvat: CvatDouble, task: Task, run: str
-) -> None:
-    publish_run(run)
-    again = Night("night 2", task.id, {frame: boxes(frame) for frame in range(4)}, started_at="2026-02-02")
-    assert only(publish_run(again.save(warehouse)))["left_alone"] == {"published already": 8}
-    assert withdraw_run("night 2")["removed"] == 12
-    assert {shape["frame"] for shape in task.shapes.values()} == {4, 5, 6, 7}
-
-
-def test_a_task_deleted_after_it_was_drafted_can_be_withdrawn(cvat: CvatDouble, task: Task, run: str) -> None:
-    publish_run(run)
-    del cvat.state.tasks[task.id]
-    assert withdraw_run(run)["removed"] == 0
-    assert withdraw_run(run)["tasks"] == []
-
-
 def test_attributes_get_their_defaults(warehouse: connection, cvat: CvatDouble) -> None:
     attributes = [{"name": "side", "input_type": "select", "values": ["left", "right"], "default_value": "right"}]
     task = cvat.state.add_task("a", labels=[{"name": "person", "attributes": attributes}], frames=[jpeg()])
@@ -242,35 +204,6 @@ def test_attributes_get_their_defaults(warehouse: connection, cvat: CvatDouble) 
     (shape,) = task.shapes.values()
     assert shape["attributes"] == [{"spec_id": task.labels[0].attributes[0]["id"], "value": "right"}]
     assert withdraw_run("night 1")["removed"] == 1
-
-
-def test_the_gate_of_the_checks(warehouse: connection, cvat: CvatDouble, task: Task, run: str) -> None:
-    with warehouse, warehouse.cursor() as cur:
-        cur.execute(
-            "INSERT INTO quality_results (run_id, suite, expectation, severity, success, observed, sentence)"
-            " VALUES (%s, 'detections', 'box_inside', 'critical', false, '3 are not', 'Boxes lie inside')",
-            [run],
-        )
-    with pytest.raises(FirstpassError, match="failed 1 critical checks: Boxes lie inside"):
-        publish_run(run)
-    assert task.shapes == {}
-    assert publish_run(run, unchecked=True)["shapes"] == 24
-
-
-def test_a_run_that_was_never_checked(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
-    run = Night("hasty", task.id, {0: boxes(0)}, checked=False).save(warehouse)
-    with pytest.raises(FirstpassError, match="was never checked"):
-        publish_run(run)
-    assert task.shapes == {}
-    assert publish_run(run, unchecked=True)["shapes"] == 3
-
-
-def test_runs_that_cannot_be_published(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
-    Night("folder", task.id, {}, images_uri="/photos").save(warehouse)
-    Night("early", task.id, {}, state="running").save(warehouse)
-    for run_id, problem in (("folder", "not about CVAT"), ("early", "is running"), ("none", "there is no run")):
-        with pytest.raises(FirstpassError, match=problem):
-            publish_run(run_id)
 
 
 def test_an_old_server_without_scores(
@@ -281,3 +214,127 @@ def test_an_old_server_without_scores(
     assert {s["score"] for s in task.shapes.values()} == {1.0}
     assert publish_run(run)["shapes"] == 0
     assert withdraw_run(run)["removed"] == 24
+
+
+def states(warehouse: connection, run: str) -> list[tuple[str, str | None]]:
+    return [(each["state"], each["reason"]) for each in publications_of(warehouse, run)]
+
+
+def test_what_became_of_a_run_is_written_down(warehouse: connection, cvat: CvatDouble, task: Task, run: str) -> None:
+    cvat.state.draw(task, 2, "person", [1, 1, 9, 9])
+    publish_run(run)
+    (found,) = publications_of(warehouse, run)
+    assert (found["state"], found["reason"], found["task"], found["name"]) == ("published", None, task.id, "night")
+    assert found["counts"] == {
+        "frames": 7, "shapes": 21, "shapes_in_task": 21, "replaced": 0, "kept": 0, "lost": 0,
+        "left_alone": {"a person works on it": 1}, "dropped": {},
+    }  # fmt: skip
+    assert [row["label"] for row in found["mapping"]] == ["person", "Car", "traffic_light"]
+
+
+def test_only_this_versions_shapes_are_counted(warehouse: connection, cvat: CvatDouble, task: Task, run: str) -> None:
+    publish_run(run)
+    newer = Night("night 2", task.id, {0: boxes(0, 2, shift=5)}, version="b" * 12, decided_at="2026-03-01")
+    summary = publish_run(newer.save(warehouse))
+    assert (summary["shapes_in_task"], summary["lost"], summary["replaced"]) == (2, 0, 3)
+
+
+def test_one_task_that_fails_stops_no_other_and_is_said(
+    warehouse: connection, cvat: CvatDouble, task: Task, run: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first one has no labels, the next cannot be reached for a while."""
+    first = cvat.state.add_task("first", frames=[jpeg()])
+    with warehouse, warehouse.cursor() as cur:
+        cur.execute("UPDATE outcomes SET task = %s WHERE frame = 0", [first.id])
+        cur.execute("UPDATE outcomes SET task = 1, frame = 0 WHERE frame = 1")
+    cvat.faults.add("status", 503, method="GET", path="tasks/1$", times=99)
+    summary = publish_run(run)
+    assert [each["state"] for each in summary["tasks"]] == ["failed", "published", "failed"]
+    down, _, bare = (each["reason"] for each in summary["tasks"])
+    assert "answers 503" in down
+    assert "; check the host" in down
+    assert "(first) has no labels; add the labels" in bare
+    assert "task 1: " in caplog.text
+    assert sorted(state for state, _ in states(warehouse, run)) == ["failed", "failed", "published"]
+    assert {reason for _, reason in states(warehouse, run)} == {down, bare, None}
+
+
+def test_what_has_no_label_is_dropped_asked_about_or_refused(
+    warehouse: connection, cvat: CvatDouble, run: str, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task.own_labels[:] = task.own_labels[:1]
+    failed = only(publish_run(run, unmatched="fail"))
+    assert failed["state"] == "failed"
+    assert f"2 of 3 classes have no label in task {task.id} (night)" in failed["reason"]
+    assert only(publish_run(run, unmatched="ask"))["state"] == "waiting"
+    assert states(warehouse, run) == [("waiting", "a person is asked about the mapping in the DAG review_mapping")]
+    assert task.shapes == {}
+    (question,) = reviews.open_reviews(warehouse)
+    assert (question.scope, question.labels) == (f"task/{task.id}", ["person"])
+    monkeypatch.setenv("FIRSTPASS_CVAT_UNMATCHED", "fail")
+    settings.cache_clear()
+    assert only(publish_run(run))["state"] == "failed"
+    done = only(publish_run(run, unmatched="drop"))
+    assert (done["state"], done["shapes"]) == ("published", 8)
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_a_mapping_that_was_rejected_publishes_nothing(
+    warehouse: connection, cvat: CvatDouble, task: Task, run: str
+) -> None:
+    task.own_labels[:] = task.own_labels[:1]
+    publish_run(run, unmatched="ask")
+    (question,) = reviews.open_reviews(warehouse)
+    reviews.reject(warehouse, question, "ada")
+    assert only(publish_run(run, unmatched="drop"))["state"] == "refused"
+    assert (task.shapes, states(warehouse, run)) == (
+        {}, [("refused", "the mapping was rejected in review_mapping")],
+    )  # fmt: skip
+
+
+def test_only_a_checked_run_is_published_unless_somebody_says_so_and_any_is_previewed(
+    warehouse: connection, cvat: CvatDouble, task: Task
+) -> None:
+    run = Night("hasty", task.id, {0: boxes(0)}, checked=False).save(warehouse)
+    with pytest.raises(FirstpassError, match="was never checked"):
+        publish_run(run)
+    with pytest.raises(FirstpassError, match="was never checked"):
+        preview_run(run, unchecked=False)
+    preview = preview_run(run)
+    assert (preview["state"], preview["shapes"]) == ("preview", 3)
+    assert task.shapes == {}
+    assert publish_run(run, unchecked=True)["shapes"] == 3
+
+
+def test_a_preview_counts_what_a_newer_version_and_an_earlier_publish_leave(
+    warehouse: connection, cvat: CvatDouble, task: Task, run: str
+) -> None:
+    newer = Night("night 2", task.id, {0: boxes(0, 2, shift=5)}, version="b" * 12, decided_at="2026-03-01")
+    publish_run(newer.save(warehouse))
+    preview = only(preview_run(run))
+    assert (preview["frames"], preview["shapes"]) == (7, 21)
+    assert preview["left_alone"] == {"published by a newer version or run": 1}
+    publish_run(run)
+    preview = only(preview_run(run))
+    assert (preview["frames"], preview["left_alone"]) == (
+        0, {"published by a newer version or run": 1, "published already": 7},
+    )  # fmt: skip
+
+
+def test_threads_take_turns_more_often_only_while_shapes_are_sent(
+    cvat: CvatDouble, task: Task, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = sys.getswitchinterval()
+    seen: list[float] = []
+    real = ShapeSender.create
+
+    def create(self: ShapeSender, entries: Any) -> None:
+        seen.append(sys.getswitchinterval())
+        real(self, entries)
+        raise FirstpassError("no more", "x")
+
+    monkeypatch.setattr(ShapeSender, "create", create)
+    publish_run(run)
+    assert seen == [pytest.approx(usual / 10)]
+    assert sys.getswitchinterval() == usual

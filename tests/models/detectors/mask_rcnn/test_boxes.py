@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from firstpass.models.detectors.mask_rcnn import boxes
-from firstpass.models.detectors.mask_rcnn.anchors import anchors, in_pixels, normalised
 from firstpass.models.detectors.mask_rcnn.config import Config
 from firstpass.models.detectors.tfod.session import tf
 
@@ -105,17 +104,3 @@ def test_the_last_row_of_a_box_at_the_border_is_never_lost_to_rounding(start):
     place = np.array([(start, start, 1, 1)], np.float32)
     found = boxes.aligned(tf.constant(place), tf.constant([0]), pyramid, tf.constant(1024.0**2), 14)
     assert (found.numpy() == 1).all()
-
-
-def test_anchors_of_a_rectangular_input():
-    found = anchors(64, 128, (8, 16, 32, 64, 128), (0.25, 1))
-    assert found.shape == (2 * (16 * 32 + 8 * 16 + 4 * 8 + 2 * 4 + 1 * 2), 4)
-    first, second, third = found[0], found[1], found[2]
-    np.testing.assert_allclose(first, normalised(np.array([-8.0, -2, 8, 2]), 64, 128))  # a quarter as wide as high
-    np.testing.assert_allclose(second, normalised(np.array([-4.0, -4, 4, 4]), 64, 128))
-    np.testing.assert_allclose(third, normalised(np.array([-8.0, 2, 8, 6]), 64, 128))  # one stride to the right
-
-
-def test_normalised_boxes_and_pixels_are_each_others_reverse():
-    pixels = np.array([(0, 0, 64, 128), (3, 5, 17, 100)])
-    assert in_pixels(normalised(pixels.astype(float), 64, 128), 64, 128).tolist() == pixels.tolist()

@@ -5,34 +5,9 @@ import numpy as np
 import pytest
 
 from firstpass.errors import FirstpassError
-from firstpass.models.detectors.mask_rcnn import loading
-from firstpass.models.detectors.mask_rcnn.layers import Sizes, batch_norm_of, kernel_shapes
+from firstpass.models.detectors.mask_rcnn.layers import Sizes
 from firstpass.models.detectors.mask_rcnn.weights import read_layers, read_sizes
-
-SIZES = Sizes("resnet50", classes=4, anchors=3, pyramid=256, rpn=512, hidden=1024, pool=7, mask=256)
-
-
-def blank(path, sizes=SIZES, root="/", text=np.bytes_):
-    """Weights of the right shapes with nothing written into them, which costs no space; HDF5 reads zeros."""
-    shapes = kernel_shapes(sizes)
-    with h5py.File(path, "w") as file:
-        group = file.require_group(root)
-        for layer, kernel in shapes.items():
-            outputs = kernel[-2] if layer == "mrcnn_mask_deconv" else kernel[-1]
-            owner = group.require_group("rpn_model" if layer.startswith("rpn_") else layer)
-            add(owner, layer, {"kernel:0": kernel, "bias:0": (outputs,)}, text)
-            if norm := batch_norm_of(layer):
-                parts = ("gamma:0", "beta:0", "moving_mean:0", "moving_variance:0")
-                add(group.require_group(norm), norm, dict.fromkeys(parts, (outputs,)), text)
-        group.attrs["layer_names"] = [text(name) for name in group]
-    return path
-
-
-def add(group, layer, shapes, text=np.bytes_):
-    names = [*group.attrs.get("weight_names", []), *(text(f"{layer}/{part}") for part in shapes)]
-    group.attrs["weight_names"] = names
-    for part, shape in shapes.items():
-        group.create_dataset(f"{layer}/{part}", shape, "f4")
+from fixtures.mask_rcnn import SIZES, add_weights, blank
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +35,6 @@ def refusal(path):
 def test_backbone_and_class_count_come_from_the_file(tmp_path, backbone, classes):
     sizes = Sizes(backbone, classes, anchors=5, pyramid=256, rpn=512, hidden=1024, pool=7, mask=256)
     assert read_sizes(blank(tmp_path / "weights.h5", sizes)) == sizes
-    assert loading.inspect(tmp_path).class_count == classes - 1
 
 
 def test_weights_of_a_training_that_diverged_are_refused(weights):
@@ -146,7 +120,7 @@ def test_whole_numbers_are_no_weights(weights):
 def test_another_design_is_told_what_is_missing(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["layer_names"] = [b"block1_conv1"]
-        add(file.create_group("block1_conv1"), "block1_conv1", {"kernel:0": (3, 3, 3, 64)})
+        add_weights(file.create_group("block1_conv1"), "block1_conv1", {"kernel:0": (3, 3, 3, 64)})
     assert "'mrcnn_class_logits' has no kernel" in refusal(tmp_path / "other.h5")
 
 
@@ -230,11 +204,3 @@ def test_damaged_files_never_give_anything_but_a_refusal(weights):
             outcomes.append(error.problem)
     assert all(outcome == SIZES or str(weights) in str(outcome) for outcome in outcomes)
     assert any(isinstance(outcome, str) for outcome in outcomes)
-
-
-@pytest.mark.parametrize("names", [[], ["a.h5", "b.hdf5"]])
-def test_a_folder_must_hold_one_file_of_weights(tmp_path, names):
-    for name in names:
-        (tmp_path / name).touch()
-    with pytest.raises(FirstpassError, match=", ".join(names) or "no .h5 file"):
-        loading.inspect(tmp_path)

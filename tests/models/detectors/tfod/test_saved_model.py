@@ -70,11 +70,6 @@ def test_masks_are_found_in_the_signature(tmp_path):
     assert len(found.polygons) == len(found)
 
 
-def test_the_folder_may_be_the_saved_model_itself(tmp_path):
-    folder = saved(tmp_path)
-    assert load_saved(folder / "saved_model") is not None
-
-
 def test_a_graph_of_the_first_api_is_divided_too(tmp_path):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         graphs.looped()()
@@ -101,36 +96,10 @@ def rewrite(folder, change):
     path.write_bytes(model.SerializeToString())
 
 
-def test_no_saved_model(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path}: no saved_model.pb"
-
-
 def test_no_serving_signature(tmp_path):
     network = Network()
     tf.saved_model.save(network, str(tmp_path / "saved_model"), {"other": network.serve})
     assert "has no signature 'serving_default'; signatures: __saved_model_init_op, other" in refusal(tmp_path)
-
-
-def test_no_graph_for_serving(tmp_path):
-    folder = saved(tmp_path)
-
-    def retag(meta):
-        meta.meta_info_def.tags[:] = ["train"]
-
-    rewrite(folder, retag)
-    assert "has no graph with the tag 'serve'" in refusal(folder)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"dtype": tf.float32}, "input 'input_tensor' does not take uint8 images"),
-        ({"shape": [1, 320, 320, 3]}, "takes the shape [1, 320, 320, 3]"),
-        ({"answer": lambda found: {"scores": found["detection_scores"]}}, "has no output 'detection_boxes'"),
-    ],
-)
-def test_another_signature(tmp_path, options, words):
-    assert words in refusal(saved(tmp_path, **options))
 
 
 def test_variables_are_missing_or_truncated(tmp_path):

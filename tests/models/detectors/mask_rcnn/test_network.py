@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from firstpass.errors import FirstpassError
 from firstpass.models.detectors.mask_rcnn import loading
 from firstpass.models.detectors.mask_rcnn.anchors import normalised
 from firstpass.models.detectors.mask_rcnn.config import Config
@@ -129,9 +128,3 @@ def test_nothing_above_the_confidence_gives_no_detections(reference_layers, refe
     assert len(found) == 0
     assert found.polygons == ()
     assert found.boxes.shape == (0, 4)
-
-
-def test_anchor_ratios_must_be_as_many_as_the_network_was_trained_with(reference_folder, reference, mask_rcnn_version):
-    options = reference.options | {"rpn_anchor_ratios": [0.5, 1]}
-    with pytest.raises(FirstpassError, match="trained with 3 anchor ratios, rpn_anchor_ratios has 2"):
-        loading.load(mask_rcnn_version(options), reference_folder)

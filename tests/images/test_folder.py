@@ -1,0 +1,240 @@
+"""A folder becomes a list of images, always in one order; what cannot be listed says what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from firstpass import storage
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.errors import FirstpassError
+from firstpass.images import fetching
+from firstpass.images.folder import FOLDER
+from firstpass.images.sources import check, list_images
+from firstpass.settings import settings
+
+
+def put(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1234")
+
+
+def names(root: Path) -> list[str]:
+    found = [storage.local_path(ref.uri) for ref in list_images(str(root))]
+    return [str(path.relative_to(root.resolve())) for path in found]
+
+
+@pytest.fixture
+def roots(monkeypatch):
+    """Set image_roots."""
+
+    def set_to(*paths: Path) -> None:
+        monkeypatch.setenv("FIRSTPASS_IMAGE_ROOTS", ":".join(map(str, paths)))
+        settings.cache_clear()
+
+    yield set_to
+    settings.cache_clear()
+
+
+def test_images_of_a_folder_and_below_in_order_of_path(tmp_path):
+    put(
+        tmp_path,
+        "b.JPG",
+        "a/2.png",
+        "a/10.Tiff",
+        "a/deep/er/x.webp",
+        "notes.txt",
+        "jpg",
+        "a.jpeg",
+        "é ü.gif",
+        "iphone.HEIC",
+    )
+    assert names(tmp_path) == ["a/10.Tiff", "a/2.png", "a/deep/er/x.webp", "a.jpeg", "b.JPG", "iphone.HEIC", "é ü.gif"]
+
+
+def test_a_reference_tells_size_and_time_of_change(tmp_path):
+    put(tmp_path, "a.jpg")
+    (first,) = list_images(str(tmp_path))
+    assert (first.uri, first.size, first.sha256, first.width) == (f"file://{tmp_path}/a.jpg", 4, None, None)
+    (same,) = list_images(f"file://{tmp_path}")
+    assert same == first
+    os.utime(tmp_path / "a.jpg", ns=(0, 1))
+    (changed,) = list_images(str(tmp_path))
+    assert changed.etag != first.etag
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    put(tmp_path, ".a.jpg", "._b.jpg", ".cache/c.jpg", "d.jpg")
+    assert names(tmp_path) == ["d.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"with space.jpg", "写真.jpg".encode(), b"100%?#x.jpg", b"latin1-\xe9.jpg", b"new\nline.jpg"]
+)
+def test_any_name_comes_back_from_its_uri(tmp_path, name):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.write_bytes(b"1234")
+    (ref,) = list_images(str(tmp_path))
+    assert ref.uri.isascii()
+    assert storage.local_path(ref.uri) == path
+    assert fetching.fetch(ref) == b"1234"
+
+
+def test_links_to_files_are_followed_and_dangling_ones_are_listed(tmp_path):
+    put(tmp_path, "store/real.jpg", "images/a.jpg")
+    (tmp_path / "images" / "link.jpg").symlink_to(tmp_path / "store" / "real.jpg")
+    (tmp_path / "images" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "images" / "self.jpg").symlink_to(tmp_path / "images" / "self.jpg")
+    refs = {Path(ref.uri).name: ref for ref in list_images(str(tmp_path / "images"))}
+    assert list(refs) == ["a.jpg", "gone.jpg", "link.jpg", "self.jpg"]
+    assert fetching.fetch(refs["link.jpg"]) == b"1234"
+    with pytest.raises(fetching.MissingImage, match="gone"):
+        fetching.fetch(refs["gone.jpg"])
+
+
+def test_loops_of_links_end(tmp_path):
+    put(tmp_path, "images/a/x.jpg", "images/b/y.jpg", "outside/z.jpg", "beside/not through the parent.jpg")
+    (tmp_path / "images" / "a" / "up").symlink_to(tmp_path / "images")
+    (tmp_path / "images" / "a" / "b").symlink_to(tmp_path / "images" / "b")
+    (tmp_path / "images" / "self").symlink_to(tmp_path / "images" / "self")
+    (tmp_path / "images" / "parent").symlink_to(tmp_path)
+    (tmp_path / "images" / "out").symlink_to(tmp_path / "outside")
+    (tmp_path / "images" / "out2").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside" / "back").symlink_to(tmp_path / "images")
+    (tmp_path / "outside" / "again").symlink_to(tmp_path / "outside")
+    assert names(tmp_path / "images") == ["a/x.jpg", "b/y.jpg", "out/z.jpg"]
+
+
+def test_a_pipe_named_like_an_image_is_left_out(tmp_path):
+    put(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "b.jpg")
+    assert names(tmp_path) == ["a.jpg"]
+
+
+def test_a_folder_that_may_not_be_listed_is_passed_over_aloud(tmp_path, monkeypatch, caplog):
+    put(tmp_path, "a.jpg", "lost+found/b.jpg")
+    scandir = os.scandir
+
+    def denied(path):
+        if Path(path).name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)  # root, who runs the tests in a container, may list everything
+    assert names(tmp_path) == ["a.jpg"]
+    assert "ignored" in caplog.text
+    assert "lost+found: Permission denied" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem", "fix"),
+    [
+        ("{}/nowhere", "there is no such folder", "spelling"),
+        ("{}/empty", "holds no images", r"\.jpg"),
+        ("{}/texts", "holds no images", r"\.jpg"),
+        ("{}/texts/a.txt", "is a file", "give the folder that holds it: .*texts"),
+        ("relative/folder", "not an absolute path", "from / on"),
+        ("~/images", "not an absolute path", "from / on"),
+        ("", "not an absolute path", "from / on"),
+    ],
+)
+def test_what_cannot_be_listed_says_what_to_do(tmp_path, uri, problem, fix):
+    put(tmp_path, "texts/a.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FirstpassError, match=problem) as error:
+        list(list_images(uri.format(tmp_path)))
+    assert uri.format(tmp_path) in error.value.problem
+    assert re.search(fix, error.value.fix)
+
+
+def test_image_roots_confine_what_may_be_read(tmp_path, roots):
+    put(tmp_path, "allowed/a.jpg", "allowed/sub/b.jpg", "allowed-not/c.jpg", "secret/d.jpg", "also/e.jpg")
+    (tmp_path / "allowed" / "link.jpg").symlink_to(tmp_path / "secret" / "d.jpg")
+    (tmp_path / "allowed" / "folder").symlink_to(tmp_path / "secret")
+    (tmp_path / "allowed" / "fine").symlink_to(tmp_path / "also")
+    roots(tmp_path / "allowed", tmp_path / "also")
+    assert names(tmp_path / "allowed") == ["a.jpg", "fine/e.jpg", "sub/b.jpg"]
+    assert names(tmp_path / "allowed" / "sub") == ["b.jpg"]
+    for outside in ("secret", "allowed-not", "allowed/../secret", "allowed/folder", ""):
+        with pytest.raises(FirstpassError, match="outside the allowed folders"):
+            check(f"{tmp_path}/{outside}")
+
+
+def test_a_root_may_be_a_link(tmp_path, roots):
+    put(tmp_path, "real/a.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    roots(tmp_path / "link")
+    assert names(tmp_path / "real") == ["a.jpg"]
+    assert names(tmp_path / "link") == ["a.jpg"]
+
+
+def test_a_link_out_of_the_roots_is_left_out_and_one_within_them_is_not(tmp_path, roots):
+    put(tmp_path, "allowed/a.jpg", "allowed/real/b.jpg", "secret/c.jpg")
+    (tmp_path / "allowed" / "out.jpg").symlink_to(tmp_path / "secret" / "c.jpg")
+    (tmp_path / "allowed" / "within.jpg").symlink_to(tmp_path / "allowed" / "real" / "b.jpg")
+    roots(tmp_path / "allowed")
+    assert names(tmp_path / "allowed") == ["a.jpg", "real/b.jpg", "within.jpg"]
+
+
+def test_only_a_dangling_link_is_still_an_image_to_be_missed(tmp_path):
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (ref,) = list_images(str(tmp_path))
+    assert (ref.uri, ref.size) == (f"file://{tmp_path}/gone.jpg", 0)
+
+
+def test_of_equal_names_files_and_folders_come_in_order_together(tmp_path):
+    put(tmp_path, "b.jpg/x.jpg", "a.jpg", "c.jpg")
+    assert names(tmp_path) == ["a.jpg", "b.jpg/x.jpg", "c.jpg"]
+
+
+def test_an_etag_tells_a_change_of_size_and_of_time(tmp_path):
+    put(tmp_path, "a.jpg")
+    os.utime(tmp_path / "a.jpg", ns=(5, 7_000_000_001))
+    (ref,) = list_images(str(tmp_path))
+    assert ref.etag == "4-7000000001"
+
+
+def test_a_folder_does_not_reach_pods_and_takes_no_drafts():
+    assert FOLDER.reaches_pods() is False
+    assert FOLDER.takes_drafts is False
+
+
+class TestNames:
+    """Images are named relative to the folder that the run was given, as people see it."""
+
+    def name(self, uri: str, image: Path, common: Path) -> str:
+        namer = FOLDER.namer(uri, storage.file_uri(common) + "/", 0)
+        return namer(ImageRef(storage.file_uri(image), 1, "e"))
+
+    @pytest.mark.parametrize("uri", ["{}/night", "{}/night/", "file://{}/night", "{}/other/../night"])
+    def test_are_relative_to_it_however_it_was_spelt(self, tmp_path, uri):
+        (tmp_path / "other").mkdir()
+        image = tmp_path / "night" / "a" / "größe 1.jpg"
+        assert self.name(uri.format(tmp_path), image, image.parent) == "a/größe 1.jpg"
+
+    def test_are_relative_to_it_though_another_begins_alike(self, tmp_path):
+        image = tmp_path / "night-2" / "a.jpg"
+        assert self.name(f"{tmp_path}/night", image, image.parent) == "a.jpg"
+
+    def test_are_relative_to_what_a_link_leads_to(self, tmp_path):
+        (tmp_path / "real" / "a").mkdir(parents=True)
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        image = tmp_path / "real" / "a" / "1.jpg"
+        assert self.name(f"{tmp_path}/link", image, image.parent) == "a/1.jpg"
+
+    def test_are_relative_to_the_common_folder_where_links_led_out(self, tmp_path):
+        image = tmp_path / "elsewhere" / "a" / "1.jpg"
+        assert self.name(f"{tmp_path}/night", image, image.parents[1]) == "a/1.jpg"
+
+    def test_of_all_that_the_machine_has_are_relative_to_the_common_folder(self, tmp_path):
+        assert self.name("/", tmp_path / "a" / "1.jpg", tmp_path) == "a/1.jpg"
+
+    def test_that_are_no_utf_8_stay_encoded(self, tmp_path):
+        image = Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin1-\xe9 %41.jpg"))
+        assert self.name(str(tmp_path), image, tmp_path) == "latin1-%E9%20%2541.jpg"
+        assert self.name(str(tmp_path), tmp_path / "100% %41.jpg", tmp_path) == "100% %41.jpg"

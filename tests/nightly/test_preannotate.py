@@ -1,0 +1,234 @@
+"""Each task of the night by itself: what it leaves in the run's folder and in the warehouse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from psycopg2.extensions import connection
+
+from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.run_error import RunError
+from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.errors import FirstpassError
+from firstpass.nightly import preannotate
+from firstpass.nightly.run_request import RunRequest
+from firstpass.settings import settings
+from firstpass.warehouse.merge import fail_chunk, merge_chunk
+from firstpass.warehouse.run_summary import run_summary
+from firstpass.warehouse.runs import finish_run
+from fixtures.made_up_runs import Night, row
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three photographs, two of which are the same."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, shade in (("a.png", 1), ("b.png", 2), ("copy of a.png", 1)):
+        Image.new("RGB", (64, 48), (shade, 0, 0)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def opened(stored: Any, warehouse_dsn: str, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Opens a run over the photographs; gives its URI."""
+    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", warehouse_dsn)  # the store's fixture names none
+    settings.cache_clear()
+    stored()
+
+    def begin(run_id: str = "a run", **fields: Any) -> str:
+        return preannotate.resolve_model(RunRequest(run_id, str(photos), "pets", **fields))
+
+    return begin
+
+
+def stages(warehouse: connection, run_id: str = "a run") -> list[str]:
+    return sorted(run_summary(warehouse, run_id)["seconds_per_stage"].keys() - {"infer"})
+
+
+def finish(uri: str, index: int = 0, detections: int = 2) -> None:
+    """A chunk's result as inference leaves it."""
+    spec = RunSpec.load(uri)
+    chunk = Chunk.load(f"{uri}/chunks/{index:05d}.json")
+    rows = [
+        row(ref.uri, detections=detections, etag=ref.etag, size=ref.size, sha256=ref.sha256) for ref in chunk.images
+    ]
+    night = Night(spec)
+    night.write(chunk, rows)
+
+
+def test_a_run_is_opened_with_what_was_settled_on(warehouse: connection, opened: Any, photos: Path) -> None:
+    uri = opened(threshold=0.25, class_thresholds={"dog": 0.75}, reprocess=True, publish=True)
+    spec = RunSpec.load(uri)
+    assert uri == spec.uri
+    assert (spec.run_id, spec.images, spec.model) == ("a run", str(photos), "pets@aaaaaaaaaaaa")
+    assert (spec.threshold, spec.class_thresholds, spec.reprocess, spec.publish) == (0.25, {2: 0.75}, True, True)
+    summary = run_summary(warehouse, "a run")
+    assert (summary["state"], summary["model"], summary["threshold"]) == ("running", "pets@aaaaaaaaaaaa", 0.25)
+    assert stages(warehouse) == ["resolve_model"]
+
+
+def test_a_run_that_cannot_begin_leaves_word_and_no_folder(warehouse: connection, opened: Any, photos: Path) -> None:
+    with pytest.raises(FirstpassError, match="there is no model 'cars'"):
+        preannotate.resolve_model(RunRequest("a run", str(photos), "cars"))
+    error = RunError.load("a run")
+    assert error
+    assert error.stage == "resolve_model"
+    with warehouse, warehouse.cursor() as cur:
+        cur.execute("SELECT FROM runs")
+        assert cur.rowcount == 0
+
+
+def test_the_models_files_are_held_against_what_was_admitted(warehouse: connection, opened: Any) -> None:
+    uri = opened()
+    preannotate.admit_model(uri)
+    assert "admit_model" in stages(warehouse)
+    weights = Path(RunSpec.load(uri).model_uri) / "frozen_inference_graph.pb"
+    weights.write_bytes(b"others!")
+    with pytest.raises(FirstpassError, match="is not the file that was admitted"):
+        preannotate.admit_model(uri)
+    assert run_summary(warehouse, "a run")["state"] == "failed"
+
+
+def test_the_catalogue_tells_copies_and_what_is_left_to_do(warehouse: connection, opened: Any) -> None:
+    counts = preannotate.catalogue_images(opened())
+    assert counts == {"images": 3, "new": 2, "duplicate": 1}
+    assert run_summary(warehouse, "a run")["outcomes"] == {"duplicate": 1}
+    assert "catalogue_images" in stages(warehouse)
+
+
+def test_what_an_earlier_run_did_is_known_unless_it_is_to_be_done_again(warehouse: connection, opened: Any) -> None:
+    whole(opened("first"))
+    assert preannotate.catalogue_images(opened("second")) == {"images": 3, "new": 0, "known": 3}
+    again = preannotate.catalogue_images(opened("third", reprocess=True))
+    assert again == {"images": 3, "new": 2, "duplicate": 1}
+    other = preannotate.catalogue_images(opened("fourth", threshold=0.9))
+    assert other == {"images": 3, "new": 2, "duplicate": 1}, "other settings find other things"
+
+
+def whole(uri: str) -> list[str]:
+    """All up to the merge."""
+    preannotate.catalogue_images(uri)
+    planned = preannotate.plan_chunks(uri)
+    for index in range(len(planned)):
+        finish(uri, index)
+    preannotate.merge(uri, planned)
+    return planned
+
+
+def test_chunks_are_planned_and_their_manifests_written(warehouse: connection, opened: Any) -> None:
+    uri = opened()
+    preannotate.catalogue_images(uri)
+    (planned,) = preannotate.plan_chunks(uri)
+    assert planned == f"{uri}/chunks/00000.json"
+    assert sorted(ref.uri.rpartition("/")[2] for ref in Chunk.load(planned).images) == ["a.png", "b.png"]
+    with warehouse, warehouse.cursor() as cur:
+        cur.execute("SELECT chunk, state FROM chunks")
+        assert cur.fetchall() == [(0, "planned")]
+    assert "plan_chunks" in stages(warehouse)
+
+
+def test_what_is_all_known_makes_no_chunks(
+    warehouse: connection, opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "firstpass")
+    whole(opened("first"))
+    second = opened("second")
+    preannotate.catalogue_images(second)
+    assert preannotate.plan_chunks(second) == []
+    assert caplog.messages[-1] == "nothing to infer"
+    assert preannotate.merge(second, []) == {"chunks": 0, "images": 0, "detections": 0, "failed": 0}
+
+
+def test_images_whose_chunk_failed_come_first(warehouse: connection, opened: Any, photos: Path) -> None:
+    first = opened("first")
+    preannotate.catalogue_images(first)
+    preannotate.merge(first, preannotate.plan_chunks(first))  # there is no result
+    finish_run(warehouse, "first", "partial")
+    Image.new("RGB", (64, 48), (3, 0, 0)).save(photos / "new.png")
+    second = opened("second")
+    preannotate.catalogue_images(second)
+    planned = [Chunk.load(uri) for uri in preannotate.plan_chunks(second)]
+    names = [sorted(ref.uri.rpartition("/")[2] for ref in chunk.images) for chunk in planned]
+    assert names == [["a.png", "b.png"], ["new.png"]]
+
+
+def test_every_chunk_is_merged_and_counted(warehouse: connection, opened: Any) -> None:
+    uri = opened()
+    preannotate.catalogue_images(uri)
+    planned = preannotate.plan_chunks(uri)
+    finish(uri, detections=3)
+    assert preannotate.merge(uri, planned) == {"chunks": 1, "images": 2, "detections": 6, "failed": 0}
+    summary = run_summary(warehouse, "a run")
+    assert (summary["outcomes"], summary["detections"]) == ({"duplicate": 1, "ok": 2}, 6)
+    assert "merge" in stages(warehouse)
+
+
+def test_a_chunk_without_a_result_stops_no_other(
+    warehouse: connection, night_of_chunks: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = night_of_chunks(done=[0, 2], lost=[1])
+    assert preannotate.merge(uri, ["…"]) == {"chunks": 3, "images": 4, "detections": 4, "failed": 2}
+    assert run_summary(warehouse, "a run")["outcomes"] == {"ok": 4, "failed": 2}
+    assert "chunk 1: " in caplog.text
+
+
+@pytest.fixture
+def night_of_chunks(warehouse: connection, night: Any) -> Callable[..., str]:
+    """A run with chunks of two images each, of which some have a result."""
+
+    def make(done: list[int], lost: list[int]) -> str:
+        run = night("a run")
+        uri: str = run.spec.save()
+        for index in sorted([*done, *lost]):
+            rows = [row(f"file:///photos/{index}-{n}.jpg") for n in range(2)]
+            run.chunk(index, rows, write=index in done).save(uri)
+        return uri
+
+    return make
+
+
+@pytest.mark.parametrize("arguments", [(None, None), (None, []), ("/runs/x", None)])
+def test_a_run_whose_earlier_tasks_failed_has_nothing_to_merge(arguments: tuple[Any, Any]) -> None:
+    with pytest.raises(FirstpassError, match="the run has no chunks: an earlier task failed"):
+        preannotate.merge(*arguments)
+
+
+def test_the_engine_is_the_one_that_the_run_was_opened_with(opened: Any) -> None:
+    assert preannotate.engine(opened()) == "local"
+
+
+def test_the_verdict_of_the_checks_is_what_is_returned(
+    warehouse: connection, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = CheckResult("run", "x", "warning", False, "0", 0.0, "s")
+    monkeypatch.setattr("firstpass.quality.checks.check_run", lambda run_id: QualityVerdict(run_id, (result,)))
+    uri = opened()
+    assert json.loads(json.dumps(preannotate.check(uri))) == "warnings"
+    assert "check" in stages(warehouse)
+
+
+@pytest.mark.parametrize(("failed", "state"), [(False, "success"), (True, "partial")])
+def test_a_run_ends_whole_or_in_part_before_its_report_is_written(
+    warehouse: connection, night: Any, monkeypatch: pytest.MonkeyPatch, failed: bool, state: str
+) -> None:
+    run = night("a run")
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a.jpg")]))
+    if failed:
+        fail_chunk(warehouse, run.spec, run.chunk(1, [row("file:///b.jpg")], write=False), "the node died")
+    told: list[str] = []
+
+    def build_report(run_id: str) -> str:
+        told.append(run_summary(warehouse, run_id)["state"])
+        return "/the/report.html"
+
+    monkeypatch.setattr("firstpass.report.build.build_report", build_report)
+    assert preannotate.report(run.spec.save()) == "/the/report.html"
+    assert told == [state]
+    assert "report" in stages(warehouse)

@@ -1,0 +1,67 @@
+"""Airflow's metadata database is brought to the installed version, and asked about it without Airflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.metadata import version
+
+import psycopg2
+import pytest
+from psycopg2.extensions import make_dsn
+
+from firstpass.errors import FirstpassError
+from firstpass.stack import airflow_metadata, postgres
+
+
+@pytest.fixture
+def database(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty database `airflow`, on the tests' own server."""
+
+    def administer(statement: str) -> None:
+        with closing(psycopg2.connect(postgres_dsn)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+    administer("DROP DATABASE IF EXISTS airflow WITH (FORCE)")
+    administer("CREATE DATABASE airflow")
+    monkeypatch.setattr(postgres, "dsn", lambda name, where: make_dsn(postgres_dsn, dbname=name))
+    yield
+    administer("DROP DATABASE airflow WITH (FORCE)")
+
+
+@pytest.fixture
+def airflow(tmp_path) -> dict[str, str]:
+    """The environment of a command `airflow` that a test writes: it says what it was asked, and exits with CODE."""
+    package = tmp_path / "path" / "airflow"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(
+        "import os, sys\nprint(sys.argv[1:])\nprint('a warning', file=sys.stderr)\nsys.exit(int(os.environ['CODE']))"
+    )
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(package.parent)}
+
+
+def test_a_database_that_airflow_has_not_seen_is_not_current(where, database):
+    assert not airflow_metadata.is_current(where)
+
+
+def test_airflow_makes_its_tables_and_the_database_remembers_the_version(where, database, airflow):
+    airflow_metadata.migrate(where, airflow | {"CODE": "0"})
+    assert sorted((where.logs / "migrate.log").read_text().splitlines()) == ["['db', 'migrate']", "a warning"]
+    assert airflow_metadata.is_current(where)
+    with closing(psycopg2.connect(postgres.dsn("airflow", where))) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'airflow'")
+        assert cursor.fetchone() == (f"apache-airflow-core {version('apache-airflow-core')}",)
+        cursor.execute("COMMENT ON DATABASE airflow IS 'apache-airflow-core 3.0.0'")
+        connection.commit()
+    assert not airflow_metadata.is_current(where), "an older Airflow made it"
+
+
+def test_what_airflow_cannot_do_is_said_with_its_log_and_is_tried_again(where, database, airflow):
+    with pytest.raises(FirstpassError, match="could not be brought to the installed version") as caught:
+        airflow_metadata.migrate(where, airflow | {"CODE": "1"})
+    assert caught.value.fix == f"see {where.logs / 'migrate.log'}"
+    assert not airflow_metadata.is_current(where)

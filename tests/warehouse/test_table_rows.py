@@ -1,0 +1,127 @@
+"""A result's rows as three tables want them: what an image is, what became of it, and what was predicted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from firstpass.contracts.chunk_result import RESULT
+from firstpass.contracts.run_spec import RunSpec
+from firstpass.warehouse import table_rows
+from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
+
+SPEC = RunSpec("a run", "/photos", VERSION.ref, "/m", 0.3, {}, False, "local", "2026-02-01T03:30:00.000007+01:00")
+
+
+def batch(*rows: dict) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(list(rows), RESULT)
+
+
+@pytest.fixture
+def written(warehouse):
+    """Sends the rows of one of the tables and gives back what the query finds then."""
+
+    def write(made, select: str) -> list[tuple]:
+        with warehouse, warehouse.cursor() as cur:
+            made.into(cur)
+        return query(warehouse, select)
+
+    return write
+
+
+class TestOutcomes:
+    """A row an image."""
+
+    def write(self, written, rows: pa.RecordBatch, chunk: int | None, select: str) -> list[tuple]:
+        made = table_rows.outcomes(SPEC, rows, table_rows.fields(rows), chunk)
+        return written(made, f"SELECT {select} FROM outcomes ORDER BY uri")
+
+    def test_of_a_result_know_what_the_network_found(self, written):
+        rows = batch(
+            row("a", detections=3, task=5, frame=6),
+            row("b", "empty", 0),
+            unreadable("c", "torn"),
+            row("d", "missing", 0, sha256=None, brightness=None),
+        )
+        columns = "run_id, chunk, uri, outcome, detections, width, height, brightness, task, frame, reason"
+        assert self.write(written, rows, 7, columns) == [
+            ("a run", 7, "a", "ok", 3, 640, 480, 96.5, 5, 6, None),
+            ("a run", 7, "b", "empty", 0, 640, 480, 96.5, None, None, None),
+            ("a run", 7, "c", "unreadable", 0, None, None, None, None, None, "torn"),
+            ("a run", 7, "d", "missing", 0, 640, 480, None, None, None, None),
+        ]
+
+    def test_of_the_catalogue_have_no_chunk_and_found_nothing_themselves(self, written):
+        rows = catalogue([row("a", "known", 3), row("b", "duplicate", sha256=None)]).to_batches()[0]
+        assert self.write(written, rows, None, "chunk, uri, outcome, detections, sha256, brightness") == [
+            (None, "a", "known", 0, row("a")["sha256"], None),
+            (None, "b", "duplicate", 0, None, None),
+        ]
+
+
+class TestImages:
+    """Where each image was seen, and which prediction is its current draft."""
+
+    def write(self, written, *rows: dict) -> list[tuple]:
+        made = table_rows.images(SPEC, batch(*rows), table_rows.fields(batch(*rows)))
+        return written(made, "SELECT uri, sha256, model, settings_hash FROM images ORDER BY uri")
+
+    def test_have_the_run_s_model_and_settings_for_their_draft(self, written):
+        made = row("a", task=5, frame=6)
+        assert self.write(written, made, row("b", "empty", 0)) == [
+            (name, row(name)["sha256"], VERSION.ref, SPEC.settings_hash) for name in "ab"
+        ]
+
+    def test_that_cannot_be_read_have_no_draft(self, written):
+        torn, sound = self.write(written, unreadable("a"), row("b"))
+        assert torn == ("a", unreadable("a")["sha256"], None, None)
+        assert sound == ("b", row("b")["sha256"], VERSION.ref, SPEC.settings_hash)
+
+    def test_that_are_missing_are_left_as_they_were_seen(self, written):
+        assert [each[0] for each in self.write(written, row("a"), row("b", "missing", 0), unreadable("c"))] == [
+            "a",
+            "c",
+        ]
+
+    def test_were_seen_when_the_run_began(self, written, warehouse):
+        self.write(written, row("a", task=5, frame=6, size=2**40))
+        assert query(warehouse, "SELECT seen_at, run_id, etag, size, width, height, task, frame FROM images") == [
+            (datetime(2026, 2, 1, 2, 30, 0, 7, UTC), "a run", "etag of a", 2**40, 640, 480, 5, 6)
+        ]
+
+    def test_may_have_been_seen_before_the_year_2000(self, written, warehouse):
+        rows = batch(row("a"))
+        old = replace(SPEC, started_at="1999-12-31T23:59:59.5+00:00")
+        made = table_rows.images(old, rows, table_rows.fields(rows))
+        assert written(made, "SELECT seen_at FROM images") == [(datetime(1999, 12, 31, 23, 59, 59, 500_000, UTC),)]
+
+
+class TestPredictions:
+    """A row for each content that was inferred, however many names it has."""
+
+    def inferred(self, *rows: dict) -> list[str]:
+        return table_rows.inferred_rows(batch(*rows))["uri"].to_pylist()
+
+    def test_are_of_what_the_network_saw(self):
+        rows = [row("a"), row("b", "empty", 0), unreadable("c"), row("d", "missing", 0, sha256=None)]
+        assert self.inferred(*rows) == ["a", "b"]
+        assert self.inferred(*rows[2:]) == []
+
+    def test_are_one_for_each_content_under_its_first_name(self):
+        twice = [row(name, sha256=content) for name, content in zip("fdabec", "yxxzyx", strict=True)]
+        assert self.inferred(*twice) == ["f", "d", "b"]
+        assert self.inferred(*twice[:2]) == ["f", "d"]
+
+    def test_keep_their_arrays_in_order(self, written):
+        rows = batch(row("a", detections=2, polygons=[[[1, 2, 3, 4, 5, 6]], []]), row("b", "empty", 0))
+        made = table_rows.predictions(SPEC, table_rows.inferred_rows(rows), 7)
+        columns = "run_id, chunk, model, settings_hash, class_ids, scores, x1, y1, x2, y2, polygons"
+        same = ("a run", 7, VERSION.ref, SPEC.settings_hash)
+        assert written(made, f"SELECT {columns} FROM predictions ORDER BY cardinality(scores)") == [
+            (*same, [], [], [], [], [], [], None),
+            (*same, [1, 2], [0.875, 0.859375], [10.5, 11.5], [20.25, 21.25], [110.5, 111.5], [220.25, 221.25],
+             [[[1, 2, 3, 4, 5, 6]], []]),
+        ]  # fmt: skip
