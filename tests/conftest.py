@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +14,17 @@ import pytest
 pytest_plugins = [
     f"fixtures.{name}" for name in ("airflow", "cvat", "finished_runs", "inference", "models", "s3", "warehouse")
 ]
+
+# A throw-away Airflow with an SQLite database: no test writes into a real one. It reads this when it is first imported.
+_AIRFLOW_HOME = tempfile.mkdtemp(prefix="firstpass-airflow-")
+atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
+os.environ.update(
+    AIRFLOW_HOME=_AIRFLOW_HOME,
+    AIRFLOW__CORE__DAGS_FOLDER=str(Path(__file__).resolve().parents[1] / "dags"),
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_AIRFLOW_HOME}/airflow.db",
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="True",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
