@@ -51,7 +51,7 @@ class ModelVersion:
 
     @classmethod
     def from_json(cls, text: str) -> ModelVersion:
-        """The reverse of `to_json`. Raises KeyError or ValueError for text that `to_json` did not write."""
+        """The reverse of `to_json`. Raises KeyError, TypeError or ValueError for other text."""
         raw = json.loads(text)
         return cls(
             **raw

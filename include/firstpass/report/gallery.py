@@ -90,7 +90,7 @@ def _picture(row: tuple[Any, ...], names: dict[int, str], side: int, room: int) 
             missing = "has changed since it was inferred"
     except (MissingImage, UnreadableImage, FirstpassError) as error:
         missing = str(error)
-    name = unquote(ref.uri).rsplit("/", 1)[-1]
+    name = unquote(ref.uri.rsplit("/", 1)[-1])
     return GalleryPicture(name, ref.uri, ref.width or 1, ref.height or 1, certainty, detections, shapes, jpeg, missing)
 
 

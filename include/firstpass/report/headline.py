@@ -13,17 +13,18 @@ def headline(summary: dict[str, Any], verdict: QualityVerdict | None) -> tuple[s
 
 
 def _title(summary: dict[str, Any], verdict: QualityVerdict | None) -> str:
-    images, inferred = summary["images"], summary["outcomes"].get("ok", 0) + summary["empty"]
+    images, outcomes = summary["images"], summary["outcomes"]
+    inferred = outcomes.get("ok", 0) + summary["empty"]
     if images == 0:
         return "No image had an outcome"
     if verdict is not None and verdict.state == "failed":
         return "These drafts are held back"
     if summary["failed"]:
         return f"{_many(summary['failed'], 'image')} could not be finished"
-    if inferred == 0 and summary["skipped_known"]:
-        return "Nothing new: every image was inferred before"
+    if inferred == 0 and (outcomes.get("unreadable") or outcomes.get("missing")):
+        return "No new image could be read" if summary["skipped_known"] else "No image could be read"
     if inferred == 0:
-        return "No image could be read"
+        return "Nothing new: every image was inferred before"
     return f"{_many(summary['detections'], 'detection')} drafted on {_many(inferred, 'image')}"
 
 

@@ -46,7 +46,7 @@ def application(dependencies: Sequence[Any]) -> FastAPI:
 
 def _runs(q: str = Query("", max_length=200), page: int = Query(0, ge=0, le=10_000)) -> Response:
     with closing(connect(patience=2)) as conn:
-        runs, more = list_runs(conn, q.strip().replace("\0", ""), page)
+        runs, more = list_runs(conn, q.replace("\0", "").strip(), page)
     folders = {run.run_id: _folder(run.run_id) for run in runs}
     body = render(__package__, "runs.html", runs=runs, folders=folders, search=q, page=page, more=more, size=PAGE)
     return Response(body, media_type="text/html", headers=HEADERS)

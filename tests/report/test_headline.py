@@ -1,0 +1,81 @@
+"""What a run is in one line, and what the line below it says of the checks."""
+
+from __future__ import annotations
+
+import pytest
+
+from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.report.headline import headline
+
+
+def summary(ok: int = 0, empty: int = 0, known: int = 0, failed: int = 0, unreadable: int = 0, detections: int = 0):
+    """The part of `run_summary` that a headline is made of."""
+    counts = {"ok": ok, "empty": empty, "known": known, "failed": failed, "unreadable": unreadable}
+    return {
+        "images": sum(counts.values()),
+        "outcomes": {outcome: count for outcome, count in counts.items() if count},
+        "empty": empty,
+        "failed": failed,
+        "skipped_known": known,
+        "detections": detections,
+    }
+
+
+def verdict(*results: tuple[str, bool]) -> QualityVerdict:
+    """A verdict of checks with these severities and outcomes."""
+    return QualityVerdict(
+        "a run", tuple(CheckResult("s", f"c{n}", *result, "", None, "") for n, result in enumerate(results))
+    )
+
+
+FAILED = verdict(("critical", False), ("warning", True), ("warning", False))
+
+
+@pytest.mark.parametrize(
+    ("figures", "title"),
+    [
+        ({}, "No image had an outcome"),
+        ({"ok": 1, "detections": 1}, "1 detection drafted on 1 image"),
+        ({"ok": 2, "detections": 5}, "5 detections drafted on 2 images"),
+        ({"ok": 1, "empty": 2, "detections": 1}, "1 detection drafted on 3 images"),
+        ({"empty": 1}, "0 detections drafted on 1 image"),
+        ({"ok": 1_234_567, "detections": 7_654_321}, "7,654,321 detections drafted on 1,234,567 images"),
+        ({"ok": 1, "known": 9, "detections": 2}, "2 detections drafted on 1 image"),
+        ({"empty": 1, "known": 9}, "0 detections drafted on 1 image"),
+        ({"known": 9}, "Nothing new: every image was inferred before"),
+        ({"unreadable": 3}, "No image could be read"),
+        ({"missing": 1, "duplicate": 1}, "No image could be read"),
+        ({"known": 9, "unreadable": 1}, "No new image could be read"),
+        ({"failed": 1, "ok": 9, "detections": 9}, "1 image could not be finished"),
+        ({"failed": 2_000, "known": 9}, "2,000 images could not be finished"),
+    ],
+)
+def test_the_title_tells_what_matters_most(figures, title):
+    assert headline(summary(**figures), None)[0] == title
+
+
+def test_drafts_that_are_held_back_come_before_all_but_nothing():
+    assert headline(summary(ok=3, failed=2), FAILED)[0] == "These drafts are held back"
+    assert headline(summary(known=3), FAILED)[0] == "These drafts are held back"
+    assert headline(summary(), FAILED)[0] == "No image had an outcome"
+
+
+@pytest.mark.parametrize("checked", [verdict(), verdict(("critical", True)), verdict(("warning", False)), None])
+def test_a_verdict_that_holds_nothing_back_leaves_the_title_alone(checked):
+    assert headline(summary(ok=1, detections=2), checked)[0] == "2 detections drafted on 1 image"
+
+
+@pytest.mark.parametrize(
+    ("checked", "sentence"),
+    [
+        (None, "This run was not checked."),
+        (verdict(), "All 0 checks hold."),
+        (verdict(("critical", True), ("warning", True)), "All 2 checks hold."),
+        (verdict(("critical", True), ("warning", False)), "1 of 2 checks hold. Worth a look:"),
+        (verdict(("warning", False)), "0 of 1 checks hold. Worth a look:"),
+        (FAILED, "1 of 3 checks hold. Nothing is published until these are fixed:"),
+        (verdict(("critical", False)), "0 of 1 checks hold. Nothing is published until these are fixed:"),
+    ],
+)
+def test_the_sentence_below_counts_the_checks(checked, sentence):
+    assert headline(summary(ok=1), checked)[1] == sentence
