@@ -44,7 +44,6 @@ FAILED = verdict(("critical", False), ("warning", True), ("warning", False))
         ({"empty": 1, "known": 9}, "0 detections drafted on 1 image"),
         ({"known": 9}, "Nothing new: every image was inferred before"),
         ({"unreadable": 3}, "No image could be read"),
-        ({"missing": 1, "duplicate": 1}, "No image could be read"),
         ({"known": 9, "unreadable": 1}, "No new image could be read"),
         ({"failed": 1, "ok": 9, "detections": 9}, "1 image could not be finished"),
         ({"failed": 2_000, "known": 9}, "2,000 images could not be finished"),
