@@ -45,7 +45,7 @@ def test_the_size_of_their_images_is_the_mean(warehouse, night):
 
 
 def test_the_two_hundred_newest_chunks_count(warehouse, night):
-    """From new to old: 100 at 10 images a second, 100 at 20, and 1000 at 30, which was another machine."""
+    """From new to old: 100 at 10 images per second, 100 at 20, and 1000 at 30, which was another machine."""
     night()
     query(
         warehouse,
