@@ -159,7 +159,7 @@ def test_what_was_decided_is_in_the_warehouse(store_folder, warehouse, bad, tmp_
 def test_a_refused_version_that_is_admitted_later_is_so_in_the_warehouse_too(store_folder, warehouse, model):
     (source,) = sync_models.wanted_sources("pets", str(model))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(admission, "_probe", lambda *args: ("it sees ghosts",))
+        patch.setattr(admission, "probe", lambda *args: ["it sees ghosts"])
         refused = sync_models.sync_source(source)
     admitted = sync_models.sync_source(source, again=True)
     assert refused.ref == admitted.ref
