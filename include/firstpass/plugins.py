@@ -9,7 +9,7 @@ One module per part, found by an entry point:
 """
 
 from firstpass.contracts.class_table import ClassTable, ModelClass
-from firstpass.contracts.detections import Detections, Polygon
+from firstpass.contracts.detections import Detections, Part, Ring
 from firstpass.contracts.detector import Detector, PreparedInput, UnfitImage, WeightsInspection
 from firstpass.contracts.detector_kind import DetectorKind, single_file
 from firstpass.contracts.export_format import Draft, DraftedImage, ExportFormat, ExportHead
@@ -43,9 +43,10 @@ __all__ = [
     "Notification",
     "Notifier",
     "OptionRule",
+    "Part",
     "PluginSettings",
-    "Polygon",
     "PreparedInput",
+    "Ring",
     "Unavailable",
     "UnfitImage",
     "UnreadableImage",

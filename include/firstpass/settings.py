@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from firstpass.errors import FirstpassError
@@ -41,6 +41,13 @@ class Settings(BaseSettings):
         description="Images of a run that names none: a folder, s3://bucket/prefix or cvat:task/12.",
     )
     model: str = Field("nanodet-coco", description="Model of a run that names none: name or name@version.")
+    floor: Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)] = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Store detections from this score up, where model.yaml has no `floor`; half of the model's"
+        " threshold when empty. Thresholds decide later which of them become drafts.",
+    )
 
     # Where things are kept.
     storage: str = Field(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,13 @@ from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
 from fixtures.inference import png
 
+CLASSES = ClassTable((ModelClass(1, "cat"),))
+VERSION = ModelVersion("painted", "0" * 12, "tfod_frozen_graph", (), CLASSES, "", "", True, 0.4)
+
 
 @pytest.fixture
 def model() -> LoadedModel:
-    classes = ClassTable((ModelClass(1, "cat"),))
-    kind = "tfod_frozen_graph"
-    return LoadedModel(ModelVersion("painted", "0" * 12, kind, (), classes, "", "", True, 0.4), Painted())
+    return LoadedModel(VERSION, lambda floor: Painted())
 
 
 def scores(found) -> list[list[float]]:
@@ -60,6 +63,69 @@ def test_the_threshold_is_the_models_own_unless_another_is_given(model):
     assert scores(model.detect([weak, strong])) == [[], [102]]
     assert scores(model.detect([weak, strong], threshold=0.0)) == [[100], [102]]
     assert scores(model.detect([weak, strong], threshold=1.0)) == [[], []]
+
+
+class Strict(Painted):
+    """Gives nothing below the floor that it was loaded with, as Mask R-CNN does."""
+
+    def __init__(self, floor: float) -> None:
+        super().__init__()
+        self.floor = floor
+
+    def predict(self, batch):
+        return [found.at_least(self.floor) for found in super().predict(batch)]
+
+
+@pytest.fixture
+def loads() -> list[float]:
+    """The floors with which `strict` was loaded."""
+    return []
+
+
+@pytest.fixture
+def strict(loads) -> LoadedModel:
+    def load(floor: float) -> Strict:
+        loads.append(floor)
+        return Strict(floor)
+
+    return LoadedModel(VERSION, load)
+
+
+def test_a_model_is_loaded_for_its_floor(strict, loads):
+    assert scores(strict.detect([rgb(100), rgb(102)])) == [[], [102]]
+    assert scores(strict.detect([rgb(51)], threshold=0.2)) == [[51]]
+    assert loads == [0.2], "half of the threshold, and that is low enough for both"
+
+
+def test_the_floor_of_model_yaml_counts(loads):
+    LoadedModel(replace(VERSION, floor=0.3), lambda floor: loads.append(floor) or Strict(floor))
+    assert loads == [0.3]
+
+
+def test_below_its_floor_a_model_that_is_bound_to_it_is_loaded_again(strict, loads):
+    assert scores(strict.detect([rgb(20), rgb(40)], threshold=0.1)) == [[], [40]]
+    assert scores(strict.detect([rgb(20), rgb(40)], threshold=0.05)) == [[20], [40]]
+    assert loads == [0.2, 0.1, 0.05]
+
+
+def test_and_stays_so_for_any_that_is_higher(strict, loads):
+    for threshold in (0.1, 0.4, None, 0.1, 0.15):
+        strict.detect([], threshold=threshold)
+    assert loads == [0.2, 0.1]
+
+
+def test_one_that_gives_everything_is_loaded_once(loads):
+    plain = LoadedModel(VERSION, lambda floor: loads.append(floor) or Painted())
+    assert scores(plain.detect([rgb(1)], threshold=0.0)) == [[1]]
+    assert loads == [0.2]
+
+
+def test_of_one_that_a_file_fixes_higher_nothing_can_be_got_by_loading_it_again_and_again(loads):
+    """model.yaml's detection_min_confidence: the network is what it is, whatever floor is asked for."""
+    fixed = LoadedModel(VERSION, lambda floor: loads.append(floor) or Strict(0.3))
+    for _ in range(3):
+        assert scores(fixed.detect([rgb(60), rgb(100)], threshold=0.1)) == [[], [100]]
+    assert loads == [0.2, 0.1]
 
 
 @pytest.mark.parametrize("threshold", [-0.01, 1.01, float("nan")])

@@ -32,6 +32,22 @@ def test_its_options_count(model):
     assert names(firstpass.load_model(model)) == ["cat"]
 
 
+def test_a_floor_in_model_yaml_is_the_versions(model):
+    assert firstpass.load_model(model).version.floor is None
+    (model / "model.yaml").write_text("threshold: 0.85\nfloor: 0.2")
+    assert firstpass.load_model(model).version.floor == 0.2
+
+
+@pytest.mark.parametrize("where", ["a folder", "the store"])
+def test_a_lower_threshold_is_no_new_model(model, store_folder, where):
+    """The files are needed again, if at all, long after `load_model` returned."""
+    loaded = firstpass.load_model(model if where == "a folder" else admit("pets", model, "here").ref)
+    photo = (ROOT / "include" / "samples" / "chelsea.png").read_bytes()
+    (all_of_it,) = loaded.detect(photo, threshold=0.0)
+    assert len(all_of_it) >= len(names(loaded))
+    assert names(loaded) == ["cat", "dog"]
+
+
 def test_a_name_of_the_store(model, store_folder):
     admitted = admit("pets", model, "here")
     for ref in ("pets", admitted.ref, store_folder / "pets", store_folder / "pets" / admitted.version):

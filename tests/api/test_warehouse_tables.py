@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import firstpass
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.merge import merge_chunk
 from fixtures.made_up_runs import row, unreadable
@@ -15,12 +16,15 @@ from fixtures.made_up_runs import row, unreadable
 
 @pytest.fixture
 def reader(warehouse, night):
-    """Two runs over the same image, the second with another threshold and a second image with masks."""
-    first, second = night("first"), night("second", threshold=0.4)
+    """Two runs over the same image, the second with other thresholds and a second image with masks.
+
+    Of a.jpg's detections the second run shows the first, class 1 with 0.875, and not the second, class 2 with 0.859.
+    """
+    first, second = night("first"), night("second", thresholds=Thresholds(0.4, {2: 0.86}))
     merge_chunk(
-        warehouse, first.spec, first.chunk(0, [row("file:///a.jpg", detections=1), unreadable("file:///b.jpg")])
+        warehouse, first.spec, first.chunk(0, [row("file:///a.jpg", detections=2), unreadable("file:///b.jpg")])
     )
-    masks = row("file:///masks.jpg", detections=1, polygons=[[[1, 2, 3, 4, 5, 6]]])
+    masks = row("file:///masks.jpg", detections=1, polygons=[[[[1, 2, 3, 4, 5, 6], [2, 3, 3, 4, 4, 3]]]])
     merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a.jpg", detections=2), masks]))
     with firstpass.open_warehouse() as reader:
         yield reader
@@ -31,26 +35,32 @@ def test_runs_newest_first(reader):
     assert isinstance(runs, pa.Table)
     assert runs["run_id"].to_pylist() == ["second", "first"]
     assert runs.schema.field("started_at").type == pa.timestamp("us", "UTC")
-    assert {"model", "state", "verdict", "images", "detections", "drift"} <= set(runs.column_names)
+    assert {"model", "state", "verdict", "images", "drafts", "drift"} <= set(runs.column_names)
 
 
 def test_drafts_and_detections_of_a_run(reader):
-    drafts = reader.drafts(run="second")
-    assert drafts["uri"].to_pylist() == ["file:///a.jpg", "file:///a.jpg", "file:///masks.jpg"]
-    assert drafts["class"].to_pylist() == ["cat", "größe <b>", "cat"]
-    assert drafts["score"].to_pylist() == pytest.approx([0.875, 0.859375, 0.875])
-    assert json.loads(drafts["polygons"].to_pylist()[2]) == [[1, 2, 3, 4, 5, 6]]
+    drafts, detections = reader.drafts(run="second"), reader.detections(run="second")
+    assert drafts["uri"].to_pylist() == ["file:///a.jpg", "file:///masks.jpg"]
+    assert detections["uri"].to_pylist() == ["file:///a.jpg", "file:///a.jpg", "file:///masks.jpg"]
+    assert detections["class"].to_pylist() == ["cat", "größe <b>", "cat"]
+    assert detections["score"].to_pylist() == pytest.approx([0.875, 0.859375, 0.875])
+    assert drafts.equals(detections.take([0, 2]))
+    assert json.loads(drafts["polygons"].to_pylist()[1]) == [[[1, 2, 3, 4, 5, 6], [2, 3, 3, 4, 4, 3]]]
     assert drafts["polygons"].to_pylist()[0] is None
-    assert reader.detections(run="first")["uri"].to_pylist() == ["file:///a.jpg"]
     assert reader.drafts(run="latest").equals(drafts)
+    assert reader.detections(run="latest").equals(detections)
+
+
+def test_the_same_detections_are_other_drafts_in_another_run(reader):
+    assert reader.drafts(run="first").num_rows == reader.detections(run="first").num_rows == 2
 
 
 def test_the_current_ones_of_every_image(reader):
-    assert reader.drafts().num_rows == reader.detections().num_rows == 3
+    assert (reader.drafts().num_rows, reader.detections().num_rows) == (2, 3)
 
 
 def test_to_pandas(reader):
-    assert list(reader.drafts(run="first").to_pandas()["class"]) == ["cat"]
+    assert list(reader.drafts(run="first").to_pandas()["class"]) == ["cat", "größe <b>"]
 
 
 def test_an_unknown_run_is_named(reader):

@@ -6,6 +6,7 @@ import pytest
 from firstpass.contracts.class_table import ClassTable
 from firstpass.contracts.model_version import ModelFile, ModelVersion
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.images.catalogue import CATALOGUE
 from firstpass.settings import settings
 
@@ -27,7 +28,16 @@ def configure(monkeypatch, tmp_path):
 @pytest.fixture
 def spec() -> RunSpec:
     return RunSpec(
-        "night-1", "/photos", "nanodet-coco@0123", "/m", 0.4, {1: 0.5}, False, "local", "2026-01-01T00:00:00Z"
+        run_id="night-1",
+        images="/photos",
+        model="nanodet-coco@0123",
+        model_uri="/m",
+        thresholds=Thresholds(0.4, {1: 0.5}),
+        floor=0.2,
+        revision=2,
+        reprocess=False,
+        engine="local",
+        started_at="2026-01-01T00:00:00Z",
     )
 
 

@@ -27,12 +27,8 @@ def test_what_has_an_outcome_is_not_planned(catalogue, spec, version):
     planned = plan(catalogue(PHOTO, "known", PHOTO, "duplicate", "unreadable"), spec, version)
     (chunk,) = planned
     assert [image.uri for image in chunk.images] == ["file:///photos/000000.jpg", "file:///photos/000002.jpg"]
-    assert (chunk.run_id, chunk.model, chunk.threshold, chunk.class_thresholds) == (
-        "night-1",
-        spec.model,
-        0.4,
-        {1: 0.5},
-    )
+    assert (chunk.run_id, chunk.model, chunk.model_uri) == ("night-1", spec.model, "/m")
+    assert (chunk.floor, chunk.revision, chunk.seal) == (0.2, 2, None)
     assert chunk.output_uri == f"{spec.uri}/results/00000.parquet"
     assert chunk.batch_size == 8
 

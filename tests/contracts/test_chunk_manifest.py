@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -17,8 +18,8 @@ CHUNK = Chunk(
     index=3,
     model="nanodet@0123456789ab",
     model_uri="/store/nanodet/0123456789ab",
-    threshold=0.4,
-    class_thresholds={1: 0.5, 17: 0.25},
+    floor=0.15,
+    revision=2,
     batch_size=8,
     output_uri="/runs/r/results/00003.parquet",
     images=(
@@ -45,8 +46,8 @@ def test_it_goes_through_storage(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda body: body.update(threshold=0.1),
-        lambda body: body["class_thresholds"].update({"17": 0.9}),
+        lambda body: body.update(floor=0.1),
+        lambda body: body.update(revision=3),
         lambda body: body["images"]["uri"].__setitem__(0, "file:///etc/passwd"),
         lambda body: body.update(output_uri="/elsewhere"),
         lambda body: body.update(checksum="0" * 16),
@@ -97,5 +98,52 @@ def test_equal_chunks_have_one_checksum_and_different_ones_do_not():
     assert Chunk.from_json(CHUNK.to_json(), "x").checksum == CHUNK.checksum
     assert json.loads(CHUNK.to_json())["checksum"] == CHUNK.checksum
     assert len(CHUNK.checksum) == 16
-    for other in (replace(CHUNK, index=4), replace(CHUNK, batch_size=4), replace(CHUNK, images=CHUNK.images[:2])):
-        assert other.checksum != CHUNK.checksum
+    changes = ({"index": 4}, {"batch_size": 4}, {"images": CHUNK.images[:2]}, {"floor": 0.16}, {"revision": 3})
+    checksums = {replace(CHUNK, **change).checksum for change in changes}
+    assert len(checksums | {CHUNK.checksum}) == 1 + len(changes)
+
+
+# As release 0.1.0 wrote it, which stored what reached the thresholds.
+OLD = (
+    '{"checksum": "346ac08e65395933", "run_id": "r", "index": 3, "model": "nanodet@0123456789ab", '
+    '"model_uri": "/store/nanodet/0123456789ab", "threshold": 0.4, "class_thresholds": {"1": 0.5, "17": 0.25}, '
+    '"batch_size": 8, "output_uri": "/runs/r/results/00003.parquet", "images": {"uri": ["file:///ü.jpg"], '
+    '"size": [10], "etag": ["e1"], "width": [640], "height": [480], "sha256": ["00ff"], "task": [null], '
+    '"frame": [null]}}'
+)
+
+
+def test_a_manifest_of_release_0_1_0_is_read():
+    assert Chunk.from_json(OLD, "x") == Chunk(
+        run_id="r",
+        index=3,
+        model="nanodet@0123456789ab",
+        model_uri="/store/nanodet/0123456789ab",
+        floor=0.5,
+        revision=1,
+        batch_size=8,
+        output_uri="/runs/r/results/00003.parquet",
+        images=(ImageRef("file:///ü.jpg", 10, "e1", 640, 480, "00ff"),),
+        seal="346ac08e65395933",
+    )
+
+
+def test_its_floor_is_the_highest_score_that_any_class_needed():
+    def floor(threshold: float, **by_class: float) -> float:
+        body = json.loads(OLD) | {"threshold": threshold, "class_thresholds": by_class}
+        del body["checksum"]
+        sealed = {"checksum": sha256(json.dumps(body, ensure_ascii=False).encode()).hexdigest()[:16]} | body
+        return Chunk.from_json(json.dumps(sealed), "x").floor
+
+    assert [floor(0.4), floor(0.4, **{"1": 0.2}), floor(0.4, **{"1": 0.2, "2": 0.7})] == [0.4, 0.4, 0.7]
+
+
+def test_its_seal_stays_the_one_that_its_result_refers_to():
+    assert Chunk.from_json(OLD, "x").checksum == "346ac08e65395933"
+    assert CHUNK.seal is None
+    assert "seal" not in json.loads(CHUNK.to_json())
+
+
+def test_a_change_by_hand_is_noticed_there_too():
+    with pytest.raises(FirstpassError, match="was changed after it was planned"):
+        Chunk.from_json(OLD.replace('"threshold": 0.4', '"threshold": 0.3'), "x")

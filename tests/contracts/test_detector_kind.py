@@ -43,4 +43,5 @@ def test_what_a_kind_leaves_out_asks_for_nothing():
     plain = kind()
     assert plain.missing(["weights.bin"]) is None
     assert (plain.class_ids, plain.threshold_option, plain.extra) == ("rows", "", "")
+    assert plain.revision == 1
     assert (plain.folders, plain.yields_to, plain.families, dict(plain.options)) == ((), (), (), {})

@@ -111,3 +111,21 @@ def test_a_version_cannot_be_changed():
         REFUSED.admitted = True
     with pytest.raises(FrozenInstanceError):
         REFUSED.files[0].size = 0
+
+
+def test_a_version_of_release_0_1_0_has_no_floor_of_its_own() -> None:
+    made = ModelVersion(
+        name="pets",
+        version="0123456789ab",
+        kind="tfod_frozen_graph",
+        files=(ModelFile("graph.pb", "00ff", 10),),
+        classes=ClassTable((ModelClass(1, "cat"),)),
+        source="/artifacts/pets",
+        decided_at="2026-01-01T00:00:00.000+00:00",
+        admitted=True,
+        threshold=0.5,
+        floor=0.1,
+    )
+    old = json.loads(made.to_json())
+    assert old.pop("floor") == 0.1
+    assert ModelVersion.from_json(json.dumps(old)) == replace(made, floor=None)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firstpass import storage
 from firstpass.contracts.run_spec import RunSpec, run_folder
+from firstpass.contracts.thresholds import Thresholds
 
 SPEC = RunSpec(
     run_id="manual__2026-01-01T00:00:00+00:00",
     images="s3://bucket/photos",
     model="toy@aaaaaaaaaaaa",
     model_uri="/models/toy/aaaaaaaaaaaa",
-    threshold=0.4,
-    class_thresholds={2: 0.5, 17: 0.25},
+    thresholds=Thresholds(0.4, {2: 0.5, 17: 0.25}),
+    floor=0.125,
+    revision=2,
     reprocess=True,
     engine="local",
     started_at="2026-01-01T00:00:00+00:00",
@@ -38,18 +41,48 @@ def test_publishing_is_not_asked_for_by_a_run_that_does_not_say_so():
     assert RunSpec(**fields).publish is False
 
 
-def test_only_what_changes_the_detections_is_in_the_hash_of_the_settings():
-    same = replace(SPEC, run_id="another", images="/elsewhere", reprocess=False, publish=False, model="other@1")
-    assert same.settings_hash == SPEC.settings_hash
-    assert replace(SPEC, threshold=0.41).settings_hash != SPEC.settings_hash
-    assert replace(SPEC, class_thresholds={2: 0.5, 17: 0.26}).settings_hash != SPEC.settings_hash
-    assert replace(SPEC, class_thresholds={2: 0.5}).settings_hash != SPEC.settings_hash
-    assert replace(SPEC, class_thresholds={17: 0.25, 2: 0.5}).settings_hash == SPEC.settings_hash
+def written(storage_home, **raw) -> str:
+    """A run's folder whose run.json holds these, in place of what SPEC has; None leaves one out."""
+    body = {name: value for name, value in (SPEC.to_dict() | raw).items() if value is not None}
+    storage.write(f"{storage_home}/runs/old/run.json", json.dumps(body).encode())
+    return f"{storage_home}/runs/old"
 
 
-def test_the_hash_of_the_settings_is_the_one_that_warehouses_already_have():
-    """A prediction is found again by it: a release that hashed otherwise would infer every image again."""
-    assert SPEC.settings_hash == "d290e1bdc588"
+def test_run_json_holds_every_setting_under_its_name(storage_home):
+    body = json.loads(storage.read(storage.join(SPEC.save(), "run.json")))
+    assert body == SPEC.to_dict()
+    assert body == {
+        "run_id": "manual__2026-01-01T00:00:00+00:00",
+        "images": "s3://bucket/photos",
+        "model": "toy@aaaaaaaaaaaa",
+        "model_uri": "/models/toy/aaaaaaaaaaaa",
+        "threshold": 0.4,
+        "class_thresholds": {"2": 0.5, "17": 0.25},
+        "floor": 0.125,
+        "revision": 2,
+        "reprocess": True,
+        "engine": "local",
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "publish": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("threshold", "by_class", "floor"),
+    [(0.4, {}, 0.4), (0.4, {"2": 0.5, "17": 0.25}, 0.5), (0.4, {"2": 0.1}, 0.4)],
+)
+def test_a_run_of_release_0_1_0_is_read(storage_home, threshold, by_class, floor):
+    """It stored what reached the thresholds: below the highest of them, not of every class."""
+    old = written(storage_home, floor=None, revision=None, threshold=threshold, class_thresholds=by_class)
+    spec = RunSpec.load(old)
+    assert (spec.floor, spec.revision) == (floor, 1)
+    assert spec.thresholds == Thresholds(threshold, {int(class_id): score for class_id, score in by_class.items()})
+    assert spec.images == SPEC.images
+
+
+def test_a_floor_and_a_revision_that_are_written_count(storage_home):
+    spec = RunSpec.load(written(storage_home, floor=0.05, revision=7))
+    assert (spec.floor, spec.revision) == (0.05, 7)
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,18 @@ import numpy as np
 from firstpass.contracts.detections import Detections
 from firstpass.contracts.detector import PreparedInput
 from firstpass.inference import chunk_inference
+from fixtures.made_up_runs import VERSION
 
 
 class Painted:
     """A detector that finds what was painted: red value r gives one detection of class 1 with score r / 255.
 
-    A green image makes it fail like a network out of memory; a blue one gives a score that is not a number.
+    It keeps to no floor: whoever asked for one has to. A green image makes it fail like a network out of memory; a blue
+    one gives a score that is not a number.
     """
 
     streams = 1
+    floor = 0.0
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds  # that a batch takes
@@ -47,4 +50,4 @@ class Painted:
 
 def install(detector: Painted, put=setattr) -> None:
     """Make every model this one; `put` may be monkeypatch.setattr."""
-    put(chunk_inference, "load_detector", lambda uri: (None, detector))
+    put(chunk_inference, "load_detector", lambda uri, floor: (VERSION, detector))

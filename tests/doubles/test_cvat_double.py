@@ -164,6 +164,25 @@ def test_update_keeps_the_id_and_delete_takes_ids(sdk: Client, task: Task) -> No
     assert seen.get_annotations().shapes == []
 
 
+def test_putting_a_job_gives_all_that_lies_in_it_new_ids_and_leaves_the_others(sdk: Client, task: Task) -> None:
+    first, gone, other = create(sdk, task, shape(task, 0), shape(task, 2), shape(task, 3))
+    put = models.LabeledDataRequest(shapes=[models.LabeledShapeRequest(**shape(task, frame)) for frame in (0, 4)])
+    sdk.jobs.api.update_annotations(task.jobs[0].id, labeled_data_request=put)
+    left = {s.id: s.frame for s in sdk.tasks.retrieve(task.id).get_annotations().shapes}
+    assert left.pop(other.id) == 3
+    assert [*left.values()] == [0], "what lies outside of the job is dropped"
+    assert not {first.id, gone.id} & set(left)
+
+
+def test_putting_a_task_replaces_everything(sdk: Client, task: Task) -> None:
+    before = create(sdk, task, shape(task, 0), shape(task, 3))
+    put = models.LabeledDataRequest(shapes=[models.LabeledShapeRequest(**shape(task, 3))])
+    sdk.tasks.retrieve(task.id).set_annotations(put)
+    ((number, made),) = task.shapes.items()
+    assert made["frame"] == 3
+    assert number not in {s.id for s in before}
+
+
 def test_tokens(cvat: CvatDouble, task: Task) -> None:
     assert get(cvat, "/api/tasks", token="").status == 401
     assert get(cvat, "/api/tasks", token="made up").status == 401

@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from firstpass.contracts.image_source import UnreadableImage
-from firstpass.images.decoding import decode, probe
+from firstpass.images.decoding import decode, orientation, probe
 from firstpass.settings import settings
 
 SAMPLES = Path(__file__).resolve().parents[2] / "include" / "samples"
@@ -211,6 +211,96 @@ def test_an_exif_orientation_is_applied_only_when_asked_for(photo, orientation, 
     }
     seen = photo.transpose(turned[orientation]) if orientation in turned else photo
     assert difference(decode(data, upright=True), seen) < 3
+
+
+def with_exif(form: str, number, **options) -> bytes:
+    """A drawing like none of its mirror images, with this orientation."""
+    image = Image.new("RGB", (24, 16), "black")
+    image.paste("white", (0, 0, 8, 4))
+    if form == "TIFF":
+        return encoded(image, form, tiffinfo={0x0112: number}, **options)
+    exif = Image.Exif()
+    exif[0x0112] = number
+    return encoded(image, form, exif=exif, **options)
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_the_orientation_is_what_turns_the_decoded_picture_upright(form, number):
+    data = with_exif(form, number)
+    stored = Image.fromarray(decode(data))
+    stored.getexif()[0x0112] = orientation(data)
+    assert difference(decode(data, upright=True), ImageOps.exif_transpose(stored)) < 3
+    assert orientation(data) == (1 if form == "TIFF" else number)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "PPM"])
+def test_a_picture_that_says_nothing_is_as_stored(photo, form):
+    assert orientation(encoded(photo, form)) == 1
+
+
+@pytest.mark.parametrize("number", [0, 9, 255, 65535])
+def test_so_is_one_with_an_orientation_that_there_is_not(number):
+    assert orientation(with_exif("JPEG", number)) == 1
+
+
+def exif_field(kind: int, value: bytes) -> bytes:
+    """Exif with the orientation as a field of this type."""
+    at_end = len(value) > 4
+    field = struct.pack(">HHI", 0x0112, kind, 1) + (struct.pack(">I", 26) if at_end else value.ljust(4, b"\0"))
+    return b"Exif\0\0MM\0\x2a\0\0\0\x08" + struct.pack(">H", 1) + field + bytes(4) + (value if at_end else b"")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize(
+    ("exif", "found"),
+    [
+        (exif_field(3, struct.pack(">H", 6)), 6),
+        (exif_field(4, struct.pack(">I", 6)), 6),
+        (exif_field(5, struct.pack(">II", 6, 1)), 6),
+        (exif_field(5, struct.pack(">II", 13, 2)), 1),
+        (exif_field(5, struct.pack(">II", 0, 0)), 1),
+        (exif_field(2, b"6\0"), 1),
+        (exif_field(3, struct.pack(">H", 6))[:-8], 1),
+        (b"Exif\0\0", 1),
+        (b"Exif\0\0nonsense", 1),
+    ],
+)
+def test_whatever_stands_in_its_place_is_a_whole_number_or_none(photo, exif, found):
+    data = encoded(photo, "JPEG", exif=exif)
+    assert orientation(data) == found
+    assert type(orientation(data)) is int
+
+
+def test_a_png_may_say_it_at_its_end():
+    data = with_exif("PNG", 6)
+    start = data.index(b"eXIf") - 4
+    length = struct.unpack(">I", data[start : start + 4])[0] + 12
+    moved = data[:start] + data[start + length : -12] + data[start : start + length] + data[-12:]
+    assert moved != data
+    assert orientation(moved) == 6
+    assert decode(moved, upright=True).shape == (24, 16, 3)
+
+
+def test_a_png_that_says_nothing_is_not_decoded_for_that(photo, monkeypatch):
+    data = encoded(photo, "PNG")
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: pytest.fail("it was decoded"))
+    assert orientation(data) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"no image", b"\xff\xd8\xff"])
+def test_what_is_no_image_has_no_orientation_either(data):
+    with pytest.raises(UnreadableImage):
+        orientation(data)
+
+
+def test_neither_has_one_that_is_too_large(limit):
+    data = with_exif("JPEG", 6)
+    limit(24 * 16)
+    assert orientation(data) == 6
+    limit(24 * 16 - 1)
+    with pytest.raises(UnreadableImage, match="is too large"):
+        orientation(data)
 
 
 def test_one_pixel():

@@ -16,7 +16,7 @@ from firstpass.contracts.detector import PreparedInput
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.outcome import Outcome
 from firstpass.inference.batching import BatchRunner, batches
-from firstpass.inference.image_reader import PreparedImage
+from firstpass.inference.image_reader import ImageTraits, PreparedImage
 from firstpass.inference.result_rows import ResultRow
 
 
@@ -36,11 +36,12 @@ class TwoStreams(Painted):
 
 def ready(red, side=2):
     pixels = np.full((side, side, 3), (red, 0, 0), np.uint8)
-    return PreparedImage(ImageRef(f"file:///{red}.png", 1, "e"), "hash", 0.25, PreparedInput(pixels, side, side))
+    ref = ImageRef(f"file:///{red}.png", 1, "e")
+    return PreparedImage(ref, ImageTraits("hash", 0.25, 6), PreparedInput(pixels, side, side))
 
 
 def network(detector, batch_size=2):
-    return BatchRunner(detector, 0.0, {}, batch_size)
+    return BatchRunner(detector, 0.0, batch_size)
 
 
 def uris(rows):
@@ -86,14 +87,25 @@ def test_a_row_stays_in_the_batch_that_it_comes_in():
     assert list(batches([], 2)) == []
 
 
-def test_what_a_batch_gives_is_what_reached_its_threshold():
+def test_what_a_batch_gives_is_what_reached_the_floor():
     detector = Painted()
-    (rows,) = BatchRunner(detector, 0.5, {2: 0.9}, 4).run([[ready(255), ready(127), ready(128)]])
+    (rows,) = BatchRunner(detector, 0.5, 4).run([[ready(255), ready(127), ready(128)]])
     assert [row.outcome for row in rows] == [Outcome.OK, Outcome.EMPTY, Outcome.OK]
     assert (rows[0].sha256, rows[0].width, rows[0].height, rows[0].brightness) == ("hash", 2, 2, 0.25)
+    assert (rows[0].orientation, rows[1].orientation) == (6, 6)
     assert (len(rows[0].detections), len(rows[1].detections), rows[0].reason) == (1, 0, None)
-    (rows,) = BatchRunner(detector, 0.5, {1: 0.9}, 4).run([[ready(128)]])
-    assert rows[0].outcome == Outcome.EMPTY
+
+
+@pytest.mark.parametrize(("floor", "found"), [(102 / 255, True), (102.001 / 255, False)])
+def test_what_scores_the_floor_is_kept(floor, found):
+    ((row,),) = BatchRunner(Painted(), floor, 4).run([[ready(102)]])
+    assert row.outcome == (Outcome.OK if found else Outcome.EMPTY)
+
+
+def test_the_floor_of_the_detector_is_told():
+    detector = Painted()
+    detector.floor = 0.25
+    assert BatchRunner(detector, 0.5, 4).floor == 0.25
 
 
 class Failing(Painted):
@@ -125,6 +137,7 @@ def test_a_batch_that_fails_is_tried_image_by_image_and_the_guilty_one_says_why(
     ]
     assert [row.outcome for row in rows] == [Outcome.OK, Outcome.UNREADABLE, Outcome.MISSING, Outcome.OK, Outcome.OK]
     assert (rows[1].reason, rows[1].sha256, rows[1].width, rows[1].detections) == (reason, "hash", 2, None)
+    assert (rows[1].brightness, rows[1].orientation) == (0.25, 6)
     assert [batch for batch in detector.batches if isinstance(batch[0], int)] == [[6, 7, 8], [6], [7], [8], [9]]
     assert detector.warmed == 1
     assert "the network failed on 3 image(s)" in caplog.text

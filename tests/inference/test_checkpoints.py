@@ -24,7 +24,7 @@ def rows_of(made) -> list[ResultRow]:
     for number, ref in enumerate(made.images):
         n = number % 4
         found = Detections(np.arange(n, dtype="i4"), np.linspace(0.9, 0.5, n, dtype="f4"), np.ones((n, 4), "f4"))
-        rows.append(ResultRow(ref, Outcome.OK if n else Outcome.EMPTY, None, f"{number:064x}", 8, 6, 1.5, found))
+        rows.append(ResultRow(ref, Outcome.OK if n else Outcome.EMPTY, None, f"{number:064x}", 8, 6, 1.5, 1, found))
     return rows
 
 
@@ -205,9 +205,9 @@ def test_parts_of_another_plan_do_not_count(network, paint, chunk):
     images = [paint(f"{i}.png", (200, 0, 0)) for i in range(8)]
     stop = Event()
     stop.set()
-    _, uri = chunk(images, threshold=0.9)
+    _, uri = chunk(images, floor=0.9)
     with pytest.raises(Stopped):
         infer(uri, stop)
-    made, uri = chunk(images, threshold=0.1)
+    made, uri = chunk(images, floor=0.1)
     assert infer(uri)["outcomes"] == {"ok": 8}
     assert list(storage.listing(made.parts_uri)) == []

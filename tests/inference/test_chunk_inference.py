@@ -12,6 +12,7 @@ from io import BytesIO
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from firstpass import storage
 from firstpass.contracts.chunk_result import RESULT
@@ -24,6 +25,7 @@ from firstpass.inference.chunk_inference import done_marker, infer
 from firstpass.inference.image_reader import ImageReader
 from firstpass.inference.result_rows import ResultRow
 from firstpass.settings import settings
+from fixtures.made_up_runs import VERSION
 
 
 def result(chunk) -> list[dict]:
@@ -74,14 +76,53 @@ def test_every_image_has_a_row_in_the_order_of_the_manifest(network, paint, chun
     assert json.loads(storage.read(made.done_uri)) == marker
 
 
-def test_thresholds_count_from_the_score_asked_for_on(network, paint, chunk):
+def test_all_from_the_floor_on_is_stored(network, paint, chunk):
     images = [paint(f"{red}.png", (red, 0, 0)) for red in (101, 102, 103, 255)]
-    made, uri = chunk(images, threshold=102 / 255)
+    made, uri = chunk(images, floor=102 / 255)
     infer(uri)
     assert [row["outcome"] for row in result(made)] == ["empty", "ok", "ok", "ok"]
-    made, uri = chunk(images, threshold=0.0, class_thresholds={1: 0.5, 2: 0.0})
+    made, uri = chunk(images, floor=0.01)
     infer(uri)
-    assert [row["outcome"] for row in result(made)] == ["empty", "empty", "empty", "ok"]
+    assert [row["outcome"] for row in result(made)] == ["ok"] * 4
+
+
+def test_the_network_is_loaded_for_the_floor_of_the_chunk(network, paint, chunk, monkeypatch):
+    asked = []
+    load = chunk_inference.load_detector
+    monkeypatch.setattr(chunk_inference, "load_detector", lambda *given: asked.append(given) or load(*given))
+    made, uri = chunk([paint("a.png", (200, 0, 0))], floor=0.125)
+    infer(uri)
+    assert asked == [(made.model_uri, 0.125)]
+
+
+@pytest.mark.parametrize("planned", [1, 3])
+def test_a_chunk_of_another_revision_of_the_kind_is_not_inferred(network, paint, chunk, planned):
+    """Else half of a night would be found by one release and half by another."""
+    made, uri = chunk([paint("a.png", (200, 0, 0))], revision=planned)
+    with pytest.raises(
+        FirstpassError, match=rf"chunk 0 was planned for revision {planned} of tfod_frozen_graph, here is 2"
+    ) as error:
+        infer(uri)
+    assert "plan_chunks" in error.value.fix
+    assert network.batches == []
+    assert not storage.exists(made.done_uri)
+
+
+def test_the_exif_orientation_is_stored_and_not_applied(network, paint, chunk):
+    def photo(orientation: int | None) -> bytes:
+        exif = Image.Exif()
+        if orientation is not None:
+            exif[0x0112] = orientation
+        buffer = BytesIO()
+        Image.new("RGB", (10, 4), (200, 0, 0)).save(buffer, "JPEG", exif=exif)
+        return buffer.getvalue()
+
+    images = [paint(f"{i}.jpg", photo(orientation)) for i, orientation in enumerate([None, 1, 6, 8, 9])]
+    made, uri = chunk([*images, paint("text.jpg", b"only text")])
+    infer(uri)
+    rows = result(made)
+    assert [row["orientation"] for row in rows] == [1, 1, 6, 8, 1, None]
+    assert {(row["width"], row["height"]) for row in rows[:5]} == {(10, 4)}
 
 
 def test_batches_are_neighbours_of_one_shape(network, paint, chunk):
@@ -122,7 +163,7 @@ def test_a_chunk_that_only_looks_done_is_done_again(network, paint, chunk, damag
     elif damage == "marker damaged":
         storage.write(made.done_uri, b"{")
     else:
-        made, uri = chunk(images, threshold=0.0)
+        made, uri = chunk(images, floor=0.001)
     infer(uri)
     assert len(network.batches) == 2
     assert [row["outcome"] for row in result(made)] == ["ok", "ok" if damage == "planned anew" else "empty"]
@@ -205,9 +246,9 @@ def test_the_marker_says_where_the_time_went_and_on_what(network, paint, chunk, 
 
 
 def test_loading_is_no_part_of_the_rate(network, paint, chunk, monkeypatch):
-    def slow(uri):
+    def slow(uri, floor):
         time.sleep(0.1)
-        return None, network
+        return VERSION, network
 
     monkeypatch.setattr(chunk_inference, "load_detector", slow)
     _, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(4)])
@@ -229,10 +270,10 @@ def test_what_was_decoded_during_loading_counts_into_the_rate(network, paint, ch
         decoded.release()
         return decode(data)
 
-    def load(uri):
+    def load(uri, floor):
         for _ in range(4):
             assert decoded.acquire(timeout=20)
-        return None, network
+        return VERSION, network
 
     monkeypatch.setattr(image_reader, "decode", busy)
     monkeypatch.setattr(chunk_inference, "load_detector", load)

@@ -6,9 +6,11 @@ import hashlib
 import threading
 import time
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from firstpass import storage
 from firstpass.contracts.detector import PreparedInput, UnfitImage
@@ -181,7 +183,7 @@ def test_giving_up_leaves_no_thread_behind(paint):
 def test_a_prepared_image_has_the_hash_of_its_bytes(paint):
     ref = paint("a.png", (9, 0, 0))
     (item,) = through([ref], threads=1, ahead=2)
-    assert item.sha256 == hashlib.sha256(storage.read(ref.uri)).hexdigest()
+    assert item.traits.sha256 == hashlib.sha256(storage.read(ref.uri)).hexdigest()
     assert (item.ref, item.prepared.width, item.prepared.height) == (ref, 8, 6)
 
 
@@ -299,4 +301,14 @@ def test_without_images_there_is_still_a_network_to_load():
 
 def test_brightness_comes_along(paint):
     refs = [paint("black.png", (0, 0, 0)), paint("white.png", (255, 255, 255), (300, 200))]
-    assert [item.brightness for item in through(refs, threads=1, ahead=2)] == [0.0, 255.0]
+    assert [item.traits.brightness for item in through(refs, threads=1, ahead=2)] == [0.0, 255.0]
+
+
+def test_so_does_the_orientation_and_the_pixels_stay_as_they_are_stored(paint):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = BytesIO()
+    Image.new("RGB", (10, 4)).save(buffer, "JPEG", exif=exif)
+    turned, plain = through([paint("turned.jpg", buffer.getvalue()), paint("plain.png", (0, 0, 0))], threads=1, ahead=2)
+    assert (turned.traits.orientation, plain.traits.orientation) == (6, 1)
+    assert (turned.prepared.width, turned.prepared.height) == (10, 4)

@@ -22,10 +22,10 @@ def found(*scores: float, class_id: int = 1, polygons=None) -> Detections:
 
 def test_rows_have_the_one_schema():
     square = np.array([[0, 0], [4, 0], [4, 4.5]], np.float32)
-    masks = found(0.9, 0.8, polygons=((square, square + 10), ()))
+    masks = found(0.9, 0.8, polygons=(((square, square + 1), (square + 10,)), ()))
     rows = [
-        ResultRow(REF, Outcome.OK, None, "aa", 640, 480, 96.5, masks),
-        ResultRow(REF, Outcome.EMPTY, None, "bb", 640, 480, 0.0, found()),
+        ResultRow(REF, Outcome.OK, None, "aa", 640, 480, 96.5, 6, masks),
+        ResultRow(REF, Outcome.EMPTY, None, "bb", 640, 480, 0.0, 1, found()),
         ResultRow(REF, Outcome.MISSING, "was listed, but is gone"),
     ]
     table = to_table(rows)
@@ -34,9 +34,13 @@ def test_rows_have_the_one_schema():
     assert (ok["uri"], ok["task"], ok["frame"], ok["outcome"]) == ("cvat:task/12#3", 12, 3, "ok")
     assert ok["class_ids"] == [1, 1]
     assert (ok["x1"], ok["y1"], ok["x2"], ok["y2"]) == ([0.0, 4.0], [1.0, 5.0], [2.0, 6.0], [3.0, 7.0])
-    assert ok["polygons"] == [[[0, 0, 4, 0, 4, 4.5], [10, 10, 14, 10, 14, 14.5]], []]
+    assert ok["polygons"] == [
+        [[[0, 0, 4, 0, 4, 4.5], [1, 1, 5, 1, 5, 5.5]], [[10, 10, 14, 10, 14, 14.5]]],
+        [],
+    ]
     assert (empty["scores"], empty["polygons"]) == ([], None)
     assert [each["brightness"] for each in (ok, empty, missing)] == [96.5, 0.0, None]
+    assert [each["orientation"] for each in (ok, empty, missing)] == [6, 1, None]
     assert (missing["scores"], missing["sha256"], missing["reason"]) == ([], None, "was listed, but is gone")
 
 
@@ -46,7 +50,7 @@ def test_no_rows_are_a_table_too():
 
 def test_equal_rows_are_equal_bytes_in_however_many_pieces():
     rows = [
-        ResultRow(ImageRef(f"file:///{i}", i, "e"), Outcome.OK, None, "aa", 1, 1, 2.5, found(*[0.5] * (i % 5)))
+        ResultRow(ImageRef(f"file:///{i}", i, "e"), Outcome.OK, None, "aa", 1, 1, 2.5, 1, found(*[0.5] * (i % 5)))
         for i in range(300)
     ]
     whole = to_table(rows)

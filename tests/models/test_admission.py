@@ -82,6 +82,26 @@ def test_settings_beside_the_weights_and_of_the_source(model, store_folder):
     assert other.options == {"threshold": 0.6}
 
 
+def test_a_floor_is_the_versions(model, store_folder):
+    assert admit("pets", model, "here").floor is None
+    (model / "model.yaml").write_text("threshold: 0.8\nfloor: 0.3")
+    plain = admit("pets", model, "here")
+    assert (plain.floor, load_version(f"{store_folder}/pets/{plain.version}").floor) == (0.3, 0.3)
+    other = admit("pets", model, "here", overrides={"floor": 0.6})
+    assert other.admitted, "above the kind's own threshold, but not above the file's"
+    assert (other.threshold, other.floor) == (0.8, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides"), [("floor: 0.6", {}), ("floor: 0.3", {"threshold": 0.2}), ("threshold: 0.3", {"floor": 0.4})]
+)
+def test_a_floor_above_the_threshold_is_refused(model, store_folder, text, overrides):
+    (model / "model.yaml").write_text(text)
+    version = admit("pets", model, "here", overrides=overrides)
+    assert not version.admitted
+    assert "above the threshold" in version.reasons[0]
+
+
 def test_unknown_settings_of_a_source_change_nothing(model, store_folder):
     with pytest.raises(FirstpassError, match="the source's options: unknown key 'treshold'"):
         admit("pets", model, "here", overrides={"treshold": 0.6})

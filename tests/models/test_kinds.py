@@ -46,7 +46,7 @@ def test_one_that_is_not_installed_lists_what_there_is():
 def test_a_kind_loads_and_inspects_for_itself(only, stored):
     version = stored(kind="toy")
     only(toy=replace(MASK_RCNN, load=lambda *given: ("loaded", *given), inspect=lambda folder: ("inspected", folder)))
-    assert kinds.load(version, Path("/x")) == ("loaded", version, Path("/x"))
+    assert kinds.load(version, Path("/x"), 0.25) == ("loaded", version, Path("/x"), 0.25)
     assert kinds.inspect("toy", Path("/x")) == ("inspected", Path("/x"))
 
 
@@ -58,7 +58,7 @@ def test_a_runtime_that_is_not_installed_is_named_with_what_brings_it(only, stor
         raise ModuleNotFoundError("No module named 'tensorglow'", name="tensorglow")
 
     only(toy=replace(MASK_RCNN, title="a toy's weights", extra=extra, load=missing, inspect=missing))
-    for call in (lambda: kinds.load(stored(kind="toy"), Path("/x")), lambda: kinds.inspect("toy", Path("/x"))):
+    for call in (lambda: kinds.load(stored(kind="toy"), Path("/x"), 0.25), lambda: kinds.inspect("toy", Path("/x"))):
         with pytest.raises(
             FirstpassError, match=r"a toy's weights cannot be run here: .* tensorglow is not installed"
         ) as caught:
@@ -72,7 +72,7 @@ def test_any_other_trouble_is_the_kinds_own(only, stored):
 
     only(toy=replace(MASK_RCNN, load=broken))
     with pytest.raises(ImportError, match="cannot import name"):
-        kinds.load(stored(kind="toy"), Path("/x"))
+        kinds.load(stored(kind="toy"), Path("/x"), 0.25)
 
 
 @pytest.mark.parametrize(("part", "fits"), [(MASK_RCNN, True), (MASK_RCNN.load, False), (None, False)])

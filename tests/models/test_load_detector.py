@@ -24,7 +24,15 @@ def test_a_version_and_the_detector_over_its_files(stored, loaded):
     version = stored()
     uri = version_uri(version)
     assert load_detector(uri) == (version, "detector")
-    assert loaded == [(version, Path(uri))]
+    assert loaded == [(version, Path(uri), 0.25)], "half of its threshold, unless another floor is asked for"
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.125, 0.9])
+def test_for_the_floor_that_is_asked_for(stored, loaded, floor):
+    version = stored(floor=0.2)
+    load_detector(version_uri(version), floor)
+    load_detector(version_uri(version))
+    assert [asked for _, _, asked in loaded] == [floor, 0.2]
 
 
 def test_what_was_changed_is_never_loaded(stored, loaded):

@@ -23,6 +23,7 @@ detection_max_instances: 100
 detection_min_confidence: 0.6
 detection_nms_threshold: 0.3
 threshold: 0.65
+floor: 0.2
 """
 
 
@@ -44,6 +45,14 @@ def test_nothing_is_needed():
         ("threshold: .nan", "threshold is nan"),
         ("threshold: yes", "threshold is True"),
         ("threshold: '0.4'", "threshold is '0.4'"),
+        ("floor: 0", "floor is 0"),
+        ("floor: -0.1", "floor is -0.1"),
+        ("floor: 1.1", "floor is 1.1"),
+        ("floor: .nan", "floor is nan"),
+        ("floor: yes", "floor is True"),
+        ("floor: {cat: 0.1}", "floor is {'cat': 0.1}"),
+        ("floor: 0.51", "floor is 0.51, above the threshold 0.5: drafts would not be stored"),
+        ("floor: 0.4\nthreshold: 0.3", "floor is 0.4, above the threshold 0.3"),
         ("detection_max_instances: 0", "detection_max_instances is 0"),
         ("image_resize_mode: crop", "image_resize_mode is 'crop'"),
         ("rpn_anchor_scales: [32]", "rpn_anchor_scales is [32]"),
@@ -80,6 +89,34 @@ def test_default_thresholds():
     assert model_yaml.threshold({}, MASK_RCNN) == 0.7
     assert model_yaml.threshold({"detection_min_confidence": 0.1}, MASK_RCNN) == 0.1
     assert model_yaml.threshold({"detection_min_confidence": 0.1, "threshold": 0.3}, MASK_RCNN) == 0.3
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("floor: 0.5", TFOD),
+        ("floor: 0.000001", TFOD),
+        ("floor: 0.3\nthreshold: 0.3", TFOD),
+        ("floor: 1\nthreshold: 1", TFOD),
+        ("floor: 0.7", MASK_RCNN),
+        ("floor: 0.8\ndetection_min_confidence: 0.8", MASK_RCNN),
+    ],
+)
+def test_a_floor_may_be_as_high_as_the_threshold(text, kind):
+    options = model_yaml.parse(text.encode(), kind)
+    assert model_yaml.floor(options) == options["floor"]
+
+
+def test_without_one_the_floor_is_left_to_the_settings():
+    assert model_yaml.floor({}) is None
+    assert model_yaml.floor({"threshold": 0.4}) is None
+    assert isinstance(model_yaml.floor({"floor": 1}), float)
+
+
+def test_of_a_part_of_the_settings_it_is_not_known_whether_the_floor_is_too_high():
+    assert model_yaml.check({"floor": 0.6}, TFOD, "the source's options") == {"floor": 0.6}
+    with pytest.raises(FirstpassError, match="the source's options: floor is 2"):
+        model_yaml.check({"floor": 2}, TFOD, "the source's options")
 
 
 def test_what_is_dumped_is_read_back():

@@ -13,6 +13,7 @@ from firstpass.contracts.detector import PreparedInput, UnfitImage
 from firstpass.errors import FirstpassError
 from firstpass.models import probe as probing
 from firstpass.models.probe import PHOTO, faults, probe
+from firstpass.settings import settings
 
 NUMBERS = "scores or boxes that are not finite numbers"
 
@@ -89,10 +90,16 @@ class Candid(Network):
 
 
 @pytest.fixture
-def probed(stored, monkeypatch):
-    def run(network: Any) -> list[str]:
-        monkeypatch.setattr(probing.kinds, "load", lambda version, folder: network)
-        return probe(stored(), Path("/x"))
+def floors() -> list[float]:
+    """Those that networks were loaded for."""
+    return []
+
+
+@pytest.fixture
+def probed(stored, monkeypatch, floors):
+    def run(network: Any, **fields: Any) -> list[str]:
+        monkeypatch.setattr(probing.kinds, "load", lambda version, folder, floor: floors.append(floor) or network)
+        return probe(stored(**fields), Path("/x"))
 
     return run
 
@@ -106,6 +113,16 @@ def test_the_photo_goes_through_the_network(probed):
     assert item.pixels.dtype == np.uint8
     red, _, blue = item.pixels.reshape(-1, 3).mean(0)
     assert red != blue
+
+
+@pytest.mark.parametrize("setting", ["", "0.1", "0.9"])
+def test_it_is_for_the_models_own_floor_whatever_the_settings_say(probed, floors, monkeypatch, setting):
+    """A model that was judged once is not judged again when somebody changes a setting."""
+    monkeypatch.setenv("FIRSTPASS_FLOOR", setting)
+    settings.cache_clear()
+    assert probed(Network(Detections.none())) == []
+    assert probed(Network(Detections.none()), version="b" * 12, floor=0.3) == []
+    assert floors == [0.25, 0.3]
 
 
 def test_what_is_outside_of_the_photo_is_told(probed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -28,14 +28,16 @@ from firstpass.images.decoding import decode
 from firstpass.images.fetching import fetch
 from firstpass.images.sources import is_address
 from firstpass.inference.batching import BatchRunner, batches
-from firstpass.inference.image_reader import PreparedImage
+from firstpass.inference.image_reader import ImageTraits, PreparedImage
 from firstpass.inference.process import decoding_threads
 from firstpass.inference.result_rows import ResultRow
+from firstpass.models.floors import floor_of
 from firstpass.settings import settings
 
 Image = str | Path | bytes | NDArray[np.uint8]
 """A path or an address (s3://bucket/key), an encoded picture, or RGB pixels, uint8 [height, width, 3]."""
 
+_UNSEEN = ImageTraits("", 0.0, 1)  # nothing is stored here, so nothing is looked at
 _AHEAD = 32  # images that are read and decoded before their turn
 
 
@@ -45,11 +47,13 @@ class LoadedModel:
     version: what was loaded, with its name, kind, options and default threshold.
     """
 
-    def __init__(self, version: ModelVersion, detector: Detector) -> None:
+    def __init__(self, version: ModelVersion, load: Callable[[float], Detector]) -> None:
+        """load: floor → the detector that gives what scores so much or more."""
         self.version = version
-        size = settings().batch_size or batch_size(network_of(version), machine(settings().machine))
-        # The floor of the network itself: thresholds are applied to what comes out of it.
-        self._runner = BatchRunner(detector, 0.0, {}, size)
+        self._batch_size = settings().batch_size or batch_size(network_of(version), machine(settings().machine))
+        self._load = load
+        self._floor = floor_of(version)
+        self._runner = self._running(self._floor)
 
     @property
     def classes(self) -> ClassTable:
@@ -65,8 +69,9 @@ class LoadedModel:
     ) -> Iterator[Detections]:
         """One Detections per image, in order; images are taken as they are needed, a few ahead.
 
-        threshold: detections that score less are left out; the model's own when None. Boxes and polygons are in pixels
-        of the image as it is stored: an EXIF orientation is not applied.
+        threshold: detections that score less are left out; the model's own when None. Below the model's floor some
+        kinds are loaded again, which takes seconds. Boxes and polygons are in pixels of the image as it is stored: an
+        EXIF orientation is not applied.
 
         An image that cannot be read has no detections, and says in `error` why; with errors="raise" it raises
         FirstpassError instead. Raises FirstpassError for a threshold outside 0..1. What the network itself does not
@@ -75,9 +80,16 @@ class LoadedModel:
         limit = self.version.threshold if threshold is None else threshold
         if not 0 <= limit <= 1:
             raise FirstpassError(f"threshold is {limit!r}", "give a number from 0 to 1, for example 0.4")
+        if limit < self._floor:
+            self._floor = limit
+            if limit < self._runner.floor:
+                self._runner = self._running(limit)
         one = isinstance(images, str | Path | bytes) or (isinstance(images, np.ndarray) and images.ndim < 4)
         wanted: Iterable[Any] = [images] if one else images  # type: ignore[assignment]
         return self._detect(wanted, limit, errors)
+
+    def _running(self, floor: float) -> BatchRunner:
+        return BatchRunner(self._load(floor), 0.0, self._batch_size)
 
     def _detect(self, images: Iterable[Image], limit: float, errors: str) -> Iterator[Detections]:
         names = self.classes.names
@@ -97,7 +109,7 @@ class LoadedModel:
         number, image = numbered
         ref = ImageRef(_name(number, image), 0, "")
         try:
-            return PreparedImage(ref, "", 0.0, self._runner.prepare(_pixels(image)))
+            return PreparedImage(ref, _UNSEEN, self._runner.prepare(_pixels(image)))
         except (MissingImage, UnreadableImage, UnfitImage) as error:
             return ResultRow(ref, Outcome.UNREADABLE, str(error))
         except MemoryError:

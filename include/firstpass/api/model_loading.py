@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from firstpass.api.detecting import LoadedModel
-from firstpass.contracts.detector import Detector
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
 from firstpass.models import artifacts, classes_csv, kinds, model_yaml
 from firstpass.models.artifacts import ModelArtifact
 from firstpass.models.load_detector import load_detector
 from firstpass.models.resolution import resolve
-from firstpass.models.store import version_uri
+from firstpass.models.store import load_version, version_uri
 from firstpass.models.version_files import RECORD, content_hash, fingerprint
+
+T = TypeVar("T")
 
 
 def load_model(model: str | Path) -> LoadedModel:
@@ -30,37 +33,46 @@ def load_model(model: str | Path) -> LoadedModel:
     """
     folder = Path(model).expanduser()
     if isinstance(model, str) and not ("/" in model or folder.is_dir()):
-        version, detector = load_detector(version_uri(resolve(model)))
-    elif not folder.is_dir():
+        return _from_store(version_uri(resolve(model)))
+    if not folder.is_dir():
         raise FirstpassError(f"{folder} is not a folder", "give a model's name, or the folder that holds its files")
-    elif (folder / RECORD).is_file():
-        version, detector = load_detector(str(folder.absolute()))
-    else:
-        version, detector = _from_folder(folder.absolute())
-    if not version.admitted:
-        raise FirstpassError(f"{version.ref} was refused: {'; '.join(version.reasons)}", "use another version")
-    return LoadedModel(version, detector)
-
-
-def _from_folder(folder: Path) -> tuple[ModelVersion, Detector]:
+    folder = folder.absolute()
+    if (folder / RECORD).is_file():
+        return _from_store(str(folder))
     versions = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
     if versions and not artifacts.holds_weights(artifacts.names_in(folder)):
-        return _newest(versions)
+        return _from_store(_newest(versions))
+    return _from_training(folder)
+
+
+def _from_store(uri: str) -> LoadedModel:
+    version = load_version(uri)
+    if not version.admitted:
+        raise FirstpassError(f"{version.ref} was refused: {'; '.join(version.reasons)}", "use another version")
+    return LoadedModel(version, lambda floor: load_detector(uri, floor)[1])
+
+
+def _from_training(folder: Path) -> LoadedModel:
     artifact = artifacts.find(folder)
-    with tempfile.TemporaryDirectory(prefix="firstpass-model-") as scratch:
-        staged = Path(scratch, "model")
-        artifacts.stage(folder, artifact, staged, bring=lambda source, target: target.symlink_to(source))
-        version = _version(folder, artifact, staged)
-        return version, kinds.load(version, staged)
+
+    def staged(use: Callable[[Path], T]) -> T:
+        """What `use` gives for a folder with the model's files, under the names that they have in the store."""
+        with tempfile.TemporaryDirectory(prefix="firstpass-model-") as scratch:
+            target = Path(scratch, "model")
+            artifacts.stage(folder, artifact, target, bring=lambda source, link: link.symlink_to(source))
+            return use(target)
+
+    version = staged(lambda files: _version(folder, artifact, files))
+    return LoadedModel(version, lambda floor: staged(lambda files: kinds.load(version, files, floor)))
 
 
-def _newest(folders: list[Path]) -> tuple[ModelVersion, Detector]:
-    """Of a model's folder in a store: the version that was admitted last."""
+def _newest(folders: list[Path]) -> str:
+    """Of a model's folder in a store: the folder of the version that was admitted last."""
     records = [(ModelVersion.from_json((folder / RECORD).read_text("utf-8")), folder) for folder in folders]
     admitted = [(version.decided_at, str(folder)) for version, folder in records if version.admitted]
     if not admitted:
         raise FirstpassError(f"{folders[0].parent} has no admitted version", "see `firstpass models list`")
-    return load_detector(max(admitted)[1])
+    return max(admitted)[1]
 
 
 def _version(folder: Path, artifact: ModelArtifact, staged: Path) -> ModelVersion:
@@ -85,4 +97,5 @@ def _version(folder: Path, artifact: ModelArtifact, staged: Path) -> ModelVersio
         admitted=True,
         threshold=model_yaml.threshold(options, artifact.kind),
         options=options or None,
+        floor=model_yaml.floor(options),
     )

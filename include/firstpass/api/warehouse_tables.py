@@ -34,7 +34,7 @@ class WarehouseReader:
 
     def runs(self) -> pa.Table:
         """Every run, newest first: run_id, started_at, finished_at, model, images_uri, state, verdict, images,
-        detections, drift."""
+        drafts, drift."""
         return runs_table(self._connection)
 
     def drafts(self, run: str | None = None) -> pa.Table:

@@ -23,7 +23,8 @@ class Chunk:
     """What `firstpass infer CHUNK_URI` needs to know: running it twice gives the same file.
 
     run_id: Airflow's. index: 0-based within the run. model: `name@version`; model_uri: the version's folder.
-    thresholds: class id → score, with the model-wide one under `threshold`. batch_size: images a network call.
+    floor: the score from which detections are stored. revision: of the model's kind; a release that has another one
+    would give other detections. batch_size: images per network call.
     output_uri: where the Parquet file goes; its done-marker is `output_uri + ".done.json"` and its progress, for
     whoever watches, `output_uri + ".progress.json"`.
     """
@@ -32,11 +33,12 @@ class Chunk:
     index: int
     model: str
     model_uri: str
-    threshold: float
-    class_thresholds: dict[int, float]
+    floor: float
+    revision: int
     batch_size: int
     output_uri: str
     images: tuple[ImageRef, ...]
+    seal: str | None = None  # of a manifest that release 0.1.0 wrote: its results refer to it
 
     @property
     def done_uri(self) -> str:
@@ -60,18 +62,17 @@ class Chunk:
 
     def _body(self) -> str:
         columns = {name: [getattr(image, name) for image in self.images] for name in _IMAGE_FIELDS}
-        body = {field.name: getattr(self, field.name) for field in fields(self)}
-        body |= {"class_thresholds": {str(k): v for k, v in self.class_thresholds.items()}, "images": columns}
-        return json.dumps(body, ensure_ascii=False)
+        body = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seal"}
+        return json.dumps(body | {"images": columns}, ensure_ascii=False)
 
     @property
     def checksum(self) -> str:
         """The seal of `to_json`: equal for equal chunks, and different when anything was planned differently."""
-        return _checksum(self._body())
+        return self.seal or _checksum(self._body())
 
     @classmethod
     def from_json(cls, text: str, name: str) -> Chunk:
-        """The reverse of `to_json`; `name` is the manifest's URI, for errors.
+        """The reverse of `to_json`; `name` is the manifest's URI, for errors. Release 0.1.0's manifests are read too.
 
         Raises FirstpassError for text that is not a manifest or whose checksum does not fit.
         """
@@ -79,15 +80,12 @@ class Chunk:
             body: dict[str, Any] = json.loads(text)
             checksum = body.pop("checksum")
             sealed = checksum == _checksum(json.dumps(body, ensure_ascii=False))
-            chunk = cls(
-                **body
-                | {
-                    "class_thresholds": {int(k): float(v) for k, v in body["class_thresholds"].items()},
-                    "images": tuple(
-                        ImageRef(*row) for row in zip(*(body["images"][name] for name in _IMAGE_FIELDS), strict=True)
-                    ),
-                }
-            )
+            if "threshold" in body:  # stored was what reached it: see RunSpec.load
+                by_class = [float(score) for score in body.pop("class_thresholds").values()]
+                body |= {"floor": max([float(body.pop("threshold")), *by_class]), "revision": 1, "seal": checksum}
+            columns = body.pop("images")
+            rows = zip(*(columns[name] for name in _IMAGE_FIELDS), strict=True)
+            chunk = cls(**body, images=tuple(ImageRef(*row) for row in rows))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FirstpassError(f"{name} is not a chunk manifest: {error!r}", PLAN_AGAIN) from error
         if not sealed:

@@ -17,6 +17,7 @@ RESULT = pa.schema(
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("reason", pa.string()),  # one sentence for unreadable and missing
         pa.field("brightness", pa.float32()),  # mean luma, 0 (black) to 255; null when unreadable or missing
+        pa.field("orientation", pa.int32()),  # EXIF's, 1 to 8; null when unreadable or missing
         # The detections of the image in descending order of score: parallel lists, [n] each.
         pa.field("class_ids", pa.list_(pa.int32()), nullable=False),
         pa.field("scores", pa.list_(pa.float32()), nullable=False),
@@ -24,7 +25,8 @@ RESULT = pa.schema(
         pa.field("y1", pa.list_(pa.float32()), nullable=False),
         pa.field("x2", pa.list_(pa.float32()), nullable=False),
         pa.field("y2", pa.list_(pa.float32()), nullable=False),
-        # A detection's outer contours, each flat as x, y, x, y, …; null for a network without masks.
-        pa.field("polygons", pa.list_(pa.list_(pa.list_(pa.float32())))),
+        # [detection][part][ring], the outer ring first, then its holes, each flat as x, y, x, y, …; null for a network
+        # without masks.
+        pa.field("polygons", pa.list_(pa.list_(pa.list_(pa.list_(pa.float32()))))),
     ]
 )

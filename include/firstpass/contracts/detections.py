@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Polygon = NDArray[np.float32]
-"""One outer contour, [k, 2] as x, y in pixels, k ≥ 3, not closed by a repeated point."""
+Ring = NDArray[np.float32]
+"""A closed line, [k, 2] as x, y in pixels, k ≥ 3, whose first point is not repeated at the end."""
+
+Part = tuple[Ring, ...]
+"""A connected part of an object: its outer ring, then the rings of the holes in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Detections:
     class_ids: int32 [n], ids of the model's class table.
     scores: float32 [n], 0..1.
     boxes: float32 [n, 4] as x1, y1, x2, y2 in pixels of the image as it is stored (no EXIF orientation), clipped to it.
-    polygons: one tuple of outer contours per detection, or None for a network without masks.
+    polygons: the parts of each detection's mask, the largest first; None for a network without masks.
     names: the classes' names; empty where nobody asked for them: a network knows ids only.
     error: why the image has no detections, one sentence, where it could not be read; else None.
     """
@@ -26,7 +29,7 @@ class Detections:
     class_ids: NDArray[np.int32]
     scores: NDArray[np.float32]
     boxes: NDArray[np.float32]
-    polygons: tuple[tuple[Polygon, ...], ...] | None = None
+    polygons: tuple[tuple[Part, ...], ...] | None = None
     names: tuple[str, ...] = ()
     error: str | None = None
 
@@ -50,14 +53,10 @@ class Detections:
             names=tuple(self.names[i] for i in kept) if self.names else (),
         )
 
-    def at_least(self, threshold: float, class_thresholds: dict[int, float] | None = None) -> Detections:
-        """Those that reach the threshold, or that of their class (class id → score) where it has its own.
+    def at_least(self, score: float) -> Detections:
+        """Those that reach a score. One whose score or box is not a number is dropped with the rest.
 
-        A score or a box that is not a number is dropped with the rest. Compared in float32, in which scores are kept:
-        0.7 asked for is 0.7 found.
+        Compared in float32, in which scores are kept: 0.7 asked for is 0.7 found.
         """
-        wanted = np.full(len(self), threshold, np.float32)
-        for class_id, own in (class_thresholds or {}).items():
-            wanted[self.class_ids == class_id] = own
         finite = np.isfinite(self.scores) & np.isfinite(self.boxes).all(axis=1)
-        return self.keep(finite & (self.scores >= wanted))
+        return self.keep(finite & (self.scores >= np.float32(score)))

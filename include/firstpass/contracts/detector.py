@@ -46,13 +46,15 @@ class UnfitImage(Exception):
 class Detector(Protocol):
     """One loaded network, as a kind's `load` returns it. Implement `prepare` and `predict`, and inherit the rest.
 
-    A detector does not read files, does not apply thresholds above the artifact's own floor and keeps no state between
-    images; the same image gives the same detections alone and in a batch.
+    A detector does not read files, leaves out nothing that reaches the floor it was loaded with, and keeps no state
+    between images; the same image gives the same detections alone and in a batch.
 
-    streams: batches that it takes to keep its device busy; so many may be predicted at once.
+    streams: batches that it takes to keep its device busy; so many may be predicted at once. floor: it gives nothing
+    that scores less.
     """
 
     streams: int = 1
+    floor: float = 0.0
 
     def prepare(self, image: NDArray[np.uint8]) -> PreparedInput:
         """RGB uint8 [height, width, 3] → the network's input. Called from decoding threads, many at once.

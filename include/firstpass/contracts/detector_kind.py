@@ -38,13 +38,16 @@ class DetectorKind:
     options: the keys of model.yaml that this kind knows, beside `kind` and `threshold`. families: other words that
     `kind` in model.yaml may have. threshold: the score from which a detection is a draft, where model.yaml does not say
     so; threshold_option: an option whose value is it where it is given.
+    revision: raise it when the kind gives other detections for the same image than before: predictions of an older
+    revision stay in use, and people are told that inferring again would renew them.
 
     What it costs and how it runs:
     cost: for planning, until real chunks were measured. extra: the extra that installs its runtime, as in `pip install
     'firstpass[tfod]'`, where it needs one. settings: a pydantic-settings class where the kind has settings of its own.
-    inspect: what the weights in a folder say without being run; load: the detector over the files in a folder. Both
-    raise FirstpassError naming the file for weights that are damaged, unsafe or of another shape. They import their
-    runtime themselves, when they are called.
+    inspect: what the weights in a folder say without being run. load: the detector over the files in a folder, given
+    the floor: what scores below it is not wanted, so it may spare itself the work. Both raise FirstpassError naming the
+    file for weights that are damaged, unsafe or of another shape. They import their runtime themselves, when they are
+    called.
     """
 
     name: str
@@ -52,11 +55,12 @@ class DetectorKind:
     weights: str
     store_name: Callable[[str], str | None]
     inspect: Callable[[Path], WeightsInspection]
-    load: Callable[[ModelVersion, Path], Detector]
+    load: Callable[[ModelVersion, Path, float], Detector]
     threshold: float
     cost: NetworkProfile = UNMEASURED
     extra: str = ""
     threshold_option: str = ""
+    revision: int = 1
     class_ids: Literal["rows", "listed"] = "rows"
     folders: tuple[str, ...] = ()
     missing: Callable[[Collection[str]], str | None] = _nothing_missing

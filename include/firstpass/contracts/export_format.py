@@ -12,13 +12,18 @@ from firstpass.contracts.class_table import ClassTable
 
 @dataclass(frozen=True, slots=True)
 class ExportHead:
-    """What describes the whole export. left_out: images without a prediction, by outcome."""
+    """What describes one data set.
+
+    classes: what the drafts' class ids mean; for a task of CVAT these are its labels. left_out: reason → images that
+    are not in it. task: what CVAT calls the task, empty elsewhere.
+    """
 
     run_id: str
     model: str
     images_uri: str
     classes: ClassTable
     left_out: dict[str, int]
+    task: str = ""
 
     @property
     def title(self) -> str:
@@ -35,20 +40,28 @@ class ExportHead:
 class Draft:
     """One detection that is shown to people.
 
-    box: x1, y1, x2, y2 in pixels of the stored image. polygons: flat x, y, x, y, … of each part; none for a box.
+    box: x1, y1, x2, y2 in pixels of the picture. polygons: [part][ring], the outer ring of each part first, then its
+    holes, each flat as x, y, x, y, …; none for a box. shape: what it must be drawn as, because the label takes nothing
+    else: `rectangle`, `polygon` (outer rings only) or `mask`; empty for whichever keeps every pixel.
     """
 
     class_id: int
     score: float
     box: tuple[float, float, float, float]
-    polygons: list[list[float]]
+    polygons: list[list[list[float]]]
+    shape: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftedImage:
-    """One image, its name relative to the run's image folder, and its drafts by descending score."""
+    """One image and its drafts by descending score.
+
+    name: relative to the run's image folder; of a frame what CVAT calls it. uri: where it lies. width, height: in
+    pixels, of the picture as it is stored, or upright for a format that wants that.
+    """
 
     name: str
+    uri: str
     width: int
     height: int
     drafts: list[Draft]
@@ -58,7 +71,10 @@ class ExportFormat(Protocol):
     """A file format for drafts, found by an entry point of the group `firstpass.exports`; its name is the format's.
 
     title: the format and its version, as people call it. main_file: the file that another tool is pointed at, relative
-    to the folder that is exported to.
+    to the folder that is exported to. More may be left out. upright: whether its readers turn photographs by their
+    EXIF orientation, so that coordinates belong to the upright picture. one_stem: whether images whose names differ
+    only in what follows the last dot are one to its readers; such images are left out. holes: False for a format that
+    cannot hold them. switches: name → a variant of the format.
     """
 
     title: str

@@ -25,7 +25,8 @@ class ModelVersion:
     kind: the name of its DetectorKind. version: a content hash, 12 hexadecimal digits of the sha256 over weights,
     classes and model.yaml, so the same bytes are the same version wherever they come from. admitted: whether a night
     may use it; reasons: the sentences of the refusal, empty when admitted. options: model.yaml's settings, checked.
-    threshold: the default score threshold of this model, 0..1.
+    threshold: the default score from which a detection of this model is a draft, 0..1. floor: the score from which
+    detections are stored, where model.yaml says so; see `firstpass.models.floors`.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ModelVersion:
     threshold: float
     reasons: tuple[str, ...] = ()
     options: dict[str, Any] | None = None
+    floor: float | None = None
 
     @property
     def ref(self) -> str:

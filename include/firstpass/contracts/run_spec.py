@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Any, Self
 
 from firstpass import storage
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.settings import settings
 
 
@@ -16,8 +17,9 @@ from firstpass.settings import settings
 class RunSpec:
     """One run's settings, resolved and checked; everything that follows reads these and no parameter again.
 
-    run_id: Airflow's. model: `name@version`; model_uri: the version's folder. threshold: 0..1, the model-wide one;
-    class_thresholds: class id → score where it differs. reprocess: infer again what is known. started_at: ISO, UTC.
+    run_id: Airflow's. model: `name@version`; model_uri: the version's folder. thresholds: which detections become
+    drafts. floor: the score, 0..1, from which detections are stored; at most the lowest threshold. revision: of the
+    model's kind, see `DetectorKind`. reprocess: infer again what is known. started_at: ISO, UTC.
     publish: whether the DAG publish puts the drafts into CVAT afterwards, where the images come from CVAT.
     """
 
@@ -25,8 +27,9 @@ class RunSpec:
     images: str
     model: str
     model_uri: str
-    threshold: float
-    class_thresholds: dict[int, float]
+    thresholds: Thresholds
+    floor: float
+    revision: int
     reprocess: bool
     engine: str
     started_at: str
@@ -37,22 +40,31 @@ class RunSpec:
         """The run's folder in storage."""
         return run_folder(self.run_id)
 
-    @property
-    def settings_hash(self) -> str:
-        """The inference settings' share in a prediction's identity: (image content, model version, this)."""
-        thresholds = {str(k): v for k, v in sorted(self.class_thresholds.items())}
-        return sha256(json.dumps([self.threshold, thresholds]).encode()).hexdigest()[:12]
+    def to_dict(self) -> dict[str, Any]:
+        """What run.json holds: the thresholds as `threshold` and `class_thresholds` (class id → score)."""
+        names = [field.name for field in fields(self) if field.name != "thresholds"]
+        thresholds = {
+            "threshold": self.thresholds.default,
+            "class_thresholds": {str(class_id): score for class_id, score in self.thresholds.by_class.items()},
+        }
+        return {name: getattr(self, name) for name in names} | thresholds
 
     def save(self) -> str:
         """Write run.json; returns its folder's URI."""
-        storage.write(storage.join(self.uri, "run.json"), json.dumps(asdict(self), indent=1).encode())
+        storage.write(storage.join(self.uri, "run.json"), json.dumps(self.to_dict(), indent=1).encode())
         return self.uri
 
     @classmethod
     def load(cls, run_uri: str) -> Self:
-        """Read it back. Raises FileNotFoundError for a folder that holds no run."""
+        """Read it back. Raises FileNotFoundError for a folder that holds no run.
+
+        Release 0.1.0 stored what reached the threshold: it counts as stored with the highest of them as its floor.
+        """
         raw: dict[str, Any] = json.loads(storage.read(storage.join(run_uri, "run.json")))
-        return cls(**raw | {"class_thresholds": {int(k): v for k, v in raw["class_thresholds"].items()}})
+        by_class = {int(class_id): score for class_id, score in raw.pop("class_thresholds").items()}
+        thresholds = Thresholds(raw.pop("threshold"), by_class)
+        as_before = {"floor": max([thresholds.default, *by_class.values()]), "revision": 1}
+        return cls(**as_before | raw, thresholds=thresholds)
 
 
 def run_folder(run_id: str) -> str:

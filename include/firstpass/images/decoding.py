@@ -23,6 +23,8 @@ warnings.filterwarnings(
     "ignore", category=UserWarning, module=r"PIL\."
 )  # odd metadata is none of a night log's business
 
+_ORIENTATION = 0x0112  # EXIF's tag
+_PNG_METADATA = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # what it may be in
 _JPEG = {"JPEG", "MPO"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 
@@ -36,14 +38,31 @@ def probe(source: bytes | BinaryIO) -> tuple[int, int]:
         return image.size
 
 
+def orientation(data: bytes) -> int:
+    """The EXIF orientation, 1 (as stored) to 8, of what `decode` makes of `data`; 1 where there is none to be read.
+
+    Raises UnreadableImage as `probe` does.
+    """
+    with _open(data) as image:
+        if image.format == "TIFF":  # Pillow turns these itself
+            return 1
+        if image.format == "PNG" and not any(keyword in data for keyword in _PNG_METADATA):
+            return 1  # looking for it takes as long as decoding: it may stand at the end
+        try:
+            found = image.getexif().get(_ORIENTATION, 1)
+        except Exception:  # metadata may hold anything; the picture is good without
+            return 1
+    return int(found) if found in range(1, 9) else 1
+
+
 def decode(data: bytes, upright: bool = False) -> NDArray[np.uint8]:
     """RGB uint8 [height, width, 3] of the image that `data` holds.
 
-    The pixels are the stored ones: an EXIF orientation is not applied, and detections are in these coordinates, unless
-    `upright` asks for the picture as a viewer turns it. Greyscale is repeated over the channels; alpha and palette
-    transparency are dropped, which leaves the colours stored under them (no background is blended in); 16 bits a
-    channel become 8 by their high byte, over the full range of the type and not stretched; CMYK is converted without
-    its colour profile; of several frames or pages the first is taken.
+    The pixels are the stored ones: an EXIF orientation is not applied, but for TIFF's, and detections are in these
+    coordinates, unless `upright` asks for the picture as a viewer turns it. Greyscale is repeated over the channels;
+    alpha and palette transparency are dropped, which leaves the colours stored under them (no background is blended
+    in); 16 bits a channel become 8 by their high byte, over the full range of the type and not stretched; CMYK is
+    converted without its colour profile; of several frames or pages the first is taken.
 
     Raises UnreadableImage for anything that does not decode to its end. Damage that leaves a complete picture (wrong
     colours from a flipped bit in a JPEG, say) is not noticed.

@@ -1,4 +1,4 @@
-"""Batches through the detector: what goes together, thresholds, and a network that fails on one image."""
+"""Batches through the detector: what goes together, the floor, and a network that fails on one image."""
 
 from __future__ import annotations
 
@@ -43,20 +43,22 @@ def batches(items: Iterable[PreparedImage | ResultRow], size: int) -> Iterator[l
 
 
 class BatchRunner:
-    """A detector with the run's thresholds. `seconds` adds up what its predictions took, over its streams.
+    """A detector whose detections are kept from `floor` up. `seconds` adds up what predicting took, over its streams.
 
     batch_size: images under way at once, which are divided among the streams: `share` is what one of them takes.
     """
 
-    def __init__(
-        self, detector: Detector, threshold: float, class_thresholds: dict[int, float], batch_size: int
-    ) -> None:
+    def __init__(self, detector: Detector, floor: float, batch_size: int) -> None:
         self.share = max(1, batch_size // detector.streams)
         self._detector = detector
-        self._threshold = threshold
-        self._class_thresholds = class_thresholds
+        self._floor = floor
         self._lock = Lock()
         self.seconds = 0.0
+
+    @property
+    def floor(self) -> float:
+        """What scores less, the detector does not give: see `Detector.floor`."""
+        return self._detector.floor
 
     def warm_up(self) -> None:
         """See `Detector.warm_up`."""
@@ -69,8 +71,8 @@ class BatchRunner:
     def run(self, batches: Iterable[Sequence[PreparedImage | ResultRow]]) -> Iterator[list[ResultRow]]:
         """Each batch's rows, one per image, in order; all batches that were taken are finished.
 
-        A batch a stream is under way and one more waits, so that no stream does. Raises what the network raises when
-        it fails on blank input too.
+        One batch per stream is under way and one more waits, so that no stream does. Raises what the network raises
+        when it fails on blank input too.
         """
         streams = self._detector.streams
         threads = ThreadPoolExecutor(streams, "network")
@@ -94,10 +96,11 @@ class BatchRunner:
         return [item if isinstance(item, ResultRow) else self._row(item, next(found)) for item in batch]
 
     def _row(self, item: PreparedImage, found: Detections | str) -> ResultRow:
-        read = (item.sha256, item.prepared.width, item.prepared.height, item.brightness)
+        traits = item.traits
+        read = (traits.sha256, item.prepared.width, item.prepared.height, traits.brightness, traits.orientation)
         if isinstance(found, str):
             return ResultRow(item.ref, Outcome.UNREADABLE, found, *read)
-        kept = found.at_least(self._threshold, self._class_thresholds)
+        kept = found.at_least(self._floor)
         return ResultRow(item.ref, Outcome.OK if len(kept) else Outcome.EMPTY, None, *read, kept)
 
     def _predict(self, batch: list[PreparedInput]) -> list[Detections | str]:

@@ -30,6 +30,7 @@ from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.image_reader import ImageReader, PreparedImage
 from firstpass.inference.progress import Progress
 from firstpass.inference.result_rows import ResultRow, to_bytes
+from firstpass.models.kinds import kind_of
 from firstpass.models.load_detector import load_detector
 
 log = logging.getLogger("firstpass")
@@ -146,8 +147,14 @@ def _until(
 
 
 def _load(chunk: Chunk, batch_size: int) -> BatchRunner:
-    _, detector = load_detector(chunk.model_uri)
-    network = BatchRunner(detector, chunk.threshold, chunk.class_thresholds, batch_size)
+    version, detector = load_detector(chunk.model_uri, chunk.floor)
+    revision = kind_of(version.kind).revision
+    if revision != chunk.revision:
+        raise FirstpassError(
+            f"chunk {chunk.index} was planned for revision {chunk.revision} of {version.kind}, here is {revision}",
+            "run the same release of Firstpass in Airflow and in the pods; then clear plan_chunks and what follows it",
+        )
+    network = BatchRunner(detector, chunk.floor, batch_size)
     network.warm_up()
     return network
 

@@ -21,7 +21,7 @@ from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import MissingImage, UnreadableImage
 from firstpass.contracts.outcome import Outcome
 from firstpass.images.brightness import brightness
-from firstpass.images.decoding import decode
+from firstpass.images.decoding import decode, orientation
 from firstpass.images.fetching import fetch
 from firstpass.inference.result_rows import ResultRow
 
@@ -31,12 +31,20 @@ _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header 
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedImage:
-    """An image that the network can take, with the hash of its bytes and its mean luma (0..255)."""
+class ImageTraits:
+    """What an image is like: the hash of its bytes, its mean luma (0..255) and its EXIF orientation (1 to 8)."""
 
-    ref: ImageRef
     sha256: str
     brightness: float
+    orientation: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """An image that the network can take, and what was seen of it: see `ImageTraits`."""
+
+    ref: ImageRef
+    traits: ImageTraits
     prepared: PreparedInput
 
 
@@ -125,23 +133,21 @@ class ImageReader:
             with self._decoding():
                 sha256 = hashlib.sha256(data).hexdigest()
                 pixels = decode(data)
-                luma = brightness(pixels)
+                traits = ImageTraits(sha256, brightness(pixels), orientation(data))
         except MissingImage as error:
             return ResultRow(ref, Outcome.MISSING, str(error))
         except (UnreadableImage, MemoryError) as error:
             return _unreadable(ref, error, sha256)
-        prepared = partial(self._prepared, ref, sha256, luma, pixels)
+        prepared = partial(self._prepared, ref, traits, pixels)
         return prepared if self._prepare is None else prepared()
 
-    def _prepared(
-        self, ref: ImageRef, sha256: str, luma: float, pixels: NDArray[np.uint8]
-    ) -> PreparedImage | ResultRow:
+    def _prepared(self, ref: ImageRef, traits: ImageTraits, pixels: NDArray[np.uint8]) -> PreparedImage | ResultRow:
         assert self._prepare is not None
         try:
             with self._decoding():
-                return PreparedImage(ref, sha256, luma, self._prepare(pixels))
+                return PreparedImage(ref, traits, self._prepare(pixels))
         except (UnfitImage, MemoryError) as error:
-            return _unreadable(ref, error, sha256)
+            return _unreadable(ref, error, traits.sha256)
 
     @contextmanager
     def _decoding(self) -> Iterator[None]:

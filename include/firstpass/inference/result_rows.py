@@ -30,6 +30,7 @@ class ResultRow:
     width: int | None = None
     height: int | None = None
     brightness: float | None = None
+    orientation: int | None = None
     detections: Detections | None = None
 
 
@@ -60,7 +61,7 @@ def from_bytes(data: bytes) -> pa.Table:
 
 
 _REF_FIELDS = ("uri", "etag", "size", "task", "frame")
-_ROW_FIELDS = ("sha256", "width", "height", "brightness", "reason")
+_ROW_FIELDS = ("sha256", "width", "height", "brightness", "orientation", "reason")
 
 
 def _lists(arrays: list[Any], dtype: Any, kind: pa.DataType) -> pa.Array:
@@ -75,4 +76,4 @@ def _lists(arrays: list[Any], dtype: Any, kind: pa.DataType) -> pa.Array:
 def _polygons(detections: Detections | None) -> list[list[Any]] | None:
     if detections is None or detections.polygons is None:
         return None
-    return [[contour.reshape(-1) for contour in contours] for contours in detections.polygons]
+    return [[[ring.reshape(-1) for ring in part] for part in parts] for parts in detections.polygons]

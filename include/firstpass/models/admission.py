@@ -111,6 +111,7 @@ def _decide(name: str, source: str, staged: Path, kind: str, known: list[ModelVe
         threshold=verdict.threshold,
         reasons=verdict.reasons,
         options=verdict.options,
+        floor=model_yaml.floor(verdict.options or {}),
     )
     for warning in verdict.warnings:
         log.warning("%s: %s", version.ref, warning)
@@ -166,6 +167,7 @@ def _probe(verdict: AdmissionVerdict, staged: Path) -> tuple[str, ...]:
         admitted=False,
         threshold=verdict.threshold,
         options=verdict.options,
+        floor=model_yaml.floor(verdict.options or {}),
     )
     return tuple(probe(candidate, staged))
 

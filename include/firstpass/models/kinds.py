@@ -25,15 +25,15 @@ def kind_of(name: str) -> DetectorKind:
     return kind
 
 
-def load(version: ModelVersion, folder: Path) -> Detector:
-    """The network of `version`, whose files lie in `folder`, ready to predict.
+def load(version: ModelVersion, folder: Path, floor: float) -> Detector:
+    """The network of `version`, whose files lie in `folder`, ready to predict what scores `floor` or more.
 
     Raises FirstpassError naming the file (and the node or layer) for weights that are damaged, unsafe or of another
     shape than their kind, and naming the extra where the kind's runtime is not installed.
     """
     kind = kind_of(version.kind)
     try:
-        return kind.load(version, folder)
+        return kind.load(version, folder, floor)
     except ModuleNotFoundError as error:
         raise _no_runtime(kind, error) from error
 

@@ -1,7 +1,7 @@
 """model.yaml beside the weights: what the weights themselves cannot say. Optional, and every key is.
 
-Every kind knows `kind` and `threshold`; its record lists the keys of its own. Which defaults hold where a key is
-missing is the detector's to know.
+Every kind knows `kind`, `threshold` and `floor`; its record lists the keys of its own. Which defaults hold where a key
+is missing is the detector's to know.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def parse(data: bytes, kind: str, name: str = "model.yaml") -> dict[str, Any]:
     """The settings in a model.yaml beside weights of `kind`.
 
     Raises FirstpassError naming the file, the key and the value: for what is not YAML, an unknown key (listing the
-    known ones), a value out of bounds, a `kind` that the weights are not.
+    known ones), a value out of bounds, a `kind` that the weights are not, a floor above the threshold.
     """
     try:
         raw = yaml.safe_load(decode_text(data, name))
@@ -33,11 +33,16 @@ def parse(data: bytes, kind: str, name: str = "model.yaml") -> dict[str, Any]:
             else ""
         )
         raise FirstpassError(f"{name}{place}: is not YAML", "write lines of `key: value`") from error
-    return check({} if raw is None else raw, kind, name)
+    options = check({} if raw is None else raw, kind, name)
+    _check_floor(options, kind, name)
+    return options
 
 
 def check(raw: Any, kind: str, name: str) -> dict[str, Any]:
-    """`raw` if it is a mapping of known keys to values within their bounds; raises as `parse` does."""
+    """`raw` if it is a mapping of known keys to values within their bounds; raises as `parse` does.
+
+    It may be a part of a model's settings: whether its floor goes with the threshold, `parse` tells of the whole.
+    """
     if not isinstance(raw, dict):
         raise FirstpassError(f"{name}: holds {reprlib.repr(raw)}, not settings", "write lines of `key: value`")
     record = kind_of(kind)
@@ -71,7 +76,25 @@ def threshold(options: dict[str, Any], kind: str) -> float:
     return float(options.get("threshold", options.get(record.threshold_option, record.threshold)))
 
 
+def floor(options: dict[str, Any]) -> float | None:
+    """The score from which the model's detections are stored; None where the file leaves it to the settings."""
+    return float(options["floor"]) if "floor" in options else None
+
+
+def _check_floor(options: dict[str, Any], kind: str, name: str) -> None:
+    limit = threshold(options, kind)
+    if options.get("floor", 0) > limit:
+        raise FirstpassError(
+            f"{name}: floor is {options['floor']:g}, above the threshold {limit:g}: drafts would not be stored",
+            f"write a floor of {limit:g} or less, or raise the threshold",
+        )
+
+
 def rules(kind: DetectorKind) -> dict[str, OptionRule]:
     """The keys that a kind knows, and what their values may be."""
     text = OptionRule("the name of a kind of model", lambda value: isinstance(value, str))
-    return {"kind": text, "threshold": share(), **kind.options}
+    floor = OptionRule(
+        "a number above 0, up to the threshold; it is one for all classes",
+        lambda value: share().fits(value) and value > 0,
+    )
+    return {"kind": text, "threshold": share(), "floor": floor, **kind.options}

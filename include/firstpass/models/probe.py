@@ -13,6 +13,7 @@ from firstpass.contracts.detector import PreparedInput
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
 from firstpass.models import kinds
+from firstpass.models.floors import own_floor
 
 PHOTO = Path(__file__).with_name("probe.jpg")
 
@@ -35,7 +36,7 @@ def probe(version: ModelVersion, folder: Path) -> list[str]:
     image: NDArray[np.uint8] = cv2.imread(str(PHOTO), cv2.IMREAD_COLOR_RGB)  # type: ignore[assignment]
     height, width = image.shape[:2]
     try:
-        detector = kinds.load(version, folder)
+        detector = kinds.load(version, folder, own_floor(version))
         prepared = detector.prepare(image)
         if isinstance(detector, _Candid) and (wrong := detector.faults(prepared)):
             return [f"the probe inference went wrong: {fault}" for fault in wrong]

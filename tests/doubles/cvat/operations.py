@@ -29,7 +29,7 @@ _SERVED: dict[str, dict[str, set[int]]] = {
         "update_annotations": {200},
     },
     "LabelsApi": {"list": {200}},
-    "JobsApi": {"list": {200}, "retrieve": {200}, "partial_update": {200}},
+    "JobsApi": {"list": {200}, "retrieve": {200}, "partial_update": {200}, "update_annotations": {200}},
     "RequestsApi": {"retrieve": {200}},
 }
 JOB_TYPES = ("annotation", "ground_truth", "consensus_replica")  # the SDK is newer than the server, and has other ones

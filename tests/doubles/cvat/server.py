@@ -13,7 +13,7 @@ from aiohttp import web
 
 from doubles.cvat import render, schema
 from doubles.cvat.faults import Fault, Faults
-from doubles.cvat.state import OWNER, Frame, Project, Refused, State, Task
+from doubles.cvat.state import OWNER, Frame, Job, Project, Refused, State, Task
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -99,6 +99,7 @@ class CvatDouble:
             web.get(annotations, self._annotations),
             web.patch(annotations, self._patch_annotations),
             web.put(annotations, self._put_annotations),
+            web.put("/api/jobs/{id}/annotations/", self._put_job_annotations),
         ]
 
     # Every request passes here: count, fault, login, schema, answer, schema again.
@@ -258,22 +259,22 @@ class CvatDouble:
             tasks = [t for t in tasks if t.id == int(request.query["task_id"])]
         return self._page(request, [render.job(self.url, t, j) for t in tasks for j in t.jobs])
 
-    async def _job(self, request: web.Request) -> web.Response:
+    def _find_job(self, request: web.Request) -> tuple[Task, Job]:
         for task in list(self.state.tasks.values()):
             for job in task.jobs:
                 if job.id == int(request.match_info["id"]):
-                    return _json(render.job(self.url, task, job))
+                    return task, job
         raise Refused(404, {"detail": "No Job matches the given query."})
+
+    async def _job(self, request: web.Request) -> web.Response:
+        return _json(render.job(self.url, *self._find_job(request)))
 
     async def _patch_job(self, request: web.Request) -> web.Response:
         body = await request.json()
-        for task in list(self.state.tasks.values()):
-            for job in task.jobs:
-                if job.id == int(request.match_info["id"]):
-                    job.stage = body.get("stage", job.stage)
-                    job.state = body.get("state", job.state)
-                    return _json(render.job(self.url, task, job))
-        raise Refused(404, {"detail": "No Job matches the given query."})
+        task, job = self._find_job(request)
+        job.stage = body.get("stage", job.stage)
+        job.state = body.get("state", job.state)
+        return _json(render.job(self.url, task, job))
 
     # Data.
 
@@ -332,6 +333,10 @@ class CvatDouble:
 
     async def _put_annotations(self, request: web.Request) -> web.Response:
         return _json(self.state.replace(self._find_task(request), await request.json()))
+
+    async def _put_job_annotations(self, request: web.Request) -> web.Response:
+        task, job = self._find_job(request)
+        return _json(self.state.replace(task, await request.json(), job))
 
 
 def _json(body: Any, status: int = 200) -> web.Response:

@@ -226,8 +226,8 @@ class State:
 
     # What CVAT does with annotations.
 
-    def create(self, task: Task, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything or nothing is created; what lies on no frame of the task is silently dropped.
+    def create(self, task: Task, data: Mapping[str, Any], only: Job | None = None) -> dict[str, Any]:
+        """Everything or nothing is created; what lies on no frame of the task, or of that one job, is silently dropped.
 
         Each job that a frame lies in gets its own copy; the answer, like `annotations`, shows similar ones once.
         """
@@ -237,7 +237,7 @@ class State:
             task.revision += 1
             created: dict[str, Any] = {"version": 0, "tags": [], "shapes": [], "tracks": []}
             for kind in ("shapes", "tags", "tracks"):
-                for item, job in product(data.get(kind, ()), task.jobs):
+                for item, job in product(data.get(kind, ()), [only] if only else task.jobs):
                     if job.type == "annotation" and job.start <= item["frame"] <= job.stop:
                         full = {**(SHAPE_DEFAULTS if kind == "shapes" else {}), **_known(item), "id": self.new_id()}
                         getattr(task, kind)[full["id"]] = full
@@ -266,13 +266,13 @@ class State:
                     getattr(task, kind).pop(item.get("id"), None)
         return {"version": 0, "tags": [], "shapes": [], "tracks": [], **data}
 
-    def replace(self, task: Task, data: Mapping[str, Any]) -> dict[str, Any]:
-        """PUT: everybody's work goes."""
+    def replace(self, task: Task, data: Mapping[str, Any], only: Job | None = None) -> dict[str, Any]:
+        """PUT: everybody's work in the task, or in that one job, goes. What is put instead gets new ids."""
         with self.lock:
-            task.shapes.clear()
-            task.tags.clear()
-            task.tracks.clear()
-            return self.create(task, data)
+            for objects in (task.shapes, task.tags, task.tracks):
+                for number in [n for n in objects if only is None or task.in_job[n] == only.id]:
+                    del objects[number]
+            return self.create(task, data, only)
 
     def annotations(self, task: Task) -> dict[str, Any]:
         with self.lock:

@@ -54,9 +54,9 @@ def test_boxes_come_back_in_pixels_of_the_image():
     assert found.scores.tolist() == [0.75]
     assert found.boxes.tolist() == [[25, 25, 50, 75]]
     assert (found.class_ids.dtype, found.scores.dtype, found.boxes.dtype) == (np.int32, np.float32, np.float32)
-    ((polygon,),) = found.polygons
-    assert polygon.min(axis=0).tolist() == [25, 25]
-    assert polygon.max(axis=0).round().tolist() == [49, 74], "to the box's last pixel"
+    (((ring,),),) = found.polygons
+    assert ring.min(axis=0).tolist() == [25, 25]
+    assert ring.max(axis=0).round().tolist() == [49, 74], "to the box's last pixel"
 
 
 def test_a_mask_covers_its_part_of_the_box_alone():
@@ -71,6 +71,69 @@ def test_a_mask_covers_its_part_of_the_box_alone():
     assert mask.shape == (128, 128)
     assert mask[2:-2, 2:60].all()
     assert not mask[:, 68:].any()
+
+
+def test_its_floor_is_the_confidence_that_it_was_configured_with():
+    assert MaskRcnnDetector(Network(), Config(detection_min_confidence=0.15)).floor == 0.15
+
+
+def outlined(mask, box=(0, 0, 128, 128)):
+    """What comes of one detection with this box (top, left, bottom, right) and mask in an image of 128 × 128."""
+    detector = MaskRcnnDetector(Network([(box, 1, 0.9)], masks=[mask]), CONFIG)
+    (found,) = detector.predict([detector.prepare(picture(128, 128))])
+    assert len(found) == 1
+    return found.polygons[0]
+
+
+def test_a_hole_in_a_mask_is_kept():
+    holed = FULL.copy()
+    holed[10:18, 10:18] = 0
+    ((outer, hole),) = outlined(holed)
+    assert outer.min(axis=0).tolist() == [0, 0]
+    assert outer.max(axis=0).round().tolist() == [127, 127]
+    assert hole.min(axis=0) == pytest.approx([46, 46], abs=2)
+    assert hole.max(axis=0) == pytest.approx([82, 82], abs=2)
+
+
+def test_a_mask_that_is_all_hole_but_for_its_rim_keeps_the_rim():
+    rim = FULL.copy()
+    rim[2:-2, 2:-2] = 0
+    ((outer, hole),) = outlined(rim)
+    assert outer.max(axis=0).round().tolist() == [127, 127]
+    assert hole.min(axis=0) == pytest.approx([9, 9], abs=2)
+    assert hole.max(axis=0) == pytest.approx([118, 118], abs=2)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.4])
+def test_a_mask_that_is_nowhere_above_a_half_has_no_outline(value):
+    assert outlined(value * FULL) == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "middle"),
+    [
+        (np.s_[12:16, 0:4], [7, 64]),
+        (np.s_[12:16, -4:], [119, 64]),
+        (np.s_[0:4, 12:16], [64, 7]),
+        (np.s_[-4:, 12:16], [64, 119]),
+    ],
+)
+def test_a_mask_at_a_border_lies_at_that_border_of_its_box(where, middle):
+    mask = 0 * FULL
+    mask[where] = 1
+    ((ring,),) = outlined(mask)
+    assert (ring.min(axis=0) + ring.max(axis=0)) / 2 == pytest.approx(middle, abs=3)
+    assert (ring >= 0).all()
+    assert (ring < 128).all()
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (60, 70), (127, 127), (0, 127)])
+def test_a_box_of_one_pixel_has_a_mask_of_one_pixel(corner):
+    top, left = corner
+    ((ring,),) = outlined(FULL, (top, left, top + 1, left + 1))
+    assert len(ring) == 4
+    assert ring.min(axis=0).tolist() == [left, top]
+    np.testing.assert_allclose(ring.max(axis=0), [left + 0.499, top + 0.499], atol=1e-4)
 
 
 def test_boxes_without_an_area_are_left_out_with_their_masks():

@@ -22,6 +22,10 @@ def test_the_threshold_is_the_networks_own_confidence():
     assert Config().detection_min_confidence == MASK_RCNN.threshold
 
 
+def test_holes_made_it_another_revision():
+    assert MASK_RCNN.revision == 2
+
+
 def test_model_yaml_may_say_all_that_the_configuration_has_and_its_defaults_fit():
     defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(Config()).items()}
     assert set(MASK_RCNN.options) == set(defaults)
@@ -66,5 +70,5 @@ def test_loading_and_inspecting_are_its_packages(monkeypatch, tmp_path):
 
     monkeypatch.setattr(loading, "load", lambda *given: ("loaded", *given))
     monkeypatch.setattr(loading, "inspect", lambda *given: ("inspected", *given))
-    assert MASK_RCNN.load("version", tmp_path) == ("loaded", "version", tmp_path)
+    assert MASK_RCNN.load("version", tmp_path, 0.25) == ("loaded", "version", tmp_path, 0.25)
     assert MASK_RCNN.inspect(tmp_path) == ("inspected", tmp_path)

@@ -13,7 +13,7 @@ from firstpass.models.detectors.mask_rcnn.weights import read_layers
 
 @pytest.fixture(scope="module")
 def detector(reference_folder, reference, mask_rcnn_version):
-    return loading.load(mask_rcnn_version(reference.options), reference_folder)
+    return loading.load(mask_rcnn_version(reference.options), reference_folder, 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +114,11 @@ def test_detections_keep_to_the_contract(detector, reference):
     assert found.class_ids.dtype == np.int32
     assert (np.diff(found.scores) <= 0).all()
     np.testing.assert_array_equal(found.boxes, instances.rois[:, [1, 0, 3, 2]])
-    for box, polygons, mask in zip(found.boxes, found.polygons, instances.masks, strict=True):
-        assert bool(polygons) == mask.any()
-        for polygon in polygons:
-            assert (polygon >= box[:2]).all()
-            assert (polygon < box[2:]).all()
+    for box, parts, mask in zip(found.boxes, found.polygons, instances.masks, strict=True):
+        assert bool(parts) == mask.any()
+        for ring in (ring for part in parts for ring in part):
+            assert (ring >= box[:2]).all()
+            assert (ring < box[2:]).all()
 
 
 def test_nothing_above_the_confidence_gives_no_detections(reference_layers, reference):

@@ -68,6 +68,7 @@ def test_what_the_records_say():
     for kind in (FROZEN_GRAPH, SAVED_MODEL):
         assert (kind.threshold, kind.threshold_option, kind.class_ids, kind.families) == (0.5, "", "rows", ("tfod",))
         assert not kind.options
+        assert kind.revision == 2
     assert SAVED_MODEL.yields_to == ("tfod_frozen_graph",)
     assert FROZEN_GRAPH.yields_to == ()
     assert set(SAVED_MODEL.folders) == {
@@ -89,5 +90,5 @@ def test_loading_and_inspecting_are_its_modules(monkeypatch, tmp_path, kind, mod
     place = f"firstpass.models.detectors.tfod.{module}"
     monkeypatch.setattr(f"{place}.load", lambda *given: ("loaded", *given))
     monkeypatch.setattr(f"{place}.inspect", lambda *given: ("inspected", *given))
-    assert kind.load("version", tmp_path) == ("loaded", "version", tmp_path)
+    assert kind.load("version", tmp_path, 0.25) == ("loaded", "version", tmp_path), "a graph knows no floor"
     assert kind.inspect(tmp_path) == ("inspected", tmp_path)

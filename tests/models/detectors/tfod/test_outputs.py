@@ -76,12 +76,33 @@ def test_masks_become_polygons_where_their_boxes_are():
     masks[1, :, :7] = 1
     boxes, scores, classes = [[0.1, 0.1, 0.3, 0.5], [0.5, 0.5, 1.0, 1.0]], [0.4, 0.8], [1, 2]
     one = found(boxes, scores, classes, masks=masks, width=100, height=100)
-    (half,), (full,) = one.polygons
+    ((half,),), ((full,),) = one.polygons
     assert one.class_ids.tolist() == [2, 1]
     assert full.min(axis=0) == pytest.approx([10, 10], abs=1)
     assert full.max(axis=0) == pytest.approx([50, 30], abs=1)
     assert half.min(axis=0) == pytest.approx([50, 50], abs=1)
     assert half.max(axis=0) == pytest.approx([73.3, 100], abs=1.5)
+
+
+def test_masks_belong_to_the_boxes_as_the_graph_gives_them():
+    """One that reaches beyond the image is cut there, not squeezed into what is left of its box."""
+    mask = np.zeros((1, 15, 15))
+    mask[0, :, 8:] = 1
+    one = found([[0.0, -0.5, 1.0, 0.5]], [1], [1], masks=mask, width=101, height=101)
+    (((ring,),),) = one.polygons
+    assert one.boxes.tolist() == [[0, 0, 50.5, 101]]
+    assert ring.min(axis=0).tolist() == [4, 0], "half-way between the cells 7 and 8 of 15"
+    assert ring.max(axis=0).round().tolist() == [50, 100]
+
+
+def test_holes_in_masks_are_kept():
+    mask = np.ones((1, 15, 15))
+    mask[0, 5:10, 5:10] = 0
+    one = found([[0.1, 0.1, 0.9, 0.9]], [1], [1], masks=mask, width=100, height=100)
+    (((outer, hole),),) = one.polygons
+    assert outer.min(axis=0).tolist() == [10, 10]
+    assert hole.min(axis=0) == pytest.approx([36, 36], abs=1)
+    assert hole.max(axis=0) == pytest.approx([63, 63], abs=1)
 
 
 @pytest.mark.parametrize(("value", "parts"), [(0.5, 0), (0.501, 1), (0.0, 0), (1.0, 1)])
@@ -95,10 +116,13 @@ def test_a_box_without_an_area_has_no_polygon(box):
     assert found([box], [1], [1], masks=np.ones((1, 3, 3)), width=10, height=10).polygons == ((),)
 
 
-def test_a_thin_box_has_the_pixels_that_it_touches():
-    ((polygon,),) = found([[0.51, 0.1, 0.52, 0.9]], [1], [1], masks=np.ones((1, 3, 3)), width=10, height=10).polygons
-    assert polygon.min(axis=0).tolist() == [1, 5]
-    assert polygon.max(axis=0).round().tolist() == [8, 5]
+def test_a_thin_box_has_the_pixels_whose_places_are_in_it():
+    """Pixel y of 10 lies at y / 9 for the API: 5 of them at 0.556."""
+    (parts,) = found([[0.55, 0.1, 0.56, 0.9]], [1], [1], masks=np.ones((1, 3, 3)), width=10, height=10).polygons
+    ((ring,),) = parts
+    assert ring.min(axis=0).tolist() == [1, 5]
+    assert ring.max(axis=0).round().tolist() == [8, 5]
+    assert found([[0.51, 0.1, 0.55, 0.9]], [1], [1], masks=np.ones((1, 3, 3)), width=10, height=10).polygons == ((),)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from firstpass.contracts.detections import Detections
 from firstpass.contracts.detector import PreparedInput
+from firstpass.geometry.outlines import mask_to_polygons
 from firstpass.models.detectors.mask_rcnn.anchors import anchors, in_pixels, normalised
 from firstpass.models.detectors.mask_rcnn.config import STRIDES, Config
 from firstpass.models.detectors.mask_rcnn.images import enlarged, mold
 from firstpass.models.detectors.mask_rcnn.network import MaskRcnnNetwork
-from firstpass.models.detectors.polygons import mask_to_polygons
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class MaskRcnnDetector:
 
     def __init__(self, network: MaskRcnnNetwork, config: Config) -> None:
         self.network, self._config = network, config
+        self.floor = config.detection_min_confidence
         self._anchors = lru_cache(maxsize=8)(
             lambda height, width: anchors(height, width, config.rpn_anchor_scales, config.rpn_anchor_ratios)
         )

@@ -13,10 +13,10 @@ from firstpass.contracts.option_rule import numbers, one_of, share, whole_number
 _MIB = 2**20
 
 
-def _load(version: ModelVersion, folder: Path) -> Detector:
+def _load(version: ModelVersion, folder: Path, floor: float) -> Detector:
     from firstpass.models.detectors.mask_rcnn import loading
 
-    return loading.load(version, folder)
+    return loading.load(version, folder, floor)
 
 
 def _inspect(folder: Path) -> WeightsInspection:
@@ -48,6 +48,7 @@ MASK_RCNN = DetectorKind(
     },
     threshold=0.7,
     threshold_option="detection_min_confidence",
+    revision=2,  # 2: holes are kept
     cost=NetworkProfile("mask-rcnn", 260 * _MIB, 1600 * _MIB, 3.0, 0.01, "guessed"),
     extra="mask-rcnn",
     inspect=_inspect,

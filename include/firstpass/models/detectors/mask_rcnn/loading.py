@@ -9,8 +9,10 @@ from firstpass.contracts.model_version import ModelVersion
 from firstpass.errors import FirstpassError
 
 
-def load(version: ModelVersion, folder: Path) -> Detector:
+def load(version: ModelVersion, folder: Path, floor: float) -> Detector:
     """The detector over the weights in `folder`, with the version's options.
+
+    The network gives nothing below its detection_min_confidence, which is the floor unless model.yaml fixes it.
 
     Raises FirstpassError naming the file, and the layer, for weights that are damaged, incomplete, of another shape or
     a whole model with code in it; naming the key for options that do not go with the weights.
@@ -20,7 +22,7 @@ def load(version: ModelVersion, folder: Path) -> Detector:
     from firstpass.models.detectors.mask_rcnn.network import MaskRcnnNetwork
     from firstpass.models.detectors.mask_rcnn.weights import read_layers
 
-    config = Config.from_options(version.options)
+    config = Config.from_options({"detection_min_confidence": floor} | (version.options or {}))
     path = weights_path(folder)
     sizes, weights = read_layers(path)
     if sizes.anchors != len(config.rpn_anchor_ratios):

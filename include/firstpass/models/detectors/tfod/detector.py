@@ -25,6 +25,8 @@ class TfodDetector:
     to the same size.
     """
 
+    floor = 0.0  # what is built into a graph is all that it ever gives
+
     def __init__(self, file: GraphFile) -> None:
         """Raises FirstpassError naming the file for a graph, or variables, that TensorFlow refuses."""
         self._names = list(file.outputs)

@@ -17,6 +17,7 @@ _IN_SAVED_MODEL = re.compile(
     r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|assets/[A-Za-z0-9][\w.-]{0,99}",
     re.ASCII,
 )
+_REVISION = 2  # 2: masks are pasted as the API pastes them, and keep their holes
 _VARIABLES = re.compile(r"saved_model/variables/variables\.data-(\d{5})-of-(\d{5})")
 
 SSD_MOBILENET_V2 = NetworkProfile(
@@ -24,9 +25,10 @@ SSD_MOBILENET_V2 = NetworkProfile(
 )
 
 
-def _load_frozen_graph(version: ModelVersion, folder: Path) -> Detector:
+def _load_frozen_graph(version: ModelVersion, folder: Path, floor: float) -> Detector:
     from firstpass.models.detectors.tfod import frozen_graph
 
+    del floor  # a graph gives what was built into it
     return frozen_graph.load(version, folder)
 
 
@@ -36,9 +38,10 @@ def _inspect_frozen_graph(folder: Path) -> WeightsInspection:
     return frozen_graph.inspect(folder)
 
 
-def _load_saved_model(version: ModelVersion, folder: Path) -> Detector:
+def _load_saved_model(version: ModelVersion, folder: Path, floor: float) -> Detector:
     from firstpass.models.detectors.tfod import saved_model
 
+    del floor
     return saved_model.load(version, folder)
 
 
@@ -75,6 +78,7 @@ FROZEN_GRAPH = DetectorKind(
     store_name=single_file(_GRAPH),
     families=("tfod",),
     threshold=0.5,
+    revision=_REVISION,
     cost=SSD_MOBILENET_V2,
     extra="tfod",
     inspect=_inspect_frozen_graph,
@@ -91,6 +95,7 @@ SAVED_MODEL = DetectorKind(
     yields_to=("tfod_frozen_graph",),
     families=("tfod",),
     threshold=0.5,
+    revision=_REVISION,
     cost=SSD_MOBILENET_V2,
     extra="tfod",
     inspect=_inspect_saved_model,

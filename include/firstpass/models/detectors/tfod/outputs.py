@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firstpass.contracts.detections import Detections, Polygon
+from firstpass.contracts.detections import Detections, Part
 
 REQUIRED = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
 MASKS = "detection_masks"
 _BEYOND = 0.01  # of the image: what rounding may add
-MASK_CUT = 0.5  # the API's own: a mask value above it belongs to the object
 
 
 def detections(outputs: Mapping[str, NDArray[Any]], index: int, width: int, height: int) -> Detections:
@@ -33,7 +32,7 @@ def detections(outputs: Mapping[str, NDArray[Any]], index: int, width: int, heig
     polygons = None
     if MASKS in outputs:
         masks = outputs[MASKS][index]
-        polygons = tuple(_polygons(masks[i], box, width, height) for i, box in zip(order, boxes, strict=True))
+        polygons = tuple(_polygons(masks[i], fractions[i], width, height) for i in order)
     classes = np.rint(outputs["detection_classes"][index][:count][order]).astype(np.int32)
     return Detections(classes, scores[order], boxes, polygons)
 
@@ -58,15 +57,10 @@ def _pixels(fractions: NDArray[np.float32], width: int, height: int) -> NDArray[
     return boxes
 
 
-def _polygons(mask: NDArray[Any], box: NDArray[np.float32], width: int, height: int) -> tuple[Polygon, ...]:
-    """A box-relative mask [h, w] at the size of its box in the image, as outer contours in the image's pixels."""
-    import cv2
+def _polygons(mask: NDArray[Any], box: NDArray[np.float32], width: int, height: int) -> tuple[Part, ...]:
+    """A box-relative mask [h, w] as parts in the image's pixels."""
+    from firstpass.geometry.outlines import mask_to_polygons
+    from firstpass.models.detectors.tfod.pasting import paste
 
-    from firstpass.models.detectors.polygons import mask_to_polygons
-
-    x1, y1 = np.floor(box[:2]).astype(int)
-    x2, y2 = np.ceil(box[2:]).astype(int)
-    if x2 <= x1 or y2 <= y1:
-        return ()
-    region = cv2.resize(np.asarray(mask, np.float32), (int(x2 - x1), int(y2 - y1)), interpolation=cv2.INTER_LINEAR)
-    return mask_to_polygons(region > MASK_CUT, offset=(int(x1), int(y1)), image_size=(width, height))
+    region, offset = paste(mask, box, width, height)
+    return mask_to_polygons(region, offset=offset, image_size=(width, height))
