@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import CheckResult, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.arrow_tables import detections_table, drafts_table, runs_table
@@ -28,11 +29,11 @@ RUNS = pa.schema(
         ("state", pa.string()),
         ("verdict", pa.string()),
         ("images", pa.int64()),
-        ("detections", pa.int64()),
+        ("drafts", pa.int64()),
         ("drift", pa.float64()),
     ]
 )
-DETECTIONS = pa.schema(
+DRAFTS = pa.schema(
     [
         ("uri", pa.string()),
         *((name, pa.int32()) for name in ("width", "height", "task", "frame")),
@@ -43,6 +44,7 @@ DETECTIONS = pa.schema(
         ("polygons", pa.string()),
     ]
 )
+SCHEMAS = {drafts_table: DRAFTS, detections_table: DRAFTS.append(pa.field("shown", pa.bool_()))}
 BOTH = pytest.mark.parametrize("table", [drafts_table, detections_table])
 
 
@@ -87,7 +89,7 @@ class TestRuns:
             "state": "running",
             "verdict": None,
             "images": None,
-            "detections": None,
+            "drafts": None,
             "drift": None,
         }
         assert checked.pop("finished_at") > datetime(2026, 2, 1, tzinfo=UTC)
@@ -99,7 +101,7 @@ class TestRuns:
             "state": "partial",
             "verdict": "warnings",
             "images": 2,
-            "detections": 3,
+            "drafts": 3,
             "drift": 0.5,
         }
 
@@ -125,17 +127,18 @@ class TestDetections:
     def test_none_is_a_table_with_its_columns(self, warehouse, merged, table, run_id):
         merged("a run", row("file:///a", "empty", 0), unreadable("file:///b"))
         found = table(warehouse, run_id)
-        assert (found.schema, found.num_rows) == (DETECTIONS, 0)
+        assert (found.schema, found.num_rows) == (SCHEMAS[table], 0)
 
     @BOTH
     @pytest.mark.parametrize("run_id", ["a run", None])
     def test_all_that_a_detection_is(self, warehouse, merged, table, run_id):
-        outline = [[1, 2, 3, 4, 5, 6.5]]
+        outline = [[[1, 2, 3, 4, 5, 6.5], [2, 2, 3, 3, 2, 3]]]
         merged("a run", row("cvat:task/3#7", detections=2, task=3, frame=7, polygons=[outline, []]))
         found = table(warehouse, run_id)
-        assert found.schema == DETECTIONS
+        assert found.schema == SCHEMAS[table]
         first, second = found.to_pylist()
         assert json.loads(first.pop("polygons")) == outline
+        assert first.pop("shown", True)
         assert first == {
             "uri": "cvat:task/3#7",
             "width": 640,
@@ -160,7 +163,7 @@ class TestDetections:
         names = ["b", "ä", "a/2", "a/10", "B", "a", "z"]
         numbers = [float(n) for n in range(50)]
         sides = dict.fromkeys(("x1", "y1", "x2", "y2"), numbers)
-        merged("a run", *(row(f"file:///{name}", detections=50, **sides) for name in names))
+        merged("a run", *(row(f"file:///{name}", detections=50, scores=[0.9] * 50, **sides) for name in names))
         for plan in ("indexscan", "bitmapscan", "nestloop", "mergejoin"):  # which may give them in order anyhow
             query(warehouse, f"SET enable_{plan} = off")
         found = table(warehouse, run_id)
@@ -170,15 +173,15 @@ class TestDetections:
     @BOTH
     def test_of_a_run_are_those_of_the_run_alone(self, warehouse, merged, table):
         merged("first", row("file:///a"), row("file:///b"))
-        merged("second", row("file:///b", detections=2), row("file:///c"), threshold=0.4)
-        assert uris(table(warehouse, "first")) == ["a", "b"]
+        merged("second", row("file:///b", detections=2), row("file:///c"), thresholds=Thresholds(0.4))
+        assert uris(table(warehouse, "first")) == ["a", "b", "b"], "a content has one prediction"
         assert uris(table(warehouse, "second")) == ["b", "b", "c"]
         assert table(warehouse, "latest").equals(table(warehouse, "second"))
 
     @BOTH
     def test_the_current_ones_are_those_of_the_newest_run_that_saw_an_image(self, warehouse, merged, table):
         merged("first", row("file:///a"), row("file:///b"))
-        merged("second", row("file:///b", detections=2), row("file:///c"), threshold=0.4)
+        merged("second", row("file:///b", detections=2), row("file:///c"), thresholds=Thresholds(0.4))
         assert uris(table(warehouse, None)) == ["a", "b", "b", "c"]
 
     @BOTH
@@ -189,12 +192,19 @@ class TestDetections:
         assert uris(table(warehouse, "later")) == ["a", "a"]
 
     @BOTH
-    def test_numbers_that_are_none_are_kept(self, warehouse, merged, table):
-        merged("a run", row("file:///a", detections=2, scores=[math.nan, 0.5], x1=[-math.inf, 1], x2=[math.inf, 3e38]))
+    def test_sides_that_are_no_number_are_kept(self, warehouse, merged, table):
+        merged("a run", row("file:///a", detections=2, x1=[-math.inf, 1], x2=[math.inf, 3e38]))
         found = table(warehouse, "a run")
-        assert math.isnan(found["score"].to_pylist()[0])
         assert found["x1"].to_pylist() == [-math.inf, 1]
         assert found["x2"].to_pylist() == [math.inf, pytest.approx(3e38)]
+
+    def test_what_does_not_reach_the_threshold_or_has_no_score_is_no_draft(self, warehouse, merged):
+        merged("a run", row("file:///a", detections=4, scores=[math.nan, 0.5, 0.3, 0.29]))
+        for run_id in ("a run", None):
+            assert drafts_table(warehouse, run_id)["score"].to_pylist() == pytest.approx([0.5, 0.3])
+            found = detections_table(warehouse, run_id)
+            assert math.isnan(found["score"].to_pylist()[0])
+            assert found["shown"].to_pylist() == [False, True, True, False]
 
     @BOTH
     def test_a_class_that_the_model_does_not_name_has_no_name(self, warehouse, merged, table):

@@ -13,6 +13,7 @@ import pytest
 from firstpass import storage
 from firstpass.contracts.chunk_result import RESULT
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.chunk_results import one_batch, read_result
 from fixtures.made_up_runs import VERSION, Night, row
@@ -20,7 +21,11 @@ from fixtures.made_up_runs import VERSION, Night, row
 
 @pytest.fixture
 def run(storage_home) -> Night:
-    return Night(RunSpec("the run", "/photos", VERSION.ref, "/models/toy", 0.3, {}, False, "local", "2026-02-01"))
+    return Night(
+        RunSpec(
+            "the run", "/photos", VERSION.ref, "/models/toy", Thresholds(0.3), 0.15, 2, False, "local", "2026-02-01"
+        )
+    )
 
 
 def photos(*names: str, **other) -> list[dict]:
@@ -199,5 +204,5 @@ def test_there_are_not_as_many_polygons_as_boxes(run, polygons):
 
 
 def test_polygons_are_as_many_as_boxes_or_not_there(run):
-    rows = [row("file:///a", detections=2, polygons=[[], [[1.0, 2, 3, 4, 5, 6]]]), row("file:///b", detections=2)]
-    assert read_result(run.chunk(3, rows)).rows["polygons"].to_pylist() == [[[], [[1, 2, 3, 4, 5, 6]]], None]
+    rows = [row("file:///a", detections=2, polygons=[[], [[[1.0, 2, 3, 4, 5, 6]]]]), row("file:///b", detections=2)]
+    assert read_result(run.chunk(3, rows)).rows["polygons"].to_pylist() == [[[], [[[1, 2, 3, 4, 5, 6]]]], None]

@@ -10,17 +10,25 @@ from firstpass.warehouse.merge import merge_chunk
 from fixtures.made_up_runs import VERSION, row, unreadable
 
 
-def test_a_content_is_known_under_one_model_and_one_setting(warehouse, night):
-    run = night()
+def test_a_content_is_known_where_all_from_the_lowest_threshold_up_is_stored(warehouse, night):
+    run = night(floor=0.15)
     rows = [row("file:///a"), row("file:///b", "empty", 0), unreadable("file:///c")]
     merge_chunk(warehouse, run.spec, run.chunk(0, rows))
     done, empty, broken = (each["sha256"] for each in rows)
     asked = [done, empty, broken, "f" * 64]
-    assert known(warehouse, VERSION.ref, run.spec.settings_hash, asked) == {done, empty}
-    assert known(warehouse, VERSION.ref, "other settings", asked) == set()
-    assert known(warehouse, "other@model", run.spec.settings_hash, asked) == set()
-    assert known(warehouse, VERSION.ref, run.spec.settings_hash, []) == set()
-    assert known(warehouse, VERSION.ref, run.spec.settings_hash, [empty]) == {empty}, "of those asked for"
+    assert known(warehouse, VERSION.ref, 0.3, asked) == {done, empty}
+    assert known(warehouse, VERSION.ref, 0.15, asked) == {done, empty}, "equal as stored, in 32 bits"
+    assert known(warehouse, VERSION.ref, 0.149, asked) == set()
+    assert known(warehouse, "other@model", 0.3, asked) == set()
+    assert known(warehouse, VERSION.ref, 0.3, []) == set()
+    assert known(warehouse, VERSION.ref, 0.3, [empty]) == {empty}, "of those asked for"
+
+
+def test_an_older_revision_is_known_too(warehouse, night):
+    """Inferring again is offered, never forced."""
+    run = night(revision=1)
+    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a")]))
+    assert known(warehouse, VERSION.ref, 0.3, [row("file:///a")["sha256"]])
 
 
 def test_a_file_is_remembered_as_it_was_when_last_read(warehouse, night):
@@ -41,7 +49,7 @@ def test_any_number_of_keys_can_be_asked_for(warehouse):
     hashes = [sha256(str(n).encode()).hexdigest() for n in range(25_000)]
     with transaction(warehouse) as cur:
         cur.execute(
-            "INSERT INTO predictions SELECT unnest(%s), 'm', 's', 'r', 0, '{}', '{}', '{}', '{}', '{}', '{}'",
+            "INSERT INTO predictions SELECT unnest(%s), 'm', 0.1, 1, 'r', 0, 1, '{}', '{}', '{}', '{}', '{}', '{}'",
             [hashes[::2]],
         )
         cur.execute(
@@ -49,5 +57,5 @@ def test_any_number_of_keys_can_be_asked_for(warehouse):
             " FROM unnest(%s) h",
             [hashes[::2]],
         )
-    assert known(warehouse, "m", "s", (h for h in hashes)) == set(hashes[::2])
+    assert known(warehouse, "m", 0.1, (h for h in hashes)) == set(hashes[::2])
     assert remembered(warehouse, ("u" + h for h in hashes)).keys() == {"u" + h for h in hashes[::2]}

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
 from firstpass.warehouse import merge
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk, merge_chunks
@@ -37,6 +38,7 @@ def test_a_merged_chunk_can_be_read_back(warehouse, night):
     assert merge_chunk(warehouse, run.spec, run.chunk(0, rows)) == {
         "images": 3,
         "detections": 2,
+        "drafts": 2,
         "ok": 1,
         "empty": 1,
         "unreadable": 1,
@@ -127,7 +129,8 @@ def test_scores_that_are_no_numbers_are_kept_for_the_checks_to_see(warehouse, ni
 
 
 def test_polygons_keep_their_parts_and_digits(warehouse, night):
-    parts = [[[0.1, 2.0, 33.333332, 4.0, 5.5, 6.0], [1, 1, 2, 1, 2, 2, 1, 2]], [], [[math.nan, 1, 2, 3, 4, 5]]]
+    hole = [1, 1, 2, 1, 2, 2, 1, 2]
+    parts = [[[[0.1, 2.0, 33.333332, 4.0, 5.5, 6.0], hole], [hole]], [], [[[math.nan, 1, 2, 3, 4, 5]]]]
     rows = [
         row("file:///masks", detections=3, polygons=parts),
         row("file:///none", "empty", 0, polygons=[]),
@@ -136,7 +139,7 @@ def test_polygons_keep_their_parts_and_digits(warehouse, night):
     run = night()
     merge_chunk(warehouse, run.spec, run.chunk(0, rows))
     found = dict(query(warehouse, "SELECT uri, polygons FROM run_predictions"))
-    assert found["file:///masks"] == [parts[0], [], [[None, 1, 2, 3, 4, 5]]]
+    assert found["file:///masks"] == [parts[0], [], [[[None, 1, 2, 3, 4, 5]]]]
     assert found["file:///none"] == []
     assert found["file:///boxes"] is None
     assert query(warehouse, "SELECT polygons FROM run_detections WHERE uri = 'file:///masks' AND number = 2") == [([],)]
@@ -275,18 +278,39 @@ class TestTheCurrentDraft:
     """Of each image: what the newest run that saw it predicts."""
 
     def test_is_the_newest_runs(self, warehouse, night):
-        first, second = night("first"), night("second", threshold=0.5)
+        first, second = night("first", floor=0.25), night("second")
         merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a", detections=9)]))
         merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", detections=2)]))
-        assert query(warehouse, "SELECT run_id, detections FROM current_predictions") == [("second", 2)]
+        assert query(warehouse, "SELECT detections, floor FROM current_predictions") == [(2, 0.15)]
         assert query(warehouse, "SELECT count(*) FROM current_detections WHERE uri = 'file:///a'") == [(2,)]
-        assert query(warehouse, "SELECT run_id, detections FROM run_predictions ORDER BY 1") == [
-            ("first", 9),
-            ("second", 2),
+        assert query(warehouse, "SELECT run_id, inferred_by FROM run_predictions ORDER BY 1") == [
+            ("first", "second"),
+            ("second", "second"),
         ]
 
+    def test_has_the_thresholds_of_the_newest_run(self, warehouse, night):
+        first, second = night("first"), night("second", thresholds=Thresholds(0.87, {2: 0.85}))
+        found = row("file:///a", detections=3, scores=[0.875, 0.86, 0.2], class_ids=[1, 2, 1])
+        merge_chunk(warehouse, first.spec, first.chunk(0, [found]))
+        shown = "SELECT number, shown FROM {} ORDER BY number"
+        assert query(warehouse, shown.format("current_detections")) == [(1, True), (2, True), (3, False)]
+        merge_chunk(warehouse, second.spec, second.chunk(0, [found | {"class_ids": [2, 1, 1]}]))
+        assert query(warehouse, shown.format("current_detections")) == [(1, True), (2, False), (3, False)]
+        assert query(warehouse, shown.format("current_drafts")) == [(1, True)]
+        assert query(warehouse, "SELECT run_id, count(*) FROM run_drafts GROUP BY 1 ORDER BY 1") == [
+            ("first", 2),
+            ("second", 1),
+        ]
+
+    def test_of_a_known_image_too(self, warehouse, night):
+        first, second = night("first"), night("second", thresholds=Thresholds(0.87))
+        found = row("file:///a", detections=2)
+        merge_chunk(warehouse, first.spec, first.chunk(0, [found]))
+        merge_catalogue(warehouse, second.spec, catalogue([found | {"outcome": "known"}]))
+        assert query(warehouse, "SELECT run_id, number FROM current_drafts") == [("second", 1)]
+
     def test_is_not_taken_back_by_an_older_run_that_is_merged_late(self, warehouse, night):
-        first, second = night("first"), night("second", threshold=0.5)
+        first, second = night("first"), night("second")
         merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", detections=2)]))
         merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a", detections=9), row("file:///b")]))
         assert query(warehouse, "SELECT uri, run_id FROM current_predictions ORDER BY uri") == [
@@ -320,18 +344,30 @@ def test_where_an_image_was_seen_is_renewed_when_anything_about_it_is_new(wareho
     assert query(warehouse, "SELECT run_id FROM images") == [("second" if change else "first",)]
 
 
-def test_other_settings_or_another_model_are_news_too(warehouse, night):
-    first, second = night("first"), night("second", threshold=0.5)
+@pytest.mark.parametrize(
+    ("floor", "reprocess", "stays"), [(0.15, False, False), (0.2, False, True), (0.1, False, False), (0.2, True, False)]
+)
+def test_a_prediction_that_reaches_further_down_stays_unless_it_is_made_again(
+    warehouse, night, floor, reprocess, stays
+):
+    first, second = night("first"), night("second", floor=floor, reprocess=reprocess)
+    merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a", detections=3)]))
+    merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a", detections=2)]))
+    assert query(warehouse, "SELECT run_id, cardinality(scores), floor::text FROM predictions") == (
+        [("first", 3, "0.15")] if stays else [("second", 2, str(floor))]
+    )
+
+
+def test_another_model_is_news_too(warehouse, night):
+    first = night("first")
     merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a")]))
-    merge_chunk(warehouse, second.spec, second.chunk(0, [row("file:///a")]))
-    assert query(warehouse, "SELECT run_id, settings_hash FROM images") == [("second", second.spec.settings_hash)]
     version = replace(VERSION, name="other", version="1")
-    third = Night(replace(second.spec, run_id="third", model=version.ref, started_at="2026-03-01T00:00:00+00:00"))
+    third = Night(replace(first.spec, run_id="third", model=version.ref, started_at="2026-03-01T00:00:00+00:00"))
     begin_run(warehouse, third.spec, version)
     merge_chunk(warehouse, third.spec, third.chunk(0, [row("file:///a")]))
     assert query(warehouse, "SELECT run_id, model FROM images") == [("third", "other@1")]
     assert query(warehouse, "SELECT model, count(*) FROM predictions GROUP BY 1 ORDER BY 1") == [
-        ("other@1", 1), ("toy@0123456789ab", 2)
+        ("other@1", 1), ("toy@0123456789ab", 1)
     ]  # fmt: skip
 
 
@@ -361,7 +397,7 @@ def test_chunks_in_any_order_and_any_of_them_again_leave_the_same_rows(warehouse
         for each in order:
             merge_chunk(warehouse, run.spec, each)
         found = dump(warehouse)
-        of_any_chunk = [each[:4] + each[5:] for each in found["detections"]]  # whichever wrote a common content
+        of_any_chunk = [each[:5] + each[6:] for each in found["detections"]]  # whichever wrote a common content
         return found | {"detections": of_any_chunk}
 
     once = rows(made)
@@ -435,7 +471,7 @@ def test_a_chunk_that_comes_after_all_is_the_newest(warehouse, night):
 
 def test_a_chunk_of_no_images_has_counts_too(warehouse, night):
     run = night()
-    assert merge_chunk(warehouse, run.spec, run.chunk(0, [])) == {"images": 0, "detections": 0}
+    assert merge_chunk(warehouse, run.spec, run.chunk(0, [])) == {"images": 0, "detections": 0, "drafts": 0}
 
 
 def test_a_lost_connection_is_worth_another_try(warehouse, warehouse_dsn, night):

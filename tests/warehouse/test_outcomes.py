@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
-from firstpass.warehouse.outcomes import duplicates, extent, failed_last_time, frames_of, left_out
+from firstpass.warehouse.outcomes import duplicates, extent, failed_last_time, left_out
 from firstpass.warehouse.runs import finish_run
 from fixtures.made_up_runs import catalogue, row, unreadable
 
@@ -50,11 +50,10 @@ class TestImagesThatFailedLastTime:
 
 
 def test_images_without_a_prediction_are_counted_by_their_outcome(warehouse, night):
-    earlier, run = night("earlier", threshold=0.5), night()
-    merge_chunk(warehouse, earlier.spec, earlier.chunk(0, [row("file:///other settings")]))
+    run = night()
     rows = [row("file:///ok"), row("file:///empty", "empty", 0), unreadable("file:///torn")]
     merge_chunk(warehouse, run.spec, run.chunk(0, rows))
-    known = [row("file:///known", "known", sha256=rows[0]["sha256"]), row("file:///other settings", "known")]
+    known = [row("file:///known", "known", sha256=rows[0]["sha256"]), row("file:///never seen", "known")]
     copy, unread = row("file:///copy", "duplicate", sha256=rows[1]["sha256"]), row("s3://b/c", "duplicate", sha256=None)
     again = night("again")
     merge_chunk(warehouse, again.spec, again.chunk(0, rows))
@@ -63,6 +62,14 @@ def test_images_without_a_prediction_are_counted_by_their_outcome(warehouse, nig
     assert left_out(warehouse, "again") == {"known": 1, "duplicate": 1, "unreadable": 1, "failed": 2}
     assert left_out(warehouse, "a run") == {"unreadable": 1}
     assert left_out(warehouse, "nothing") == {}
+
+
+def test_those_of_one_task_can_be_asked_for(warehouse, night):
+    run = night()
+    merge_chunk(warehouse, run.spec, run.chunk(0, [unreadable(f"cvat:{n}") | {"task": n % 2} for n in range(3)]))
+    assert left_out(warehouse, "a run", 0) == {"unreadable": 2}
+    assert left_out(warehouse, "a run", 1) == {"unreadable": 1}
+    assert left_out(warehouse, "a run", 2) == {}
 
 
 def test_an_image_whose_content_was_predicted_but_could_not_be_read_now_is_left_out(warehouse, night):
@@ -82,14 +89,6 @@ def test_the_extent_of_a_run_is_its_first_and_last_image_and_its_tasks(warehouse
     assert extent(warehouse, "a run") == ("cvat:task/12#5", "file:///a", 2)
     assert extent(warehouse, "other") == ("a", "z", 0)
     assert extent(warehouse, "nothing") == ("", "", 0)
-
-
-def test_frames_are_those_of_the_run_in_cvat(warehouse, night):
-    run, other = night(), night("other")
-    rows = [row(f"cvat:task/3#{frame}", task=3, frame=frame) for frame in (1, 0)]
-    merge_chunk(warehouse, run.spec, run.chunk(0, [*rows, row("file:///a")]))
-    merge_chunk(warehouse, other.spec, other.chunk(0, [row("cvat:task/4#7", task=4, frame=7)]))
-    assert frames_of(warehouse, "a run") == {(3, 0), (3, 1)}
 
 
 def test_duplicates_name_the_image_that_they_are_copies_of(warehouse, night):

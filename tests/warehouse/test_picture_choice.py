@@ -8,6 +8,8 @@ from statistics import mean
 
 import pytest
 
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse.merge import merge_catalogue, merge_chunk
 from firstpass.warehouse.picture_choice import choose_pictures
 from fixtures.made_up_runs import catalogue, query, row
@@ -23,11 +25,12 @@ def photo(name: str, *scores: float, **other) -> dict:
     return made | {"sha256": content(name)} | other
 
 
-def chosen(warehouse, limit: int = 100, outcomes=("ok", "empty"), detections: int = 100) -> list[str]:
-    return [
-        each[0].removeprefix("file:///")
-        for each in choose_pictures(warehouse, "a run", list(outcomes), limit, detections)
-    ]
+LIMITS = Thresholds(0.3)
+
+
+def chosen(warehouse, limit: int = 100, outcomes=("ok", "empty")) -> list[str]:
+    found = choose_pictures(warehouse, "a run", LIMITS, list(outcomes), limit)
+    return [each.ref.uri.removeprefix("file:///") for each in found]
 
 
 @pytest.fixture
@@ -41,11 +44,13 @@ def merged(warehouse, night):
 
 def test_a_picture_comes_with_all_that_it_needs(warehouse, merged):
     place = {"uri": "cvat:task/3#7", "task": 3, "frame": 7, "width": 64, "height": 48, "size": 99, "etag": "e"}
-    merged(photo("a", 0.75, 0.25, polygons=[[[1, 2, 3, 4, 5, 6]], []], **place))
-    (found,) = choose_pictures(warehouse, "a run", ["ok"], 1, 9)
-    assert found[:10] == ("cvat:task/3#7", 99, "e", 64, 48, content("a"), 3, 7, 0.5, 2)
-    assert found[10:16] == ([1, 2], [0.75, 0.25], [10.5, 11.5], [20.25, 21.25], [110.5, 111.5], [220.25, 221.25])
-    assert found[16] == [[[1, 2, 3, 4, 5, 6]], []]
+    rings = [[[[1, 2, 3, 4, 5, 6]]], []]
+    merged(photo("a", 0.75, 0.25, polygons=rings, **place))
+    (found,) = choose_pictures(warehouse, "a run", LIMITS, ["ok"], 1)
+    assert found.ref == ImageRef("cvat:task/3#7", 99, "e", 64, 48, content("a"), 3, 7)
+    assert found.certainty == 0.75, "of its drafts"
+    assert (found.drafts.class_ids, found.drafts.scores, found.drafts.polygons) == ([1], [0.75], rings[:1])
+    assert found.drafts.boxes.tolist() == [[10.5, 20.25, 110.5, 220.25]]
 
 
 def test_least_certain_most_crowded_and_any_other_take_turns(warehouse, merged):
@@ -79,9 +84,9 @@ def test_what_is_equal_is_taken_by_its_content(warehouse, merged):
 
 
 def test_a_score_that_is_no_number_is_not_the_most_certain_nor_the_least(warehouse, merged):
-    merged(photo("a", math.nan), photo("b", 0.9), photo("c", 0.2))
-    assert chosen(warehouse, limit=2) == ["c", "a"]
-    found = {each[0]: each[8] for each in choose_pictures(warehouse, "a run", ["ok"], 9, 9)}
+    merged(photo("a", math.nan), photo("b", 0.9), photo("c", 0.35))
+    assert chosen(warehouse) == ["c", "b", "a"]
+    found = {each.ref.uri: each.certainty for each in choose_pictures(warehouse, "a run", LIMITS, ["ok", "empty"], 9)}
     assert found["file:///a"] is None
 
 
@@ -90,11 +95,10 @@ def test_one_content_under_many_names_is_one_picture(warehouse, merged):
     assert chosen(warehouse) == ["b", "c"]
 
 
-def test_a_crowded_picture_shows_its_first_detections_and_counts_them_all(warehouse, merged):
-    merged(photo("a", 0.9, 0.8, 0.7))
-    (found,) = choose_pictures(warehouse, "a run", ["ok"], 1, 2)
-    assert (found[9], [len(each) for each in found[10:16]]) == (3, [2] * 6)
-    assert found[11] == [pytest.approx(0.9), pytest.approx(0.8)]
+def test_only_drafts_count(warehouse, merged):
+    """Below the threshold there may be any number: they neither make a picture crowded nor uncertain."""
+    merged(photo("a", 0.9, *[0.29] * 9), photo("b", 0.8, 0.7), photo("c", 0.31))
+    assert chosen(warehouse) == ["c", "b", "a"]
 
 
 def test_only_images_of_these_outcomes_and_this_run_are_shown(warehouse, night):
@@ -110,5 +114,5 @@ def test_only_images_of_these_outcomes_and_this_run_are_shown(warehouse, night):
 def test_an_image_that_the_warehouse_forgot_is_still_shown(warehouse, merged):
     merged(photo("a", 0.5, size=7))
     query(warehouse, "DELETE FROM images")
-    (found,) = choose_pictures(warehouse, "a run", ["ok"], 1, 9)
-    assert found[:3] == ("file:///a", 0, "")
+    (found,) = choose_pictures(warehouse, "a run", LIMITS, ["ok"], 1)
+    assert (found.ref.uri, found.ref.size, found.ref.etag) == ("file:///a", 0, "")

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from firstpass import storage
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
 from firstpass.warehouse.run_figures import SCORE_BINS, ClassCount, chunk_rows, class_counts, figures, run_before
 from firstpass.warehouse.runs import record_plan
@@ -15,27 +16,33 @@ from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
 
 
 def bins(**counts: int) -> list[int]:
-    """`bins(b3=2)`: two detections in the fourth bin."""
+    """`bins(b3=2)`: two drafts in the fourth bin."""
     return [counts.get(f"b{n}", 0) for n in range(SCORE_BINS)]
 
 
 class TestClassCounts:
-    """Detections by class and score, the most frequent class first."""
+    """Drafts by class and score, the most frequent class first."""
 
     def test_a_score_falls_into_its_twentieth(self, warehouse, night):
         scores = [1.0, 0.95, 0.94, 0.5, 0.49, 0.05, 0.04, 0.0]
-        run = night()
+        run = night(thresholds=Thresholds(0.0), floor=0.0)
         rows = [row("file:///a", detections=len(scores), class_ids=[1] * len(scores), scores=scores)]
         merge_chunk(warehouse, run.spec, run.chunk(0, rows))
         (cat,) = class_counts(warehouse, "a run", ["ok"])
         assert cat == ClassCount("cat", 8, bins(b0=2, b1=1, b9=1, b10=1, b18=1, b19=2))
 
-    def test_a_score_that_is_no_number_counts_among_the_highest(self, warehouse, night):
+    def test_a_score_that_is_no_number_is_none(self, warehouse, night):
         run = night()
-        rows = [row("file:///a", scores=[math.nan]), row("file:///b", scores=[-0.5])]
-        merge_chunk(warehouse, run.spec, run.chunk(0, rows))
+        merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=2, scores=[math.nan, 0.5])]))
         (cat,) = class_counts(warehouse, "a run", ["ok"])
-        assert cat.bins == bins(b0=1, b19=1)
+        assert (cat.name, cat.bins) == ("größe <b>", bins(b10=1))
+
+    def test_only_drafts_count(self, warehouse, night):
+        run = night(thresholds=Thresholds(0.3, {2: 0.5}))
+        rows = [row("file:///a", detections=4, class_ids=[1, 1, 2, 2], scores=[0.31, 0.29, 0.5, 0.49])]
+        merge_chunk(warehouse, run.spec, run.chunk(0, rows))
+        found = {each.name: each.bins for each in class_counts(warehouse, "a run", ["ok"])}
+        assert found == {"cat": bins(b6=1), "größe <b>": bins(b10=1)}
 
     def test_the_most_frequent_class_comes_first_then_the_name_decides(self, warehouse, night):
         run = night()
@@ -58,7 +65,7 @@ class TestClassCounts:
 
 
 def test_a_night_in_figures(warehouse, night):
-    run = night(images="/night", threshold=0.35)
+    run = night(images="/night", thresholds=Thresholds(0.35))
     copies = [row("file:///copy", "duplicate"), row("file:///known", "known")]
     merge_catalogue(warehouse, run.spec, catalogue([unreadable("file:///torn"), *copies]))
     rows = [row("file:///a", detections=3), row("file:///b", detections=2), row("file:///c", "empty", 0)]
@@ -73,7 +80,7 @@ def test_a_night_in_figures(warehouse, night):
         "threshold": 0.35,
         "images_uri": "/night",
         "inferred": 4,
-        "detections": 6,
+        "drafts": 6,
         "empty": 1,
         "images": 10,
         "unreadable": 3,
@@ -84,7 +91,7 @@ def test_a_night_in_figures(warehouse, night):
 def test_a_night_without_news_has_figures_too(warehouse, night):
     night()
     found = figures(warehouse, "a run")
-    assert [found[name] for name in ("inferred", "detections", "empty", "images", "unreadable")] == [0] * 5
+    assert [found[name] for name in ("inferred", "drafts", "empty", "images", "unreadable")] == [0] * 5
     assert found["images_per_second"] is None
 
 

@@ -25,7 +25,7 @@ def test_a_run_is_listed_with_its_verdict_once_it_was_checked(warehouse, night):
     night("open")
     unchecked, checked = list_runs(warehouse)[0]
     assert (unchecked.run_id, unchecked.state) == ("open", "running")
-    assert (unchecked.verdict, unchecked.images, unchecked.detections, unchecked.drift) == (None,) * 4
+    assert (unchecked.verdict, unchecked.images, unchecked.drafts, unchecked.drift) == (None,) * 4
     assert checked == ListedRun(
         "checked", checked.started_at, VERSION.ref, "/photos/night", "partial", "warnings", 2, 3, 0.5
     )

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from firstpass.errors import FirstpassError
+from firstpass.settings import settings
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
 from firstpass.warehouse.run_summary import run_summary
@@ -18,7 +19,7 @@ def test_a_night_with_everything_in_it(warehouse, night):
     earlier = night("earlier")
     merge_chunk(warehouse, earlier.spec, earlier.chunk(0, [row("file:///old", detections=7)]))
     run = night("tonight")
-    rows = [row("file:///a", detections=3), row("file:///b", detections=1), row("file:///c", "empty", 0)]
+    rows = [row("file:///a", detections=3), row("file:///b"), row("file:///c", "ok", scores=[0.2])]
     twin = row("file:///copy", "duplicate", sha256=rows[0]["sha256"])
     merge_catalogue(warehouse, run.spec, catalogue([row("file:///old", "known"), unreadable("file:///x", "bad"), twin]))
     gone = row("file:///gone", "missing", 0, sha256=None, reason="was deleted")
@@ -34,12 +35,17 @@ def test_a_night_with_everything_in_it(warehouse, night):
         "model": "toy@0123456789ab",
         "images_uri": "/photos",
         "threshold": 0.3,
+        "floor": 0.15,
+        "floor_lowered": False,
         "started_at": "",
         "images": 8,
         "outcomes": {"ok": 2, "empty": 1, "known": 1, "unreadable": 1, "duplicate": 1, "missing": 1, "failed": 1},
-        "detections": 4,
-        "detections_per_class": {"cat": 2, "größe <b>": 1, "dog": 1},
+        "detections": 5,
+        "new_drafts": 4,
         "drafts": 4 + 7 + 3,
+        "drafts_per_class": {"cat": 6, "größe <b>": 4, "dog": 4},
+        "older_revision": 0,
+        "higher_floor": 0,
         "empty": 1,
         "unreadable": 1,
         "missing": 1,
@@ -61,9 +67,9 @@ def test_a_class_that_the_table_does_not_have_is_counted_by_its_number(warehouse
     run = night()
     merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=2, class_ids=[1, 99])]))
     with transaction(warehouse) as cur:
-        cur.execute("INSERT INTO models SELECT 'x@1', 'x', '1', kind, '', 0, true, '[]', NULL, now() FROM models")
+        cur.execute("INSERT INTO models SELECT 'x@1', 'x', '1', kind, '', 0, true, '[]', NULL, now(), NULL FROM models")
         cur.execute("INSERT INTO classes VALUES ('x@1', 99, 'unicorn')")
-    assert run_summary(warehouse, "latest")["detections_per_class"] == {"cat": 1, "class 99": 1}
+    assert run_summary(warehouse, "latest")["drafts_per_class"] == {"cat": 1, "class 99": 1}
 
 
 def test_classes_come_by_how_often_they_were_found_then_by_their_number(warehouse, night):
@@ -74,8 +80,22 @@ def test_classes_come_by_how_often_they_were_found_then_by_their_number(warehous
     found = [5, 2, 5, 1, 7, 7, 7]
     merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=7, class_ids=found)]))
     summary = run_summary(warehouse, "a run")
-    assert list(summary["detections_per_class"].items()) == [("class 7", 3), ("dog", 2), ("cat", 1), ("größe <b>", 1)]
-    assert (summary["detections"], summary["drafts"]) == (7, 10)
+    assert list(summary["drafts_per_class"].items()) == [
+        ("class 7", 3), ("class 99", 3), ("dog", 2), ("cat", 1), ("größe <b>", 1)
+    ]  # fmt: skip
+    assert (summary["detections"], summary["new_drafts"], summary["drafts"]) == (7, 7, 10)
+
+
+def test_older_and_shallower_predictions_are_counted(warehouse, night):
+    """A reprocess is offered for them; equal ones need none."""
+    old, shallow, same = night("old", revision=1, floor=0.1), night("shallow", floor=0.25), night("same")
+    merge_chunk(warehouse, old.spec, old.chunk(0, [row("file:///a"), row("file:///b", "empty", 0)]))
+    merge_chunk(warehouse, shallow.spec, shallow.chunk(0, [row("file:///c")]))
+    merge_chunk(warehouse, same.spec, same.chunk(0, [row("file:///d")]))
+    run = night()
+    merge_catalogue(warehouse, run.spec, catalogue([row(f"file:///{name}", "known") for name in "abcd"]))
+    summary = run_summary(warehouse, "a run")
+    assert (summary["older_revision"], summary["higher_floor"], summary["drafts"]) == (2, 1, 3)
 
 
 def test_a_night_without_news(warehouse, night):
@@ -84,7 +104,7 @@ def test_a_night_without_news(warehouse, night):
     summary = run_summary(warehouse, "latest")
     assert summary["state"] == "success"
     assert (summary["images"], summary["detections"], summary["images_per_second"]) == (0, 0, 0.0)
-    assert summary["detections_per_class"] == summary["outcomes"] == {}
+    assert summary["drafts_per_class"] == summary["outcomes"] == {}
     assert summary["quarantined"] == []
     counts = ("empty", "unreadable", "missing", "skipped_known", "duplicates", "failed", "drafts")
     assert [summary[name] for name in counts] == [0] * 7
@@ -154,9 +174,22 @@ def test_the_views_agree_with_the_summary(warehouse, night):
     with transaction(warehouse) as cur:
         cur.execute("SELECT images, ok, empty, known, detections FROM run_statistics WHERE run_id = 'a run'")
         assert cur.fetchall() == [(2, 1, 1, 0, 3)]
-        cur.execute("SELECT class, detections, images, min_score, max_score FROM class_statistics ORDER BY class_id")
+        cur.execute("SELECT class, drafts, images, min_score, max_score FROM class_statistics ORDER BY class_id")
         assert cur.fetchall() == [
             ("cat", 1, 1, 0.875, 0.875),
             ("größe <b>", 1, 1, 0.859375, 0.859375),
             ("dog", 1, 1, 0.84375, 0.84375),
         ]
+
+
+def test_a_threshold_below_the_models_floor_lowers_the_runs(warehouse, night, monkeypatch):
+    """Half of the model's threshold (0.3), or what the settings say; in 32 bits, as stored."""
+    for floor in (0.15, 0.14, 0.2):
+        night(f"run {floor}", floor=floor)
+    lowered = [run_summary(warehouse, f"run {floor}")["floor_lowered"] for floor in (0.15, 0.14, 0.2)]
+    assert lowered == [False, True, False]
+    monkeypatch.setenv("FIRSTPASS_FLOOR", "0.2")
+    settings.cache_clear()
+    assert run_summary(warehouse, "run 0.15")["floor_lowered"]
+    query(warehouse, "UPDATE models SET floor = 0.1")
+    assert not run_summary(warehouse, "run 0.15")["floor_lowered"]

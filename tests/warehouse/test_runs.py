@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.merge import merge_catalogue, merge_chunk
 from firstpass.warehouse.runs import (
@@ -70,12 +71,19 @@ def test_a_run_that_begins_again_starts_afresh(warehouse, night):
     finish_run(warehouse, "a run", "failed")
     newer = replace(VERSION, version="fedcba987654", decided_at="2026-01-02T00:00:00+00:00")
     again = replace(
-        run.spec, threshold=0.9, model=newer.ref, images="/others", started_at="2026-03-01T00:00:00+00:00", publish=True
+        run.spec,
+        thresholds=Thresholds(0.9),
+        floor=0.5,
+        model=newer.ref,
+        images="/others",
+        started_at="2026-03-01T00:00:00+00:00",
+        publish=True,
     )
     begin_run(warehouse, again, newer)
     assert state(warehouse) == ("running", {}, False)
     found = load_run(warehouse, "a run")
-    assert (found.model, found.settings_hash, found.images_uri) == (newer.ref, again.settings_hash, "/others")
+    assert (found.model, found.thresholds, found.images_uri) == (newer.ref, Thresholds(0.9), "/others")
+    assert query(warehouse, "SELECT threshold, floor FROM runs") == [(0.9, 0.5)]
     assert (found.spec["threshold"], found.spec["publish"]) == (0.9, True)
     assert (found.started_at, found.decided_at) == (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
@@ -150,12 +158,12 @@ def test_of_two_runs_that_started_at_once_the_later_id_is_latest(warehouse, nigh
 
 
 def test_runs_are_loaded_as_they_were_asked_for(warehouse, night):
-    run = night("one", images="/others", class_thresholds={5: 0.75})
+    run = night("one", images="/others", thresholds=Thresholds(0.3, {5: 0.75}))
     night("two")
     finish_run(warehouse, "one", "partial")
     (found,) = load_runs(warehouse, ["one", "nothing"])
     assert (found.run_id, found.model, found.images_uri, found.state) == ("one", VERSION.ref, "/others", "partial")
-    assert found.settings_hash == run.spec.settings_hash
+    assert found.thresholds == run.spec.thresholds
     assert found.spec["class_thresholds"] == {"5": 0.75}
     assert (found.decided_at, found.started_at) == (
         datetime.fromisoformat(VERSION.decided_at),

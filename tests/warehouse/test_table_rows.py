@@ -8,12 +8,17 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
+from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.chunk_result import RESULT
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse import table_rows
 from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
 
-SPEC = RunSpec("a run", "/photos", VERSION.ref, "/m", 0.3, {}, False, "local", "2026-02-01T03:30:00.000007+01:00")
+LIMITS = Thresholds(0.3, {2: 0.86})
+SPEC = RunSpec(
+    "a run", "/photos", VERSION.ref, "/m", LIMITS, 0.15, 2, False, "local", "2026-02-01T03:30:00.000007+01:00"
+)
 
 
 def batch(*rows: dict) -> pa.RecordBatch:
@@ -36,6 +41,7 @@ class TestOutcomes:
     """A row an image."""
 
     def write(self, written, rows: pa.RecordBatch, chunk: int | None, select: str) -> list[tuple]:
+        rows = table_rows.with_drafts(rows, LIMITS) if "scores" in rows.schema.names else rows
         made = table_rows.outcomes(SPEC, rows, table_rows.fields(rows), chunk)
         return written(made, f"SELECT {select} FROM outcomes ORDER BY uri")
 
@@ -46,20 +52,46 @@ class TestOutcomes:
             unreadable("c", "torn"),
             row("d", "missing", 0, sha256=None, brightness=None),
         )
-        columns = "run_id, chunk, uri, outcome, detections, width, height, brightness, task, frame, reason"
+        columns = "run_id, chunk, uri, outcome, detections, drafts, width, height, brightness, task, frame, reason"
         assert self.write(written, rows, 7, columns) == [
-            ("a run", 7, "a", "ok", 3, 640, 480, 96.5, 5, 6, None),
-            ("a run", 7, "b", "empty", 0, 640, 480, 96.5, None, None, None),
-            ("a run", 7, "c", "unreadable", 0, None, None, None, None, None, "torn"),
-            ("a run", 7, "d", "missing", 0, 640, 480, None, None, None, None),
+            ("a run", 7, "a", "ok", 3, 2, 640, 480, 96.5, 5, 6, None),
+            ("a run", 7, "b", "empty", 0, 0, 640, 480, 96.5, None, None, None),
+            ("a run", 7, "c", "unreadable", 0, 0, None, None, None, None, None, "torn"),
+            ("a run", 7, "d", "missing", 0, 0, 640, 480, None, None, None, None),
         ]
 
     def test_of_the_catalogue_have_no_chunk_and_found_nothing_themselves(self, written):
         rows = catalogue([row("a", "known", 3), row("b", "duplicate", sha256=None)]).to_batches()[0]
-        assert self.write(written, rows, None, "chunk, uri, outcome, detections, sha256, brightness") == [
-            (None, "a", "known", 0, row("a")["sha256"], None),
-            (None, "b", "duplicate", 0, None, None),
+        assert self.write(written, rows, None, "chunk, uri, outcome, detections, drafts, sha256, brightness") == [
+            (None, "a", "known", 0, 0, row("a")["sha256"], None),
+            (None, "b", "duplicate", 0, 0, None, None),
         ]
+
+
+class TestDrafts:
+    """Inference knows the floor alone: what reaches the thresholds is counted when a result is merged."""
+
+    def counted(self, *rows: dict) -> list[tuple]:
+        made = table_rows.with_drafts(batch(*rows), LIMITS)
+        return list(zip(made["outcome"].to_pylist(), made["drafts"].to_pylist(), strict=True))
+
+    def test_are_the_detections_that_reach_the_threshold_of_their_class(self):
+        """Class 2 has its own; 0.3 stored as float32 reaches 0.3."""
+        found = [0.9, 0.86, 0.85, 0.31, 0.3, 0.29999]
+        assert self.counted(row("a", detections=6, class_ids=[1, 2, 2, 5, 1, 1], scores=found)) == [("ok", 4)]
+
+    def test_an_image_without_any_is_empty_and_others_keep_what_became_of_them(self):
+        rows = [
+            row("a", detections=1, scores=[0.2]),
+            row("b", "empty", 0),
+            unreadable("c"),
+            row("d", detections=2),
+            row("e", detections=1, scores=[float("nan")]),
+        ]
+        assert self.counted(*rows) == [("empty", 0), ("empty", 0), ("unreadable", 0), ("ok", 1), ("empty", 0)]
+
+    def test_of_no_images_there_are_none(self):
+        assert self.counted() == []
 
 
 class TestImages:
@@ -67,18 +99,18 @@ class TestImages:
 
     def write(self, written, *rows: dict) -> list[tuple]:
         made = table_rows.images(SPEC, batch(*rows), table_rows.fields(batch(*rows)))
-        return written(made, "SELECT uri, sha256, model, settings_hash FROM images ORDER BY uri")
+        return written(made, "SELECT uri, sha256, model FROM images ORDER BY uri")
 
-    def test_have_the_run_s_model_and_settings_for_their_draft(self, written):
+    def test_have_the_run_s_model(self, written):
         made = row("a", task=5, frame=6)
         assert self.write(written, made, row("b", "empty", 0)) == [
-            (name, row(name)["sha256"], VERSION.ref, SPEC.settings_hash) for name in "ab"
+            (name, row(name)["sha256"], VERSION.ref) for name in "ab"
         ]
 
-    def test_that_cannot_be_read_have_no_draft(self, written):
+    def test_that_cannot_be_read_have_no_model(self, written):
         torn, sound = self.write(written, unreadable("a"), row("b"))
-        assert torn == ("a", unreadable("a")["sha256"], None, None)
-        assert sound == ("b", row("b")["sha256"], VERSION.ref, SPEC.settings_hash)
+        assert torn == ("a", unreadable("a")["sha256"], None)
+        assert sound == ("b", row("b")["sha256"], VERSION.ref)
 
     def test_that_are_missing_are_left_as_they_were_seen(self, written):
         assert [each[0] for each in self.write(written, row("a"), row("b", "missing", 0), unreadable("c"))] == [
@@ -116,12 +148,16 @@ class TestPredictions:
         assert self.inferred(*twice[:2]) == ["f", "d"]
 
     def test_keep_their_arrays_in_order(self, written):
-        rows = batch(row("a", detections=2, polygons=[[[1, 2, 3, 4, 5, 6]], []]), row("b", "empty", 0))
-        made = table_rows.predictions(SPEC, table_rows.inferred_rows(rows), 7)
-        columns = "run_id, chunk, model, settings_hash, class_ids, scores, x1, y1, x2, y2, polygons"
-        same = ("a run", 7, VERSION.ref, SPEC.settings_hash)
+        rows = batch(
+            row("a", detections=2, polygons=[[[[1, 2, 3, 4, 5, 6], [2, 2, 3, 3, 2, 3]]], []]),
+            row("b", "empty", 0, orientation=6),
+        )
+        chunk = Chunk("planned by", 7, VERSION.ref, "/m", 0.15, 2, 8, "/out", ())
+        made = table_rows.predictions(chunk, "a run", table_rows.inferred_rows(rows))
+        columns = "run_id, chunk, model, floor, revision, orientation, class_ids, scores, x1, y1, x2, y2, polygons"
+        same = ("a run", 7, VERSION.ref, 0.15, 2)
         assert written(made, f"SELECT {columns} FROM predictions ORDER BY cardinality(scores)") == [
-            (*same, [], [], [], [], [], [], None),
-            (*same, [1, 2], [0.875, 0.859375], [10.5, 11.5], [20.25, 21.25], [110.5, 111.5], [220.25, 221.25],
-             [[[1, 2, 3, 4, 5, 6]], []]),
+            (*same, 6, [], [], [], [], [], [], None),
+            (*same, 1, [1, 2], [0.875, 0.859375], [10.5, 11.5], [20.25, 21.25], [110.5, 111.5], [220.25, 221.25],
+             [[[[1, 2, 3, 4, 5, 6], [2, 2, 3, 3, 2, 3]]], []]),
         ]  # fmt: skip

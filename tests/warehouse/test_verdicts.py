@@ -32,7 +32,7 @@ def test_a_run_checked_again_has_the_new_verdict_alone_and_others_keep_theirs(fi
     store(warehouse, QualityVerdict(one.run_id, (result("c", "critical", True),)))
     assert [r.expectation for r in load_verdict(warehouse, one.run_id).results] == ["c"]
     assert load_verdict(warehouse, other.run_id).state == "failed"
-    assert query(warehouse, "SELECT run_id, verdict, images, detections FROM quality_verdicts ORDER BY 1") == [
+    assert query(warehouse, "SELECT run_id, verdict, images, drafts FROM quality_verdicts ORDER BY 1") == [
         (one.run_id, "passed", 2, 3), (other.run_id, "failed", 2, 3)
     ]  # fmt: skip
 
@@ -41,7 +41,7 @@ def test_a_run_without_images_and_expectations_has_a_verdict(night, warehouse):
     night()
     store(warehouse, QualityVerdict("a run", ()))
     assert load_verdict(warehouse, "a run") == QualityVerdict("a run", ())
-    assert query(warehouse, "SELECT verdict, images, detections, drift FROM quality_verdicts") == [
+    assert query(warehouse, "SELECT verdict, images, drafts, drift FROM quality_verdicts") == [
         ("passed", 0, 0, None)
     ]  # fmt: skip
 
@@ -52,7 +52,7 @@ def test_the_trend_is_a_row_a_run(finished_run, warehouse):
     store(warehouse, QualityVerdict(specs[2].run_id, (result("class_drift", "warning", True, "drift", 0.125),)))
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(
-            "SELECT verdict, images, detections, warnings, empty_rate, drift FROM quality_trend ORDER BY started_at"
+            "SELECT verdict, images, drafts, warnings, empty_rate, drift FROM quality_trend ORDER BY started_at"
         )
         assert cursor.fetchall() == [
             (None, None, None, 0, None, None),

@@ -29,7 +29,7 @@ def runs_table(conn: connection) -> pa.Table:
     return _table(
         conn,
         "SELECT r.run_id, r.started_at, r.finished_at, r.model, r.images_uri, r.state, v.verdict, v.images,"
-        " v.detections, v.drift FROM runs r LEFT JOIN quality_verdicts v USING (run_id)"
+        " v.drafts, v.drift FROM runs r LEFT JOIN quality_verdicts v USING (run_id)"
         " ORDER BY r.started_at DESC, r.run_id",
         [],
     )
@@ -41,14 +41,19 @@ def drafts_table(conn: connection, run_id: str | None) -> pa.Table:
 
 
 def detections_table(conn: connection, run_id: str | None) -> pa.Table:
-    """One row per detection of a run (an id, or `latest`); the current ones of every image when None."""
+    """One row per detection from the floor up, of a run (an id, or `latest`); the current ones when None.
+
+    shown: whether it is a draft.
+    """
     return _rows_of(conn, "detections", run_id)
 
 
 def _rows_of(conn: connection, what: str, run_id: str | None) -> pa.Table:
+    columns = _COLUMNS + (", shown" if what == "detections" else "")
     if run_id is None:
-        return _table(conn, f"SELECT {_COLUMNS} FROM current_{what} ORDER BY uri, number", [])  # noqa: S608 - constants
-    query = f"SELECT {_COLUMNS} FROM run_{what} WHERE run_id = %s ORDER BY uri, number"  # noqa: S608 - constants
+        query = f"SELECT {columns} FROM current_{what} ORDER BY uri, number"  # noqa: S608 - constants
+        return _table(conn, query, [])
+    query = f"SELECT {columns} FROM run_{what} WHERE run_id = %s ORDER BY uri, number"  # noqa: S608 - constants
     return _table(conn, query, [find_run(conn, run_id)])
 
 

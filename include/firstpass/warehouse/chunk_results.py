@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -17,6 +18,12 @@ from firstpass.contracts.chunk_result import RESULT
 from firstpass.errors import FirstpassError
 
 _LISTS = ("class_ids", "scores", "x1", "y1", "x2", "y2")
+
+# Release 0.1.0 did not look at the orientation, and a part of a polygon was one ring.
+_POLYGONS_0_1_0 = pa.field("polygons", pa.list_(pa.list_(pa.list_(pa.float32()))))
+_RESULT_0_1_0 = pa.schema(
+    [_POLYGONS_0_1_0 if field.name == "polygons" else field for field in RESULT if field.name != "orientation"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ def read_result(chunk: Chunk) -> VerifiedResult:
         table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except pa.ArrowInvalid as error:
         raise _refuse(chunk, f"{chunk.output_uri} is not a Parquet file: {error}") from error
+    if table.schema.equals(_RESULT_0_1_0):
+        table = _of_today(table)
     if not table.schema.equals(RESULT):
         raise _refuse(chunk, f"{chunk.output_uri} was written with another schema, by another release")
     if len(table) != marker["rows"]:
@@ -53,6 +62,21 @@ def read_result(chunk: Chunk) -> VerifiedResult:
     _check_images(chunk, rows)
     _check_lists(chunk, rows)
     return VerifiedResult(rows, marker)
+
+
+def _of_today(table: pa.Table) -> pa.Table:
+    """A table in release 0.1.0's schema in today's: each part becomes a list of one ring."""
+    parts = _contiguous(table["polygons"])
+    detections = parts.values
+    rings = detections.values
+    alone = pa.ListArray.from_arrays(pa.array(np.arange(len(rings) + 1), pa.int32()), rings)
+    nested = pa.ListArray.from_arrays(detections.offsets, alone)
+    polygons = pa.ListArray.from_arrays(parts.offsets, nested, mask=parts.is_null())
+    columns = {name: table[name] for name in table.column_names} | {
+        "polygons": polygons,
+        "orientation": pa.nulls(len(table), pa.int32()),
+    }
+    return pa.table([columns[field.name] for field in RESULT], schema=RESULT)
 
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -57,6 +57,11 @@ def constant(value: str | int | None) -> Field:
     return [pa.scalar(raw, _BYTES)]
 
 
+def real(value: float) -> Field:
+    """A float4 that is the same in every row."""
+    return [pa.scalar(struct.pack("!if", 4, value), _BYTES)]
+
+
 def timestamp(microseconds_since_2000: int) -> Field:
     """A timestamptz that is the same in every row."""
     return [pa.scalar(struct.pack("!iq", 8, microseconds_since_2000), _BYTES)]
@@ -113,15 +118,18 @@ def _array_heads(lengths: NDArray[np.int64], oid: int) -> pa.Array:
 
 
 def polygons(column: pa.Array) -> Field:
-    """The schema's lists of polygons → jsonb [detection][part][x, y, x, y, …]; null stays null.
+    """The schema's lists of polygons → jsonb [detection][part][ring][x, y, x, y, …]; null stays null.
 
     Coordinates are written with as many digits as float32 holds. A coordinate that is not finite becomes a JSON null.
     """
     if _all_null(column):
         return constant(None)
-    flat = column.flatten().flatten().flatten()
+    levels = [column]
+    while pa.types.is_list(levels[-1].type.value_type):
+        levels.append(levels[-1].flatten())
+    flat = levels[-1].flatten()
     words = pc.if_else(pc.is_finite(flat), flat.cast(pa.string()), "null")
-    for level in (column.flatten().flatten(), column.flatten(), column):
+    for level in reversed(levels):
         words = _bracketed(level, words)
     lengths = pc.fill_null(pc.binary_length(words), 0).to_numpy()
     prefix = np.empty(len(words), [("bytes", ">i4"), ("version", "u1")])

@@ -13,15 +13,18 @@ from firstpass.warehouse.copy_encoding import array_literal
 _BATCH = 10_000  # keys a query: memory and statement size stay bounded however many there are
 
 
-def known(conn: connection, model: str, settings_hash: str, sha256s: Iterable[str]) -> set[str]:
-    """Those of the contents that this model version already did with these inference settings."""
+def known(conn: connection, model: str, lowest: float, sha256s: Iterable[str]) -> set[str]:
+    """Those of the contents for which this model version's detections from the score `lowest` up are stored.
+
+    lowest: the run's lowest threshold. Predictions of an older revision count: renewing them is for people to decide.
+    """
     found: set[str] = set()
     with transaction(conn) as cur:
         keys = iter(sha256s)
         while batch := list(islice(keys, _BATCH)):
             cur.execute(
-                "SELECT sha256 FROM predictions WHERE sha256 = ANY(%s::text[]) AND model = %s AND settings_hash = %s",
-                [array_literal(batch), model, settings_hash],
+                "SELECT sha256 FROM predictions WHERE sha256 = ANY(%s::text[]) AND model = %s AND floor <= %s::real",
+                [array_literal(batch), model, lowest],
             )
             found.update(row[0] for row in cur)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
 from firstpass.prefetch import prefetched
 from firstpass.warehouse import table_rows
-from firstpass.warehouse.chunk_results import VerifiedResult, one_batch, read_result
+from firstpass.warehouse.chunk_results import one_batch, read_result
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.copy_encoding import array_literal
 from firstpass.warehouse.copy_stream import Copy
@@ -29,31 +30,36 @@ SLICE = 50_000  # catalogue rows a COPY
 
 @dataclass(frozen=True, slots=True)
 class EncodedResult:
-    """A chunk's verified result, encoded for COPY: what is left to do is to write it."""
+    """A chunk's verified result, encoded for COPY: what is left to do is to write it.
+
+    rows: the result's, with their drafts. marker: the done-marker as inference wrote it.
+    """
 
     spec: RunSpec
     chunk: Chunk
-    result: VerifiedResult
+    rows: pa.RecordBatch
+    marker: dict[str, Any]
     outcomes: Copy
     images: Copy
     predictions: Copy
 
     @property
     def counts(self) -> dict[str, int]:
-        """images, detections, and one for each outcome that occurs."""
-        rows = self.result.rows
+        """images, detections, drafts, and one for each outcome that occurs."""
+        rows = self.rows
         found = pc.sum(pc.list_value_length(rows["scores"])).as_py() or 0
         outcomes = {v["values"]: v["counts"] for v in pc.value_counts(rows["outcome"]).to_pylist()}
-        return {"images": len(rows), "detections": found} | outcomes
+        return {"images": len(rows), "detections": found, "drafts": pc.sum(rows["drafts"]).as_py() or 0} | outcomes
 
 
 def merge_chunk(conn: connection, spec: RunSpec, chunk: Chunk) -> dict[str, int]:
-    """Merge a finished chunk into the warehouse; returns its counts: images, detections, and one for each outcome.
+    """Merge a finished chunk; returns its counts: images, detections, drafts, and one for each outcome.
 
-    One transaction replaces what this chunk wrote before and what was predicted before for the same contents with the
-    same model and settings. Killed anywhere and called again it leaves the same rows. Needs memory for one chunk.
-    Raises FirstpassError for a result that is missing or not the manifest's own; psycopg2.OperationalError, which is
-    worth another try, when the connection is lost. Opens its own transaction: call it outside of any.
+    One transaction replaces what this chunk wrote before and what the same model version predicted before for the same
+    contents; a prediction that another run stored with a lower floor meanwhile stays, unless the run reprocesses.
+    Killed anywhere and called again it leaves the same rows. Needs memory for one chunk. Raises FirstpassError for a
+    result that is missing or not the manifest's own; psycopg2.OperationalError, which is worth another try, when the
+    connection is lost. Opens its own transaction: call it outside of any.
     """
     return _write(conn, prepare(spec, chunk))
 
@@ -81,14 +87,16 @@ def merge_chunks(
 def prepare(spec: RunSpec, chunk: Chunk) -> EncodedResult:
     """Read, verify and encode a chunk's result, without the database. Raises FirstpassError as `merge_chunk` does."""
     result = read_result(chunk)
-    fields = table_rows.fields(result.rows)
+    rows = table_rows.with_drafts(result.rows, spec.thresholds)
+    fields = table_rows.fields(rows)
     return EncodedResult(
         spec,
         chunk,
-        result,
-        table_rows.outcomes(spec, result.rows, fields, chunk.index),
-        table_rows.images(spec, result.rows, fields),
-        table_rows.predictions(spec, table_rows.inferred_rows(result.rows), chunk.index),
+        rows,
+        result.marker,
+        table_rows.outcomes(spec, rows, fields, chunk.index),
+        table_rows.images(spec, rows, fields),
+        table_rows.predictions(chunk, spec.run_id, table_rows.inferred_rows(rows)),
     )
 
 
@@ -133,7 +141,7 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
             rows = one_batch(decided.slice(start, SLICE))
             fields = table_rows.fields(rows)
             table_rows.outcomes(spec, rows, fields, None).into(cur)
-            _replace_images(cur, table_rows.images(spec, rows, fields, table="staged"))
+            _replace_images(cur, spec, table_rows.images(spec, rows, fields, table="staged_images"))
 
 
 @contextmanager
@@ -156,17 +164,17 @@ def _write(conn: connection, encoded: EncodedResult) -> dict[str, int]:
                 each.into(cur)
             _mark_merged(cur, encoded)
     except UniqueViolation:
-        rows = encoded.result.rows
+        spec, rows = encoded.spec, encoded.rows
         with _turn(conn) as cur:
-            _replace_outcomes(cur, encoded.spec, rows, encoded.outcomes)
-            _replace_images(cur, table_rows.images(encoded.spec, rows, table_rows.fields(rows), table="staged"))
-            _replace_predictions(cur, encoded.spec, rows, encoded.predictions)
+            _replace_outcomes(cur, spec, rows, encoded.outcomes)
+            _replace_images(cur, spec, table_rows.images(spec, rows, table_rows.fields(rows), table="staged_images"))
+            _replace_predictions(cur, encoded)
             _mark_merged(cur, encoded)
     return encoded.counts
 
 
 def _mark_merged(cur: cursor, encoded: EncodedResult) -> None:
-    chunk, marker, counts = encoded.chunk, encoded.result.marker, encoded.counts
+    chunk, marker, counts = encoded.chunk, encoded.marker, encoded.counts
     if any(image.sha256 is None for image in chunk.images):
         _complete_duplicates(cur, encoded.spec, chunk)
     cur.execute(
@@ -199,23 +207,37 @@ def _replace_outcomes(cur: cursor, spec: RunSpec, rows: pa.RecordBatch, outcomes
     outcomes.into(cur)
 
 
-def _replace_images(cur: cursor, staged: Copy) -> None:
-    """Rows that say nothing new stay as they are, and so do those of a run that started later than this one."""
-    cur.execute("CREATE TEMPORARY TABLE IF NOT EXISTS staged (LIKE images) ON COMMIT DROP")
-    cur.execute("TRUNCATE staged")
+def _replace_images(cur: cursor, spec: RunSpec, staged: Copy) -> None:
+    """Rows that say nothing new stay as they are, and so do those of a run that started later than this one.
+
+    Other thresholds than those of the run that saw an image last are new: its drafts are others.
+    """
+    cur.execute("CREATE TEMPORARY TABLE IF NOT EXISTS staged_images (LIKE images) ON COMMIT DROP")
+    cur.execute("TRUNCATE staged_images")
     staged.into(cur)
     cur.execute(
-        "DELETE FROM images i USING staged s WHERE i.uri = s.uri AND i.seen_at <= s.seen_at"
-        " AND (i.sha256, i.etag, i.size, i.model, i.settings_hash)"
-        " IS DISTINCT FROM (s.sha256, s.etag, s.size, s.model, s.settings_hash)"
+        "DELETE FROM images i USING staged_images s, runs seen, runs now"
+        " WHERE i.uri = s.uri AND i.seen_at <= s.seen_at AND seen.run_id = i.run_id AND now.run_id = %s"
+        " AND (i.sha256, i.etag, i.size, i.model, seen.threshold, seen.class_thresholds)"
+        " IS DISTINCT FROM (s.sha256, s.etag, s.size, s.model, now.threshold, now.class_thresholds)",
+        [spec.run_id],
     )
-    cur.execute("INSERT INTO images SELECT * FROM staged ON CONFLICT DO NOTHING")
+    cur.execute("INSERT INTO images SELECT * FROM staged_images ON CONFLICT DO NOTHING")
 
 
-def _replace_predictions(cur: cursor, spec: RunSpec, rows: pa.RecordBatch, predictions: Copy) -> None:
-    contents = array_literal(table_rows.inferred_rows(rows)["sha256"].to_pylist())
+def _replace_predictions(cur: cursor, encoded: EncodedResult) -> None:
+    chunk, inferred = encoded.chunk, table_rows.inferred_rows(encoded.rows)
     cur.execute(
-        "DELETE FROM predictions WHERE sha256 = ANY(%s::text[]) AND model = %s AND settings_hash = %s",
-        [contents, spec.model, spec.settings_hash],
+        "DELETE FROM predictions WHERE sha256 = ANY(%s::text[]) AND model = %s"
+        " AND (%s OR floor >= %s::real OR revision < %s)",
+        [
+            array_literal(inferred["sha256"].to_pylist()),
+            chunk.model,
+            encoded.spec.reprocess,
+            chunk.floor,
+            chunk.revision,
+        ],
     )
-    predictions.into(cur)
+    cur.execute("CREATE TEMPORARY TABLE IF NOT EXISTS staged_predictions (LIKE predictions) ON COMMIT DROP")
+    table_rows.predictions(chunk, encoded.spec.run_id, inferred, table="staged_predictions").into(cur)
+    cur.execute("INSERT INTO predictions SELECT * FROM staged_predictions ON CONFLICT DO NOTHING")

@@ -19,8 +19,8 @@ def record_model(conn: connection, version: ModelVersion) -> None:
 def insert_model(cur: cursor, version: ModelVersion) -> None:
     """`record_model` inside the caller's transaction."""
     cur.execute(
-        "INSERT INTO models (model, name, version, kind, source, threshold, admitted, reasons, options, decided_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        "INSERT INTO models (model, name, version, kind, source, threshold, floor, admitted, reasons, options,"
+        " decided_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (model) DO UPDATE SET source = excluded.source, threshold = excluded.threshold,"
         " admitted = excluded.admitted, reasons = excluded.reasons, options = excluded.options,"
         " decided_at = excluded.decided_at WHERE NOT models.admitted",
@@ -31,6 +31,7 @@ def insert_model(cur: cursor, version: ModelVersion) -> None:
             str(version.kind),
             version.source,
             version.threshold,
+            version.floor,
             version.admitted,
             Json(list(version.reasons)),
             Json(version.options) if version.options is not None else None,

@@ -10,15 +10,19 @@ from firstpass.contracts.run_spec import RunSpec
 from firstpass.warehouse.connection import transaction
 
 
-def left_out(conn: connection, run_id: str) -> dict[str, int]:
-    """Images of the run that no prediction lies behind, counted by outcome. Stays in the caller's transaction."""
+def left_out(conn: connection, run_id: str, task: int | None = None) -> dict[str, int]:
+    """Images of the run that no prediction lies behind, counted by outcome; or those of one task.
+
+    Stays in the caller's transaction.
+    """
     with conn.cursor() as cur:
         cur.execute(
-            "SELECT outcome, count(*) FROM outcomes o JOIN runs r USING (run_id) WHERE run_id = %s AND NOT EXISTS"
+            "SELECT outcome, count(*) FROM outcomes o JOIN runs r USING (run_id)"
+            " WHERE run_id = %(run)s AND (%(task)s::int IS NULL OR task = %(task)s) AND NOT EXISTS"
             " (SELECT FROM predictions d"
-            " WHERE d.sha256 = o.sha256 AND d.model = r.model AND d.settings_hash = r.settings_hash"
+            " WHERE d.sha256 = o.sha256 AND d.model = r.model"
             " AND outcome IN ('ok', 'empty', 'known', 'duplicate')) GROUP BY outcome",
-            [run_id],
+            {"run": run_id, "task": task},
         )
         return dict(cur.fetchall())
 
@@ -32,13 +36,6 @@ def extent(conn: connection, run_id: str) -> tuple[str, str, int]:
         cur.execute("SELECT min(uri), max(uri), count(DISTINCT task) FROM outcomes WHERE run_id = %s", [run_id])
         first, last, tasks = cur.fetchall()[0]
     return first or "", last or "", tasks
-
-
-def frames_of(conn: connection, run_id: str) -> set[tuple[int, int]]:
-    """(task, frame) of every image of the run that is a frame in CVAT."""
-    with transaction(conn) as cur:
-        cur.execute("SELECT task, frame FROM outcomes WHERE run_id = %s AND task IS NOT NULL", [run_id])
-        return set(cur.fetchall())
 
 
 def duplicates(conn: connection, run_id: str, limit: int = 200) -> list[dict[str, Any]]:

@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg2.extensions import connection
 
+from firstpass.contracts.image_drafts import ImageDrafts
+from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse.connection import transaction
+from firstpass.warehouse.predictions import COLUMNS, to_drafts
 
 # A third least certain, a third most crowded, and the rest at random, yet the same whenever the report is built again.
 _CHOOSE = """
 WITH predicted AS (
-    SELECT DISTINCT ON (d.sha256) d.uri, d.sha256, d.width, d.height, d.task, d.frame, d.model, d.class_ids, d.scores,
-           d.x1, d.y1, d.x2, d.y2, d.polygons, d.detections,
-           nullif((SELECT avg(s) FROM unnest(d.scores) AS s), 'NaN') AS certainty
-    FROM run_predictions d
-    WHERE d.run_id = %(run_id)s AND d.outcome = ANY(%(outcomes)s)
-    ORDER BY d.sha256, d.uri
+    SELECT DISTINCT ON (p.sha256) p.uri, p.sha256, d.drafts, d.certainty
+    FROM run_predictions p
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS drafts, nullif(avg(score), 'NaN') AS certainty
+        FROM unnest(p.class_ids, p.scores) AS u (class_id, score)
+        WHERE reaches(score, class_id, p.threshold, p.class_thresholds)
+    ) d
+    WHERE p.run_id = %(run_id)s AND p.outcome = ANY(%(outcomes)s)
+    ORDER BY p.sha256, p.uri
 ), ranked AS (
     SELECT *, least(
                3 * row_number() OVER (ORDER BY certainty NULLS LAST, sha256) - 2,
-               3 * row_number() OVER (ORDER BY detections DESC, sha256) - 1,
-               3 * row_number() OVER (ORDER BY detections = 0, sha256)) AS place
+               3 * row_number() OVER (ORDER BY drafts DESC, sha256) - 1,
+               3 * row_number() OVER (ORDER BY drafts = 0, sha256)) AS place
     FROM predicted
+), chosen AS (
+    SELECT * FROM ranked ORDER BY place, sha256 LIMIT %(limit)s
 )
-SELECT r.uri, coalesce(i.size, 0), coalesce(i.etag, ''), r.width, r.height, r.sha256, r.task, r.frame, r.certainty,
-       r.detections, r.class_ids[:%(detections)s], r.scores[:%(detections)s], r.x1[:%(detections)s],
-       r.y1[:%(detections)s], r.x2[:%(detections)s], r.y2[:%(detections)s], r.polygons
-FROM ranked r
-LEFT JOIN images i ON i.uri = r.uri
-ORDER BY r.place, r.sha256
-LIMIT %(limit)s
-"""
+SELECT coalesce(i.size, 0), coalesce(i.etag, ''), p.sha256, c.certainty, {columns}
+FROM chosen c
+JOIN run_predictions p ON p.run_id = %(run_id)s AND p.uri = c.uri
+LEFT JOIN images i ON i.uri = c.uri
+ORDER BY c.place, c.sha256
+""".replace("{columns}", ", ".join(f"p.{name}" for name in COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPicture:
+    """An image for the gallery. certainty: the mean score of its drafts, None where it has none."""
+
+    ref: ImageRef
+    certainty: float | None
+    drafts: ImageDrafts
 
 
 def choose_pictures(
-    conn: connection, run_id: str, outcomes: list[str], limit: int, detections: int
-) -> list[tuple[Any, ...]]:
-    """At most `limit` images of the run with one of these outcomes, each content once, at most `detections` of each.
+    conn: connection, run_id: str, thresholds: Thresholds, outcomes: list[str], limit: int
+) -> list[ChosenPicture]:
+    """At most `limit` images of the run with one of these outcomes, each content once.
 
-    Of each: the fields of ImageRef (uri to frame), mean score, number of detections, class ids, scores, x1, y1, x2, y2,
-    polygons.
+    thresholds: the run's own.
     """
     with transaction(conn) as cursor:
-        cursor.execute(_CHOOSE, {"run_id": run_id, "outcomes": outcomes, "limit": limit, "detections": detections})
-        return cursor.fetchall()
+        cursor.execute(_CHOOSE, {"run_id": run_id, "outcomes": outcomes, "limit": limit})
+        return [_picture(row[:4], to_drafts(row[4:], thresholds)) for row in cursor]
+
+
+def _picture(known: tuple[Any, ...], drafts: ImageDrafts) -> ChosenPicture:
+    size, etag, sha256, certainty = known
+    ref = ImageRef(drafts.uri, size, etag, drafts.width, drafts.height, sha256, drafts.task, drafts.frame)
+    return ChosenPicture(ref, certainty, drafts)

@@ -19,6 +19,7 @@ FROM (
     FROM run_predictions r
     CROSS JOIN LATERAL unnest(r.class_ids, r.scores) AS u (class_id, score)
     WHERE r.run_id = %(run_id)s AND r.outcome = ANY(%(outcomes)s)
+      AND reaches(u.score, u.class_id, r.threshold, r.class_thresholds)
     GROUP BY 1, 2, 3
 ) d
 LEFT JOIN classes c ON c.model = d.model AND c.class_id = d.class_id
@@ -27,13 +28,13 @@ LEFT JOIN classes c ON c.model = d.model AND c.class_id = d.class_id
 _FIGURES = """
 SELECT r.run_id, r.model, (r.spec ->> 'threshold')::float8 AS threshold, r.started_at, r.images_uri,
        count(*) FILTER (WHERE o.outcome IN ('ok', 'empty')) AS inferred,
-       coalesce(sum(o.detections), 0)::bigint AS detections,
+       coalesce(sum(o.drafts), 0)::bigint AS drafts,
        count(*) FILTER (WHERE o.outcome = 'empty') AS empty, count(o.uri) AS images,
        count(*) FILTER (WHERE o.outcome IN ('unreadable', 'missing')) AS unreadable,
        (SELECT sum(c.images) / nullif(sum(c.seconds), 0) FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'merged')
            AS images_per_second
 FROM runs r
-LEFT JOIN outcomes o ON o.run_id = r.run_id
+LEFT JOIN run_images o ON o.run_id = r.run_id
 WHERE r.run_id = %(run_id)s
 GROUP BY r.run_id
 """
@@ -52,7 +53,7 @@ LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """A class's detections, in total and per score bin ([SCORE_BINS])."""
+    """A class's drafts, in total and per score bin ([SCORE_BINS])."""
 
     name: str
     count: int
@@ -60,7 +61,7 @@ class ClassCount:
 
 
 def class_counts(conn: connection, run_id: str, outcomes: list[str]) -> list[ClassCount]:
-    """The classes found in images of these outcomes, the most frequent first."""
+    """The classes of the drafts on images of these outcomes, the most frequent first."""
     found: dict[int, ClassCount] = {}
     edges = [n / SCORE_BINS for n in range(1, SCORE_BINS)]
     for row in _rows(conn, _HISTOGRAM, run_id, outcomes=outcomes, edges=edges):

@@ -11,7 +11,7 @@ PAGE = 50
 
 # Runs alone are searched and sorted; only the page's own rows meet their verdicts.
 _LIST = """
-SELECT r.run_id, r.started_at, r.model, r.images_uri, r.state, v.verdict, v.images, v.detections, v.drift
+SELECT r.run_id, r.started_at, r.model, r.images_uri, r.state, v.verdict, v.images, v.drafts, v.drift
 FROM runs r
 LEFT JOIN quality_verdicts v ON v.run_id = r.run_id
 WHERE %(like)s IS NULL
@@ -33,7 +33,7 @@ class ListedRun:
     state: str
     verdict: str | None
     images: int | None
-    detections: int | None
+    drafts: int | None
     drift: float | None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg2.extensions import connection, cursor
 
+from firstpass.settings import settings
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.runs import find_run
 
@@ -13,21 +14,35 @@ from firstpass.warehouse.runs import find_run
 def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> dict[str, Any]:
     """What the run did, ready for JSON.
 
-    images: every image that has an outcome. detections and detections_per_class (name → count, most frequent first):
-    found by this run itself; drafts: all that its images have, from earlier runs too. quarantined: uri and reason of
-    what was unreadable or missing, at most `most_quarantined`. images_per_second: images inferred over the seconds of
-    the stage `infer`; 0 when nothing was. Raises FirstpassError for an unknown run; `latest` is understood.
+    images: every image that has an outcome. detections: stored by this run itself, from its floor up; new_drafts: those
+    of them that reach the thresholds. drafts and drafts_per_class (name → count, most frequent first): all that its
+    images have, from earlier runs too. floor_lowered: whether a threshold below the model's floor lowered the run's.
+    older_revision: images whose prediction an older revision of the model's kind made; higher_floor: those whose
+    prediction is stored from a higher floor than the run's own. quarantined: uri and reason of what was unreadable or
+    missing, at most `most_quarantined`. images_per_second: images inferred over the seconds of the stage `infer`; 0
+    when nothing was. Raises FirstpassError for an unknown run; `latest` is understood.
     """
     run_id = find_run(conn, run_id)
     with transaction(conn) as cur:
         cur.execute(
-            "SELECT state, model, images_uri, spec, stages, started_at, finished_at FROM runs WHERE run_id = %s",
+            "SELECT r.state, r.model, r.images_uri, r.spec, r.floor, r.stages, r.started_at, r.finished_at,"
+            " coalesce(m.floor, %s, m.threshold / 2)::real FROM runs r JOIN models m USING (model) WHERE run_id = %s",
+            [settings().floor, run_id],
+        )
+        state, model, images_uri, spec, floor, stages, started, finished, usual_floor = cur.fetchall()[0]
+        cur.execute(
+            "SELECT outcome, count(*), sum(detections), sum(drafts) FROM run_images WHERE run_id = %s GROUP BY outcome",
             [run_id],
         )
-        state, model, images_uri, spec, stages, started, finished = cur.fetchall()[0]
-        cur.execute("SELECT outcome, count(*) FROM outcomes WHERE run_id = %s GROUP BY outcome", [run_id])
-        outcomes = dict(cur.fetchall())
-        classes, drafts = _detections(cur, run_id, model)
+        counted = cur.fetchall()
+        outcomes = {outcome: count for outcome, count, *_ in counted}
+        classes = _drafts_per_class(cur, run_id, model)
+        cur.execute(
+            "SELECT count(*) FILTER (WHERE revision < %s), count(*) FILTER (WHERE floor > %s::real)"
+            " FROM run_predictions WHERE run_id = %s",
+            [spec.get("revision", 1), floor, run_id],
+        )
+        older_revision, higher_floor = cur.fetchall()[0]
         cur.execute(
             "SELECT uri, coalesce(reason, outcome) FROM outcomes"
             " WHERE run_id = %s AND outcome IN ('unreadable', 'missing') ORDER BY uri LIMIT %s",
@@ -43,12 +58,17 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         "model": model,
         "images_uri": images_uri,
         "threshold": spec["threshold"],
+        "floor": floor,
+        "floor_lowered": floor < usual_floor,
         "started_at": started.isoformat(),
         "images": sum(outcomes.values()),
         "outcomes": outcomes,
-        "detections": sum(classes.values()),
-        "detections_per_class": classes,
-        "drafts": drafts,
+        "detections": sum(int(detections) for *_, detections, _ in counted),
+        "new_drafts": sum(int(drafts) for *_, drafts in counted),
+        "drafts": sum(classes.values()),
+        "drafts_per_class": classes,
+        "older_revision": older_revision,
+        "higher_floor": higher_floor,
         "empty": outcomes.get("empty", 0),
         "unreadable": outcomes.get("unreadable", 0),
         "missing": outcomes.get("missing", 0),
@@ -62,18 +82,16 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
     }
 
 
-def _detections(cur: cursor, run_id: str, model: str) -> tuple[dict[str, int], int]:
-    """Found by the run itself, by name of class; and all that its images have."""
+def _drafts_per_class(cur: cursor, run_id: str, model: str) -> dict[str, int]:
     cur.execute(
-        "SELECT coalesce(name, 'class ' || counted.class_id), found, total FROM ("
-        " SELECT class_id, count(*) FILTER (WHERE outcome = 'ok') AS found, count(*) AS total"
-        " FROM run_predictions, unnest(class_ids) AS class_id WHERE run_id = %s GROUP BY class_id"
+        "SELECT coalesce(name, 'class ' || counted.class_id), drafts FROM ("
+        " SELECT class_id, count(*) AS drafts FROM run_predictions, unnest(class_ids, scores) AS d (class_id, score)"
+        " WHERE run_id = %s AND reaches(score, class_id, threshold, class_thresholds) GROUP BY class_id"
         ") counted LEFT JOIN classes c ON c.class_id = counted.class_id AND c.model = %s"
-        " ORDER BY found DESC, counted.class_id",
+        " ORDER BY drafts DESC, counted.class_id",
         [run_id, model],
     )
-    rows = cur.fetchall()
-    return {name: found for name, found, _ in rows if found}, sum(total for *_, total in rows)
+    return dict(cur.fetchall())
 
 
 def _infer_seconds(cur: cursor, run_id: str) -> float:

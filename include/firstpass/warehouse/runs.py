@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from psycopg2.extras import Json
 
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.model_versions import insert_model
@@ -26,12 +27,17 @@ class RunRecord:
 
     run_id: str
     model: str
-    settings_hash: str
     images_uri: str
     state: str
     spec: dict[str, Any]
     decided_at: datetime
     started_at: datetime
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Those that the run was asked for."""
+        by_class = self.spec.get("class_thresholds") or {}
+        return Thresholds(self.spec["threshold"], {int(class_id): score for class_id, score in by_class.items()})
 
     @property
     def rank(self) -> tuple[datetime, datetime]:
@@ -44,12 +50,22 @@ def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
     with transaction(conn) as cur:
         insert_model(cur, version)
         cur.execute(
-            "INSERT INTO runs (run_id, model, settings_hash, images_uri, spec, state, stages, started_at)"
-            " VALUES (%s, %s, %s, %s, %s, 'running', '{}', %s)"
-            " ON CONFLICT (run_id) DO UPDATE SET model = excluded.model, settings_hash = excluded.settings_hash,"
-            " images_uri = excluded.images_uri, spec = excluded.spec, state = 'running', stages = '{}',"
-            " started_at = excluded.started_at, finished_at = NULL",
-            [spec.run_id, spec.model, spec.settings_hash, spec.images, Json(asdict(spec)), spec.started_at],
+            "INSERT INTO runs (run_id, model, threshold, class_thresholds, floor, images_uri, spec, state, stages,"
+            " started_at) VALUES (%s, %s, %s, %s, %s, %s, %s, 'running', '{}', %s)"
+            " ON CONFLICT (run_id) DO UPDATE SET model = excluded.model, threshold = excluded.threshold,"
+            " class_thresholds = excluded.class_thresholds, floor = excluded.floor, images_uri = excluded.images_uri,"
+            " spec = excluded.spec, state = 'running', stages = '{}', started_at = excluded.started_at,"
+            " finished_at = NULL",
+            [
+                spec.run_id,
+                spec.model,
+                spec.thresholds.default,
+                Json({str(class_id): score for class_id, score in spec.thresholds.by_class.items()}),
+                spec.floor,
+                spec.images,
+                Json(spec.to_dict()),
+                spec.started_at,
+            ],
         )
 
 
@@ -117,7 +133,7 @@ def load_runs(conn: connection, run_ids: Collection[str]) -> list[RunRecord]:
     """Those of the runs that there are."""
     with transaction(conn) as cur:
         cur.execute(
-            "SELECT run_id, model, settings_hash, images_uri, state, spec, decided_at, started_at"
+            "SELECT run_id, model, images_uri, state, spec, decided_at, started_at"
             " FROM runs JOIN models USING (model) WHERE run_id = ANY(%s::text[])",
             [list(run_ids)],
         )

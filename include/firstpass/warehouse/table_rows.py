@@ -8,17 +8,44 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.outcome import Outcome
 from firstpass.contracts.run_spec import RunSpec
-from firstpass.warehouse.copy_encoding import Field, arrays, constant, number, only, polygons, text, timestamp
+from firstpass.contracts.thresholds import Thresholds
+from firstpass.warehouse.copy_encoding import (
+    Field,
+    arrays,
+    constant,
+    number,
+    only,
+    polygons,
+    real,
+    text,
+    timestamp,
+)
 from firstpass.warehouse.copy_stream import Copy, copy
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
 _TEXTS = ("uri", "sha256", "etag", "outcome", "reason")
-_NUMBERS = ("size", "width", "height", "brightness", "task", "frame")
+_NUMBERS = ("size", "width", "height", "brightness", "task", "frame", "drafts")
+_INFERRED = pa.array([str(Outcome.OK), str(Outcome.EMPTY)])
 
 
 Fields = dict[str, Field]
+
+
+def with_drafts(rows: pa.RecordBatch, thresholds: Thresholds) -> pa.RecordBatch:
+    """A result's rows with their number of `drafts`, and with outcomes by it: inference knows the floor alone."""
+    lists = rows["scores"]
+    reached = thresholds.reached(rows["class_ids"].flatten().to_numpy(), lists.flatten().to_numpy())
+    row_of = np.repeat(np.arange(len(rows)), pc.list_value_length(lists).to_numpy())
+    drafts = np.bincount(row_of[reached], minlength=len(rows)).astype(np.int32)
+    inferred = pc.is_in(rows["outcome"], _INFERRED)
+    outcome = pc.if_else(
+        inferred, pc.if_else(pa.array(drafts > 0), str(Outcome.OK), str(Outcome.EMPTY)), rows["outcome"]
+    )
+    columns = {name: rows[name] for name in rows.schema.names} | {"outcome": outcome, "drafts": pa.array(drafts)}
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def fields(rows: pa.RecordBatch) -> Fields:
@@ -30,8 +57,8 @@ def fields(rows: pa.RecordBatch) -> Fields:
 def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int | None) -> Copy:
     """One row per image; `chunk` is None for what the catalogue decided."""
     found = number(pc.list_value_length(rows["scores"])) if "scores" in rows.schema.names else constant(0)
-    same = {"run_id": constant(spec.run_id), "chunk": constant(chunk)}
-    names = ("uri", "sha256", "outcome", "reason", "width", "height", "brightness", "task", "frame")
+    same = {"run_id": constant(spec.run_id), "chunk": constant(chunk), "drafts": constant(0)}
+    names = ("uri", "sha256", "outcome", "reason", "width", "height", "brightness", "task", "frame", "drafts")
     return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names if name in encoded})
 
 
@@ -41,32 +68,31 @@ def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "i
     names = ("uri", "sha256", "etag", "size", "width", "height", "task", "frame")
     columns = {name: encoded[name] for name in names} | {
         "model": constant(spec.model),
-        "settings_hash": constant(spec.settings_hash),
         "run_id": constant(spec.run_id),
         "seen_at": timestamp((started - _EPOCH) // timedelta(microseconds=1)),
     }
     drafted = pc.not_equal(rows["outcome"], str(Outcome.UNREADABLE))
     if not pc.all(drafted).as_py():
-        nothing = pa.scalar(None, pa.string())
-        columns["model"] = text(pc.if_else(drafted, spec.model, nothing))
-        columns["settings_hash"] = text(pc.if_else(drafted, spec.settings_hash, nothing))
+        columns["model"] = text(pc.if_else(drafted, spec.model, pa.scalar(None, pa.string())))
     there = pc.not_equal(rows["outcome"], str(Outcome.MISSING))
     if not pc.all(there).as_py():
         columns = {name: only(field, there) for name, field in columns.items()}
     return copy(table, columns)
 
 
-def predictions(spec: RunSpec, inferred: pa.RecordBatch, chunk: int) -> Copy:
+def predictions(chunk: Chunk, run_id: str, inferred: pa.RecordBatch, table: str = "predictions") -> Copy:
     """One row per prediction, empty ones too. `inferred` is what `inferred_rows` gives."""
     lists = ("class_ids", "scores", "x1", "y1", "x2", "y2")
     return copy(
-        "predictions",
+        table,
         {
             "sha256": text(inferred["sha256"]),
-            "model": constant(spec.model),
-            "settings_hash": constant(spec.settings_hash),
-            "run_id": constant(spec.run_id),
-            "chunk": constant(chunk),
+            "model": constant(chunk.model),
+            "floor": real(chunk.floor),
+            "revision": constant(chunk.revision),
+            "run_id": constant(run_id),
+            "chunk": constant(chunk.index),
+            "orientation": number(inferred["orientation"]),
             **dict(zip(lists, arrays([inferred[name] for name in lists]), strict=True)),
             "polygons": polygons(inferred["polygons"]),
         },
@@ -75,7 +101,7 @@ def predictions(spec: RunSpec, inferred: pa.RecordBatch, chunk: int) -> Copy:
 
 def inferred_rows(rows: pa.RecordBatch) -> pa.RecordBatch:
     """The rows of a result that were inferred, one for each content, however many names it has in this chunk."""
-    rows = _where(rows, pc.is_in(rows["outcome"], pa.array([str(Outcome.OK), str(Outcome.EMPTY)])))
+    rows = _where(rows, pc.is_in(rows["outcome"], _INFERRED))
     contents = rows["sha256"].dictionary_encode()
     if len(contents.dictionary) < len(rows):
         rows = rows.take(np.sort(np.unique(contents.indices.to_numpy(), return_index=True)[1]))
