@@ -8,13 +8,14 @@ import pytest
 from psycopg2.extensions import connection
 
 from firstpass.contracts.class_table import ClassTable, ModelClass
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import CheckResult, QualityVerdict
-from firstpass.cvat.publishing.finished_run import FinishedRun, load_finished_run
+from firstpass.cvat.publishing.finished_run import load_finished_run
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.verdicts import store_verdict
 from fixtures.cvat_runs import Night, boxes
 
-PART = [1.0, 1.0, 9.0, 1.0, 9.0, 9.0]
+RING = [1.0, 1.0, 9.0, 1.0, 9.0, 9.0]
 
 
 def critical(name: str, success: bool = False, severity: str = "critical", suite: str = "detections") -> CheckResult:
@@ -23,11 +24,12 @@ def critical(name: str, success: bool = False, severity: str = "critical", suite
 
 def test_what_publishing_needs_of_a_run(warehouse: connection) -> None:
     found = {0: boxes(0), 1: [], 2: boxes(2)}
-    Night("a run", 12, found, images_uri="cvat:task/12?policy=empty", polygons={0: 3 * [[PART]]}).save(warehouse)
+    Night("a run", 12, found, images_uri="cvat:task/12?policy=empty", polygons={0: 3 * [[[RING]]]}).save(warehouse)
     run = load_finished_run(warehouse, "a run")
-    assert (run.id, run.model, run.settings_hash, run.policy, run.tasks) == (
-        "a run", "toy@aaaaaaaaaaaa", "111111111111", "empty", (12,),
+    assert (run.id, run.model, run.thresholds, run.policy, run.tasks) == (
+        "a run", "toy@aaaaaaaaaaaa", Thresholds(0.3), "empty", [12],
     )  # fmt: skip
+    assert sorted(run.frames) == [(12, 0, 2), (12, 1, 2), (12, 2, 2)]
     assert run.outlines is True
     assert run.classes == ClassTable((ModelClass(1, "person"), ModelClass(2, "car"), ModelClass(3, "traffic light")))
     assert run.rank == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
@@ -63,7 +65,7 @@ def test_a_run_that_there_is_not(warehouse: connection) -> None:
 
 def test_a_run_some_of_whose_images_failed_is_published(warehouse: connection) -> None:
     Night("a run", 12, {0: boxes(0)}, state="partial").save(warehouse)
-    assert load_finished_run(warehouse, "a run").tasks == (12,)
+    assert load_finished_run(warehouse, "a run").tasks == [12]
 
 
 def test_critical_checks_hold_a_run_back_and_the_first_by_name_is_told(warehouse: connection) -> None:
@@ -90,19 +92,54 @@ def test_unchecked_lets_a_run_through_that_was_never_checked_and_no_other(wareho
         load_finished_run(warehouse, "early", unchecked=True)
 
 
-@pytest.mark.parametrize(
-    ("model", "settings_hash", "rival"),
-    [
-        ("toy@2", "s", True),
-        ("toy@1", "t", True),
-        ("toy@2", "t", True),
-        ("toy@1", "s", False),
-        ("faces@2", "s", False),
-        ("toys@1", "t", False),
-    ],
-)
-def test_rivals_are_other_versions_and_settings_of_the_same_model(model: str, settings_hash: str, rival: bool) -> None:
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    run = FinishedRun("a run", "toy@1", "s", ClassTable(()), False, "new", (12,), (moment, moment))
-    assert run.version == ("toy@1", "s")
-    assert run.is_rival(model, settings_hash) is rival
+def test_tasks_come_in_order_and_each_once(warehouse: connection) -> None:
+    Night("a run", 13, {0: boxes(0), 1: []}).save(warehouse)
+    with warehouse, warehouse.cursor() as cur:
+        cur.execute("UPDATE outcomes SET task = 2 WHERE frame = 1")
+    assert load_finished_run(warehouse, "a run").tasks == [2, 13]
+
+
+def test_drafts_are_known_by_frame_version_thresholds_and_the_revision_that_made_them(warehouse: connection) -> None:
+    Night("a run", 12, {0: boxes(0), 1: [], 5: boxes(5)}).save(warehouse)
+    with warehouse, warehouse.cursor() as cur:
+        cur.execute("UPDATE outcomes SET task = 13 WHERE frame = 5")
+        cur.execute("UPDATE predictions SET revision = 1 WHERE cardinality(scores) = 0")
+    run = load_finished_run(warehouse, "a run")
+    older, now = Thresholds(0.3).digest(1), Thresholds(0.3).digest(2)
+    assert run.key(7, 2) == (7, "toy@aaaaaaaaaaaa", now)
+    assert run.keys_in(12) == {(0, run.model, now), (1, run.model, older)}
+    assert run.keys_in(13) == {(5, run.model, now)}
+    assert run.keys_in(14) == frozenset()
+
+
+def test_a_class_may_have_a_threshold_of_its_own(warehouse: connection) -> None:
+    Night("a run", 12, {0: boxes(0)}).save(warehouse)
+    with warehouse, warehouse.cursor() as cur:
+        cur.execute('UPDATE runs SET spec = spec || \'{"class_thresholds": {"2": 0.6}}\'')
+    assert load_finished_run(warehouse, "a run").thresholds == Thresholds(0.3, {2: 0.6})
+    assert load_finished_run(warehouse, "a run", threshold=0.4).thresholds == Thresholds(0.4), "it is for all classes"
+
+
+@pytest.mark.parametrize("threshold", [0.15, 0.2, 0.3, 1.0])
+def test_another_threshold_may_be_as_low_as_the_floor(warehouse: connection, threshold: float) -> None:
+    Night("a run", 12, {0: boxes(0)}, floor=0.15).save(warehouse)
+    run = load_finished_run(warehouse, "a run", threshold=threshold)
+    assert run.thresholds == Thresholds(threshold)
+    assert run.key(0, 2) == (0, run.model, Thresholds(threshold).digest(2))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.1499])
+def test_a_threshold_below_what_is_stored_is_refused_and_the_floor_named(
+    warehouse: connection, threshold: float
+) -> None:
+    Night("a run", 12, {0: boxes(0)}, floor=0.15).save(warehouse)
+    with pytest.raises(FirstpassError, match=f"threshold {threshold:g} is below the floor 0.15 of run a run") as raised:
+        load_finished_run(warehouse, "a run", threshold=threshold)
+    assert f"firstpass run --threshold {threshold:g}" in raised.value.fix
+
+
+@pytest.mark.parametrize("threshold", [-0.01, 1.01, float("nan")])
+def test_a_threshold_that_is_no_score_is_refused(warehouse: connection, threshold: float) -> None:
+    Night("a run", 12, {0: boxes(0)}).save(warehouse)
+    with pytest.raises(FirstpassError, match="give a number from 0 to 1"):
+        load_finished_run(warehouse, "a run", threshold=threshold)

@@ -25,7 +25,7 @@ def ledger(warehouse: connection) -> Ledger:
 
 
 def entry(frame: int = 0, *shapes: LedgerShape, **fields: Any) -> LedgerEntry:
-    plain: dict[str, Any] = {"model": "toy@1", "settings_hash": "s", "run_id": "a run", "state": LedgerState.PUBLISHED}
+    plain: dict[str, Any] = {"model": "toy@1", "drafts_hash": "s", "run_id": "a run", "state": LedgerState.PUBLISHED}
     return LedgerEntry(frame=frame, shapes=list(shapes), **plain | fields)
 
 
@@ -52,7 +52,7 @@ def entries(draw: Any) -> LedgerEntry:
         )
         for number in ids
     ]
-    named = {"model": draw(names), "settings_hash": draw(names), "run_id": draw(names), "unsure": draw(st.booleans())}
+    named = {"model": draw(names), "drafts_hash": draw(names), "run_id": draw(names), "unsure": draw(st.booleans())}
     return entry(draw(st.integers(0, 2**31 - 1)), *shapes, state=state, **named)
 
 
@@ -69,7 +69,7 @@ def test_whatever_is_saved_is_read_back(ledger: Ledger, some: list[LedgerEntry])
     assert ledger.entries() == []
 
 
-def test_an_entry_is_replaced_by_what_is_saved_of_its_frame_model_and_settings(ledger: Ledger) -> None:
+def test_an_entry_is_replaced_by_what_is_saved_of_its_frame_model_and_drafts(ledger: Ledger) -> None:
     sending = entry(
         3, LedgerShape(1, 7, outgoing={"frame": 3}), LedgerShape(2, 8, outgoing={"frame": 3}), state=LedgerState.SENDING
     )
@@ -86,7 +86,7 @@ def test_neighbours_of_an_entry_stay_as_they_are(ledger: Ledger, warehouse: conn
     beside = [
         entry(4, LedgerShape(1, 7, 71)),
         entry(3, LedgerShape(1, 7, 72), model="toy@2"),
-        entry(3, LedgerShape(1, 7, 73), settings_hash="t"),
+        entry(3, LedgerShape(1, 7, 73), drafts_hash="t"),
     ]
     elsewhere = [Ledger(warehouse, SERVER, 13), Ledger(warehouse, "https://other.example.org", 12)]
     ledger.save([mine, *beside])
@@ -135,14 +135,14 @@ def test_more_entries_than_one_statement_takes(ledger: Ledger) -> None:
 def test_entries_come_in_order_of_frame_and_those_of_one_frame_as_they_were_written_last(ledger: Ledger) -> None:
     for frame in (5, 2, 9):
         ledger.save([entry(frame)])
-    for settings_hash in ("t", "a", "u"):
-        ledger.save([entry(2, settings_hash=settings_hash)])
+    for drafts_hash in ("t", "a", "u"):
+        ledger.save([entry(2, drafts_hash=drafts_hash)])
     order = [(5, "s"), (9, "s")]
-    found = [(each.frame, each.settings_hash) for each in ledger.entries()]
+    found = [(each.frame, each.drafts_hash) for each in ledger.entries()]
     assert found == [(2, "s"), (2, "t"), (2, "a"), (2, "u"), *order]
     ledger.save([entry(2)])
-    ledger.save([], [entry(2, settings_hash="t")])
-    found = [(each.frame, each.settings_hash) for each in ledger.entries()]
+    ledger.save([], [entry(2, drafts_hash="t")])
+    found = [(each.frame, each.drafts_hash) for each in ledger.entries()]
     assert found == [(2, "a"), (2, "u"), (2, "s"), (2, "t"), *order]
 
 
@@ -167,10 +167,11 @@ def test_settling_leaves_nothing_under_way() -> None:
 def test_a_versions_keys_come_in_order_of_task_and_frame_with_the_run_that_sent_each(warehouse: connection) -> None:
     for task, frame, run in ((13, 1, "first"), (12, 4, "second"), (12, 2, "first"), (2, 9, "first")):
         Ledger(warehouse, SERVER, task).save([entry(frame, run_id=run)])
-    Ledger(warehouse, SERVER, 12).save([entry(0, model="toy@2"), entry(0, settings_hash="t")])
+    Ledger(warehouse, SERVER, 12).save([entry(0, model="toy@2"), entry(0, drafts_hash="t")])
     Ledger(warehouse, "https://other.example.org", 12).save([entry(0)])
-    assert keys_by_task(warehouse, SERVER, "toy@1", "s") == [
+    assert keys_by_task(warehouse, SERVER, "toy@1") == [
         (2, (9, "toy@1", "s"), "first"),
+        (12, (0, "toy@1", "t"), "a run"),
         (12, (2, "toy@1", "s"), "first"),
         (12, (4, "toy@1", "s"), "second"),
         (13, (1, "toy@1", "s"), "first"),

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection
 
 from doubles.cvat import CvatDouble, Task
 from firstpass.contracts.class_table import ClassTable
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.cvat.labels import reviews
 from firstpass.cvat.labels.mapping import DecidedBy, LabelRules, map_labels
 from firstpass.cvat.publishing import publish_run as publishing
@@ -45,15 +46,17 @@ def plan(warehouse: connection) -> Plan:
         run = load_finished_run(warehouse, Night("a run", 12, found, **options).save(warehouse))
         result = Publication("a run", "https://cvat.example.org", 12, run.model)
         result.decisions = map_labels(run.classes, LABELS, LabelRules.none(), outlines=run.outlines)
-        meta = TaskMeta(np.array([(64, 48), (128, 96), (64, 48)], np.int32), frozenset(), "")
-        return TaskPlan(run, TaskRecord(12, "t", None, 3), meta, LABELS, (), closed or {}, scores, None, result)
+        meta = TaskMeta(np.array([(64, 48), (128, 96), (64, 48)], np.int32), ("a", "b", "c"), frozenset(), "")
+        return TaskPlan(
+            run, run.keys_in(12), TaskRecord(12, "t", None, 3), meta, LABELS, (), closed or {}, scores, None, result
+        )
 
     return make
 
 
 def entry(frame: int, run: FinishedRun | None = None, **fields: Any) -> LedgerEntry:
-    version = {"model": run.model, "settings_hash": run.settings_hash} if run else {"model": "toy@1"}
-    plain: dict[str, Any] = {"settings_hash": "s", "run_id": "a run", "state": LedgerState.PUBLISHED, "shapes": []}
+    version = {"model": run.model, "drafts_hash": run.key(frame, 2)[2]} if run else {"model": "toy@1"}
+    plain: dict[str, Any] = {"drafts_hash": "s", "run_id": "a run", "state": LedgerState.PUBLISHED, "shapes": []}
     return LedgerEntry(frame=frame, **plain | version | fields)
 
 
@@ -62,7 +65,7 @@ def test_each_frame_gets_an_entry_ready_to_be_sent(plan: Plan) -> None:
     entries = list(made.entries([], NOTHING, set()))
     assert [each.frame for each in entries] == [0, 1, 2]
     first = entries[0]
-    assert (first.model, first.settings_hash, first.run_id) == ("toy@aaaaaaaaaaaa", "111111111111", "a run")
+    assert (first.key, first.run_id) == ((0, "toy@aaaaaaaaaaaa", Thresholds(0.3).digest(2)), "a run")
     assert (first.state, first.unsure, [shape.detection for shape in first.shapes]) == (
         LedgerState.SENDING, False, [1, 2],
     )  # fmt: skip
@@ -99,9 +102,9 @@ def test_frames_of_a_newer_version_are_left_alone(plan: Plan) -> None:
     assert made.result.left_alone == {"published by a newer version or run": 1}
 
 
-def test_entries_of_other_versions_and_settings_leave_a_frame_to_us(plan: Plan) -> None:
+def test_entries_of_other_versions_and_thresholds_leave_a_frame_to_us(plan: Plan) -> None:
     made = plan()
-    known = [entry(0, model="toy@bbbbbbbbbbbb"), entry(1, made.run, settings_hash="222222222222")]
+    known = [entry(0, model="toy@bbbbbbbbbbbb"), entry(1, made.run, drafts_hash=Thresholds(0.4).digest(2))]
     assert [each.frame for each in made.entries(known, NOTHING, set())] == [0, 1, 2]
 
 
@@ -126,7 +129,7 @@ def test_a_picture_of_the_task_that_is_no_frame_is_left_alone(plan: Plan, wareho
 
 
 def test_groups_of_ours_begin_above_a_persons(plan: Plan) -> None:
-    parts = [[1.0, 1.0, 9.0, 1.0, 9.0, 9.0], [20.0, 20.0, 29.0, 20.0, 29.0, 29.0]]
+    parts = [[[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]], [[20.0, 20.0, 29.0, 20.0, 29.0, 29.0]]]
     made = plan(polygons={0: 2 * [parts], 1: 2 * [parts]}, images_uri="cvat:task/12?policy=all")
     theirs = Snapshot({1: SeenShape(1, 0, "manual", 0, 4)}, frozenset())
     groups = [[(s.outgoing or {}).get("group") for s in each.shapes] for each in made.entries([], theirs, set())]
@@ -148,6 +151,7 @@ def test_a_plan_is_made_of_what_the_task_says(warehouse: connection, cvat: CvatD
     task.jobs[1].stage = "validation"
     task.deleted_frames = {2}
     made, result = planned(warehouse, task, Night("a run", task.id, {0: boxes(0)}))
+    assert made.keys == {(0, made.run.model, Thresholds(0.3).digest(2))}
     assert (made.task.id, made.task.name, made.task.size) == (task.id, "night", 8)
     assert (result.task_name, result.scope) == ("night", f"task/{task.id}")
     assert made.segments == (range(4), range(4, 8))
@@ -211,6 +215,13 @@ def test_a_task_that_cannot_be_drafted_has_no_plan(warehouse: connection, cvat: 
         planned(warehouse, task, Night("a run", task.id, {0: boxes(0)}))
 
 
+def plan_of(run: FinishedRun) -> TaskPlan:
+    """One of task 12, as far as rivals are concerned."""
+    result = Publication(run.id, "https://cvat.example.org", 12, run.model)
+    meta = TaskMeta(np.empty((0, 2), np.int32), (), frozenset(), "")
+    return TaskPlan(run, run.keys_in(12), TaskRecord(12, "t", None, 3), meta, [], (), {}, True, None, result)
+
+
 def run_of(warehouse: connection, **options: Any) -> FinishedRun:
     return load_finished_run(warehouse, Night(task=12, found={}, **options).save(warehouse))
 
@@ -220,18 +231,18 @@ def test_newer_is_a_version_that_was_decided_on_later_then_a_run_that_started_la
     for name, options in {
         "older version, later run": {"version": "b" * 12, "decided_at": "2026-01-01", "started_at": "2026-02-09"},
         "newer version, earlier run": {"version": "c" * 12, "decided_at": "2026-01-03", "started_at": "2026-02-01"},
-        "other settings, earlier run": {"settings_hash": "2", "decided_at": "2026-01-02", "started_at": "2026-02-01"},
-        "other settings, later run": {"settings_hash": "3", "decided_at": "2026-01-02", "started_at": "2026-02-03"},
-        "other settings, same moment": {"settings_hash": "4", "decided_at": "2026-01-02", "started_at": "2026-02-02"},
+        "other threshold, earlier run": {"threshold": 0.4, "decided_at": "2026-01-02", "started_at": "2026-02-01"},
+        "other threshold, later run": {"threshold": 0.5, "decided_at": "2026-01-02", "started_at": "2026-02-03"},
+        "other threshold, same moment": {"threshold": 0.6, "decided_at": "2026-01-02", "started_at": "2026-02-02"},
         "another model": {"model": "faces", "decided_at": "2026-01-09", "started_at": "2026-02-09"},
     }.items():
         run_of(warehouse, run_id=name, **options)
     runs = [load_finished_run(warehouse, name) for name in (
-        "older version, later run", "newer version, earlier run", "other settings, earlier run",
-        "other settings, later run", "other settings, same moment", "another model", "ours",
+        "older version, later run", "newer version, earlier run", "other threshold, earlier run",
+        "other threshold, later run", "other threshold, same moment", "another model", "ours",
     )]  # fmt: skip
     entries = [entry(frame, run, run_id=run.id) for frame, run in enumerate(runs)]
-    assert published_by_newer(warehouse, ours, entries) == {1, 3}
+    assert published_by_newer(warehouse, plan_of(ours), entries) == {1, 3}
 
 
 def test_what_has_not_arrived_yet_or_whose_run_is_gone_is_not_newer(warehouse: connection) -> None:
@@ -242,32 +253,57 @@ def test_what_has_not_arrived_yet_or_whose_run_is_gone_is_not_newer(warehouse: c
         for frame, state in enumerate(LedgerState)
         if state is not LedgerState.PUBLISHED
     ]
-    assert published_by_newer(warehouse, ours, halfway) == set()
-    assert published_by_newer(warehouse, ours, [entry(0, newer, run_id="a run that was deleted")]) == set()
-    assert published_by_newer(warehouse, ours, [entry(0, newer, run_id="newer")]) == {0}
+    assert published_by_newer(warehouse, plan_of(ours), halfway) == set()
+    assert published_by_newer(warehouse, plan_of(ours), [entry(0, newer, run_id="a run that was deleted")]) == set()
+    assert published_by_newer(warehouse, plan_of(ours), [entry(0, newer, run_id="newer")]) == {0}
 
 
-OURS = FinishedRun("a run", "toy@2", "s", ClassTable(()), False, "new", (12,), (EARLY, EARLY))
-OTHERS = [("toy@1", "s"), ("toy@2", "t"), ("faces@1", "s")]
+FRAMES = ((12, 0, 2), (12, 1, 2), (13, 2, 2))
+OURS = FinishedRun("a run", "toy@2", Thresholds(0.3), ClassTable(()), False, "new", FRAMES, (EARLY, EARLY))
+OTHERS = [("toy@1", "s"), ("toy@2", "t"), ("faces@1", "s"), ("toys@1", "s"), ("to@1", "s")]
 
 
 def test_ours_replaces_other_versions_of_the_model_on_the_frames_where_it_is(warehouse: connection) -> None:
     mine = [entry(0, OURS), entry(1, OURS, state=LedgerState.SENDING)]
-    others = [entry(frame, model=model, settings_hash=s) for frame in (0, 1, 2) for model, s in OTHERS]
-    replaced = replaced_entries(OURS, [*mine, *others], set())
+    others = [entry(frame, model=model, drafts_hash=s) for frame in (0, 1, 2) for model, s in OTHERS]
+    replaced = replaced_entries(plan_of(OURS), [*mine, *others], set())
     assert [each.key for each in replaced] == [(0, "toy@1", "s"), (0, "toy@2", "t")]
 
 
 def test_a_newer_version_is_never_replaced() -> None:
     """An older run that is published again finds its own entries, and beside them those that replaced it halfway."""
     entries = [entry(frame, OURS) for frame in (0, 1)] + [entry(frame, model="toy@3") for frame in (0, 1)]
-    assert [each.key for each in replaced_entries(OURS, entries, {0})] == [(1, "toy@3", "s")]
-    assert replaced_entries(OURS, entries, {0, 1}) == []
+    assert [each.key for each in replaced_entries(plan_of(OURS), entries, {0})] == [(1, "toy@3", "s")]
+    assert replaced_entries(plan_of(OURS), entries, {0, 1}) == []
 
 
 @pytest.mark.parametrize("state", [state for state in LedgerState if state is not LedgerState.PUBLISHED])
 def test_what_is_under_way_or_a_persons_by_now_is_not_replaced(state: LedgerState) -> None:
-    assert replaced_entries(OURS, [entry(0, OURS), entry(0, state=state)], set()) == []
+    assert replaced_entries(plan_of(OURS), [entry(0, OURS), entry(0, state=state)], set()) == []
+
+
+def test_of_the_same_frame_what_an_older_revision_found_is_replaced(warehouse: connection) -> None:
+    mine, older = entry(0, OURS), entry(0, OURS, drafts_hash=OURS.key(0, 1)[2])
+    assert replaced_entries(plan_of(OURS), [mine, older], set()) == [older]
+
+
+def test_a_frame_is_looked_up_by_the_revision_that_its_own_prediction_has(plan: Plan, warehouse: connection) -> None:
+    """A frame that an older revision inferred keeps its shapes until it is inferred again."""
+    made = plan(frames=(0, 1))
+    with warehouse, warehouse.cursor() as cur:
+        cur.execute("UPDATE predictions SET revision = 1 WHERE sha256 IN (SELECT sha256 FROM outcomes WHERE frame = 1)")
+    older = made.run.key(1, 1)
+    first, second = made.entries([], NOTHING, set())
+    assert (first.key, second.key) == (made.run.key(0, 2), older)
+    again = plan_of(load_finished_run(warehouse, "a run"))
+    assert again.keys == {made.run.key(0, 2), older}
+
+
+@pytest.mark.parametrize(("threshold", "drafted"), [(0.94, [1, 2]), (0.9401, [1]), (0.951, [])])
+def test_only_what_reaches_the_thresholds_is_planned(plan: Plan, threshold: float, drafted: list[int]) -> None:
+    """Frames without a draft get an empty entry."""
+    entries = plan(threshold=threshold).entries([], NOTHING, set())
+    assert [[shape.detection for shape in each.shapes] for each in entries] == 3 * [drafted]
 
 
 def test_an_old_run_published_again_leaves_a_newer_versions_shapes_where_they_are(

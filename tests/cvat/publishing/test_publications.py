@@ -45,7 +45,7 @@ def test_a_publication_begins_running_and_with_nothing_counted() -> None:
     assert (begun.state, begun.reason, begun.task_name, begun.scope) == ("running", None, "", "")
     assert begun.counts() == {
         "frames": 0, "shapes": 0, "shapes_in_task": 0, "replaced": 0, "kept": 0, "lost": 0, "left_alone": {},
-        "dropped": {},
+        "dropped": {}, "filled": {}, "threshold": None,
     }  # fmt: skip
 
 
@@ -63,10 +63,13 @@ def test_all_that_is_said_of_a_task(warehouse: connection) -> None:
         lost=6,
         left_alone=Counter({"a person works on it": 7}),
         dropped=Counter({"kite": 8}),
+        filled=Counter({"person": 9}),
+        threshold=0.45,
     )
     counts = {
         "frames": 1, "shapes": 2, "shapes_in_task": 3, "replaced": 4, "kept": 5, "lost": 6,
         "left_alone": {"a person works on it": 7}, "dropped": {"kite": 8},
+        "filled": {"person": 9}, "threshold": 0.45,
     }  # fmt: skip
     url = f"{SERVER}/tasks/12"
     assert json.loads(json.dumps(said.to_json())) == {

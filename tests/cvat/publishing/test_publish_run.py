@@ -148,14 +148,82 @@ def test_an_older_version_does_not_replace_a_newer_one(
     assert contents(task) == before
 
 
-def test_other_settings_replace_too_and_another_model_stays_beside(
+def test_other_thresholds_replace_too_and_another_model_stays_beside(
     warehouse: connection, cvat: CvatDouble, task: Task, run: str
 ) -> None:
     publish_run(run)
-    stricter = Night("night 2", task.id, {0: boxes(0, 1)}, settings_hash="222222222222", started_at="2026-02-02")
+    stricter = Night("night 2", task.id, {0: boxes(0, 1)}, threshold=0.945, started_at="2026-02-02")
     assert only(publish_run(stricter.save(warehouse)))["replaced"] == 3
     publish_run(Night("faces", task.id, {0: boxes(0, 2, shift=3)}, model="faces").save(warehouse))
     assert len([s for s in task.shapes.values() if s["frame"] == 0]) == 3
+
+
+def test_another_threshold_replaces_what_nobody_touched(cvat: CvatDouble, task: Task, run: str) -> None:
+    """Over the same run: nothing is inferred. Scores on each frame are 0.95, 0.94 and 0.93."""
+    publish_run(run)
+    edited = next(s for s in task.shapes.values() if s["frame"] == 3) | {"occluded": True}
+    cvat.state.update(task, {"shapes": [edited]})
+    before = {number: s for number, s in task.shapes.items() if s["frame"] == 3}
+    summary = only(publish_run(run, threshold=0.94))
+    assert (summary["frames"], summary["shapes"], summary["replaced"]) == (7, 14, 21)
+    assert (summary["threshold"], summary["left_alone"]) == (0.94, {"a person works on it": 1})
+    assert {number: s for number, s in task.shapes.items() if s["frame"] == 3} == before
+    assert {s["score"] for s in task.shapes.values() if s["frame"] != 3} == {0.95, 0.94}
+    assert only(publish_run(run, threshold=0.94))["shapes"] == 0
+    back = only(publish_run(run))
+    assert (back["shapes"], back["replaced"], back["threshold"]) == (21, 14, 0.3)
+    assert withdraw_run(run)["removed"] == 23
+
+
+def test_a_lower_threshold_shows_what_was_stored_below_the_runs_own(
+    warehouse: connection, cvat: CvatDouble, task: Task
+) -> None:
+    box = (1.0, 1.0, 9.0, 9.0)
+    found = {0: [(1, score, box) for score in (0.5, 0.3, 0.29, 0.15)]}
+    run = Night("low", task.id, found, threshold=0.3, floor=0.15).save(warehouse)
+    assert publish_run(run)["shapes"] == 2
+    assert only(publish_run(run, threshold=0.15))["shapes_in_task"] == 4
+    with pytest.raises(FirstpassError, match=r"threshold 0.14 is below the floor 0.15"):
+        publish_run(run, threshold=0.14)
+    assert len(task.shapes) == 4, "one that was refused changes nothing"
+
+
+def test_all_shapes_of_a_run_are_withdrawn_by_whatever_threshold_they_were_sent(
+    cvat: CvatDouble, task: Task, run: str
+) -> None:
+    publish_run(run, threshold=0.94)
+    assert withdraw_run(run)["removed"] == 16
+    assert task.shapes == {}
+
+
+def test_a_preview_by_another_threshold_counts_its_drafts(cvat: CvatDouble, task: Task, run: str) -> None:
+    publish_run(run)
+    assert preview_run(run, threshold=0.95)["shapes"] == 8
+    with pytest.raises(FirstpassError, match=r"below the floor 0.15"):
+        preview_run(run, threshold=0.1)
+    assert len(task.shapes) == 24
+
+
+def test_one_task_takes_masks_where_another_takes_polygons(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
+    """The same run: the mask keeps its hole, the polygon fills it, which is counted and kept."""
+    tasks = [
+        cvat.state.add_task(kind, labels=[{"name": "person", "type": kind}, "car", "traffic light"], frames=[jpeg()])
+        for kind in ("mask", "polygon")
+    ]
+    ring, hole = [2, 1, 4.5, 1, 4.5, 3.5, 2, 3.5], [3, 2, 3.5, 2, 3.5, 2.5, 3, 2.5]
+    found = {0: [(1, 0.9, (2.0, 1.0, 5.0, 4.0))], 1: [(1, 0.9, (2.0, 1.0, 5.0, 4.0))]}
+    polygons = {frame: [[[ring, hole]]] for frame in (0, 1)}
+    run = Night("n", task.id, found, polygons=polygons).save(warehouse)
+    with warehouse, warehouse.cursor() as cur:
+        for frame, each in enumerate(tasks):
+            cur.execute("UPDATE outcomes SET task = %s, frame = 0 WHERE frame = %s AND task = %s",
+                        [each.id, frame, task.id])  # fmt: skip
+    masked, outlined = publish_run(run)["tasks"]
+    ((mask,), (outline,)) = (each.shapes.values() for each in tasks)
+    assert (mask["type"], mask["points"]) == ("mask", [0, 4, 1, 4, 2, 1, 4, 3])
+    assert (outline["type"], outline["points"]) == ("polygon", ring)
+    assert (masked["filled"], outlined["filled"]) == ({}, {"person": 1})
+    assert [each["counts"]["filled"] for each in publications_of(warehouse, run)] == [{}, {"person": 1}]
 
 
 def test_preview_sends_nothing_and_says_the_same(cvat: CvatDouble, task: Task, run: str) -> None:
@@ -227,7 +295,7 @@ def test_what_became_of_a_run_is_written_down(warehouse: connection, cvat: CvatD
     assert (found["state"], found["reason"], found["task"], found["name"]) == ("published", None, task.id, "night")
     assert found["counts"] == {
         "frames": 7, "shapes": 21, "shapes_in_task": 21, "replaced": 0, "kept": 0, "lost": 0,
-        "left_alone": {"a person works on it": 1}, "dropped": {},
+        "left_alone": {"a person works on it": 1}, "dropped": {}, "filled": {}, "threshold": 0.3,
     }  # fmt: skip
     assert [row["label"] for row in found["mapping"]] == ["person", "Car", "traffic_light"]
 

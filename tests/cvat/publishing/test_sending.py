@@ -223,13 +223,13 @@ def test_only_frames_about_which_a_request_got_lost_are_doubtful(
     before = time.monotonic()
     sender.create(sender.announce([draft(1, 1.0), draft(2, 1.0)]))
     sender.create(sender.announce([draft(3, 1.0)]))
-    sender.create(sender.announce([draft(2, 20.0, settings_hash="t")]))
+    sender.create(sender.announce([draft(2, 20.0, drafts_hash="t")]))
     sender.close()
     assert shapes.doubtful_frames == {1, 2}
     assert copies(task) == {1: 5}, "it was looked before anything was sent again"
     assert before <= (shapes.lost_at or 0) <= time.monotonic()
     assert sender.sent == 5
-    assert {(each.frame, each.settings_hash) for each in work().entries.values() if each.unsure} == {
+    assert {(each.frame, each.drafts_hash) for each in work().entries.values() if each.unsure} == {
         (1, "s"), (2, "s"), (2, "t"),
     }  # fmt: skip
 

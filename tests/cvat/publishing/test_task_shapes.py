@@ -36,7 +36,7 @@ def test_looking_again_shows_what_came_meanwhile(cvat: CvatDouble, task: Task, w
 def test_shapes_are_claimed_once_and_by_whom_they_are_missing(
     cvat: CvatDouble, task: Task, work: Work, draft: Draft
 ) -> None:
-    first, second = draft(0, 1.0, 20.0), draft(0, 1.0, settings_hash="t")
+    first, second = draft(0, 1.0, 20.0), draft(0, 1.0, drafts_hash="t")
     lying = cvat.state.create(task, {"shapes": [first.shapes[0].outgoing]})["shapes"][0]["id"]
     shapes = work()
     first.shapes[1].id = 999
@@ -44,6 +44,22 @@ def test_shapes_are_claimed_once_and_by_whom_they_are_missing(
     assert [shape.id for shape in first.shapes] == [lying, 999]
     assert second.shapes[0].id is None
     assert not any(shapes.unclaimed.values())
+
+
+def test_what_has_new_ids_is_claimed_by_whose_ids_are_gone(
+    cvat: CvatDouble, task: Task, work: Work, published: Draft, draft: Draft
+) -> None:
+    there, gone, missing = published(0, 1.0), published(0, 20.0, 30.0, drafts_hash="t"), draft(1, 1.0)
+    renewed = cvat.state.create(task, {"shapes": [task.shapes[gone.shapes[0].id or 0]]})["shapes"][0]["id"]
+    twin = cvat.state.create(task, {"shapes": [task.shapes[there.shapes[0].id or 0]]})["shapes"][0]["id"]
+    arrived = cvat.state.create(task, {"shapes": [missing.shapes[0].outgoing]})["shapes"][0]["id"]
+    before, old = there.shapes[0].id, gone.shapes[1].id
+    cvat.state.delete(task, {"shapes": [{"id": number} for number in gone.ids]})
+    shapes = work([there, gone])
+    shapes.claim_renewed([there, gone, missing])
+    assert [shape.id for shape in gone.shapes] == [renewed, old], "nothing equals the other"
+    assert (there.shapes[0].id, missing.shapes[0].id) == (before, None), "one is there, the other never was"
+    assert sorted(n for numbers in shapes.unclaimed.values() for n in numbers) == sorted([twin, arrived])
 
 
 def test_what_has_settled_is_written_with_the_next_word_to_the_ledger(work: Work, draft: Draft) -> None:

@@ -38,7 +38,8 @@ def jobs(*rows: dict[str, Any], size: int = 8) -> Any:
 
 
 def meta(size: int, *frames: tuple[int, int], **fields: Any) -> TaskMeta:
-    raw = {"frames": [{"width": w, "height": h} for w, h in frames], "deleted_frames": [], "chunks_updated_date": "now"}
+    shown = [{"width": w, "height": h, "name": f"photos/{n}.jpg"} for n, (w, h) in enumerate(frames)]
+    raw = {"frames": shown, "deleted_frames": [], "chunks_updated_date": "now"}
     return read_meta(Server(raw | fields), Task(12, "t", None, size))  # type: ignore[arg-type]
 
 
@@ -123,6 +124,12 @@ def test_one_size_stands_for_all_frames_where_they_are_equal() -> None:
     assert meta(2, (64, 48), (10, 20)).sizes.tolist() == [[64, 48], [10, 20]]
     assert meta(1, (64, 48)).sizes.tolist() == [[64, 48]]
     assert meta(1).sizes.shape == (0, 2)
+
+
+def test_frames_have_the_names_that_cvat_gives() -> None:
+    assert meta(2, (64, 48), (10, 20)).names == ("photos/0.jpg", "photos/1.jpg")
+    assert meta(3, (64, 48)).names == ("photos/0.jpg",), "one stands for all"
+    assert meta(1).names == ()
 
 
 def test_deleted_frames_and_the_stamp_of_the_pictures() -> None:

@@ -8,11 +8,13 @@ from datetime import datetime
 from psycopg2.extensions import connection
 
 from firstpass.contracts.class_table import ClassTable
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import QualityVerdict
+from firstpass.cvat.publishing.ledger import Key
 from firstpass.cvat.server.selection import Selection
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.model_versions import class_table
-from firstpass.warehouse.predictions import predicted_tasks
+from firstpass.warehouse.predictions import frame_revisions, has_polygons, stored_threshold
 from firstpass.warehouse.runs import load_run
 from firstpass.warehouse.verdicts import load_verdict
 
@@ -21,34 +23,46 @@ from firstpass.warehouse.verdicts import load_verdict
 class FinishedRun:
     """A run that has ended.
 
-    model: `name@version`. outlines: whether its network gives them. policy: which frames are left alone. tasks: those
-    of CVAT that it has predictions for. rank: greater for newer model versions, then for later runs.
+    model: `name@version`. thresholds: those that its drafts reach. outlines: whether its network gives them. policy:
+    which frames are left alone. frames: (task, frame, revision that it was inferred with) of all that it has
+    predictions for. rank: greater for newer model versions, then for later runs.
     """
 
     id: str
     model: str
-    settings_hash: str
+    thresholds: Thresholds
     classes: ClassTable
     outlines: bool
     policy: str
-    tasks: tuple[int, ...]
+    frames: tuple[tuple[int, int, int], ...]
     rank: tuple[datetime, datetime]
 
     @property
-    def version(self) -> tuple[str, str]:
-        """Model and settings: what makes two predictions of a frame the same."""
-        return self.model, self.settings_hash
+    def tasks(self) -> list[int]:
+        """Those of CVAT that it has predictions for, in ascending order."""
+        return sorted({task for task, *_ in self.frames})
 
-    def is_rival(self, model: str, settings_hash: str) -> bool:
-        """Whether these are another version, or other settings, of the same model."""
-        return model.partition("@")[0] == self.model.partition("@")[0] and (model, settings_hash) != self.version
+    def keys_in(self, task: int) -> frozenset[Key]:
+        """What the ledger knows the run's drafts in a task by."""
+        return frozenset(self.key(frame, revision) for number, frame, revision in self.frames if number == task)
+
+    def key(self, frame: int, revision: int) -> Key:
+        """What the ledger knows this run's drafts on a frame by, given the revision that they were inferred with."""
+        return frame, self.model, self.thresholds.digest(revision)
+
+    def is_same_model(self, model: str) -> bool:
+        """Whether this is a version of the same model."""
+        return model.partition("@")[0] == self.model.partition("@")[0]
 
 
-def load_finished_run(conn: connection, run_id: str, *, unchecked: bool = False) -> FinishedRun:
+def load_finished_run(
+    conn: connection, run_id: str, *, threshold: float | None = None, unchecked: bool = False
+) -> FinishedRun:
     """The run `run_id` (or `latest`).
 
-    Raises FirstpassError for one that is unknown, not finished or not about CVAT, and, unless `unchecked`, for one that
-    was never checked or failed a critical check.
+    threshold: one for all classes in place of the run's own. Raises FirstpassError for a threshold below what is
+    stored, for a run that is unknown, not finished or not about CVAT, and, unless `unchecked`, for one that was never
+    checked or failed a critical check.
     """
     run = load_run(conn, run_id)
     if not run.images_uri.startswith("cvat:"):
@@ -61,15 +75,14 @@ def load_finished_run(conn: connection, run_id: str, *, unchecked: bool = False)
         )
     if not unchecked:
         _require_good(run.run_id, load_verdict(conn, run.run_id))
-    tasks, outlines = predicted_tasks(conn, run.run_id)
     return FinishedRun(
         id=run.run_id,
         model=run.model,
-        settings_hash=run.settings_hash,
+        thresholds=run.thresholds if threshold is None else stored_threshold(conn, run.run_id, threshold),
         classes=class_table(conn, run.model),
-        outlines=outlines,
+        outlines=has_polygons(conn, run.run_id),
         policy=Selection.parse(run.images_uri).policy,
-        tasks=tasks,
+        frames=tuple(frame_revisions(conn, run.run_id)),
         rank=run.rank,
     )
 

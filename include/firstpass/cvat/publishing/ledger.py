@@ -20,7 +20,7 @@ log = logging.getLogger("firstpass")
 _LOCK = 0x43564154  # "CVAT"
 
 Key = tuple[int, str, str]
-"""Frame, model with version, settings."""
+"""Frame, model with version, and the digest of thresholds and revision."""
 
 
 class LedgerState(StrEnum):
@@ -56,7 +56,7 @@ class LedgerEntry:
 
     frame: int
     model: str
-    settings_hash: str
+    drafts_hash: str
     run_id: str
     state: LedgerState
     shapes: list[LedgerShape]
@@ -66,7 +66,7 @@ class LedgerEntry:
     @property
     def key(self) -> Key:
         """What no other entry of the task shares."""
-        return self.frame, self.model, self.settings_hash
+        return self.frame, self.model, self.drafts_hash
 
     @property
     def ids(self) -> Iterator[int]:
@@ -123,14 +123,14 @@ class Ledger:
         """Every entry of the task, in order of frame."""
         with self._alone, self._conn, self._conn.cursor() as cur:
             cur.execute(
-                "SELECT frame, model, settings_hash, run_id, state, detections, shape_ids, fingerprints, outgoing,"
+                "SELECT frame, model, drafts_hash, run_id, state, detections, shape_ids, fingerprints, outgoing,"
                 " removing, unsure FROM shape_ledger WHERE server = %s AND task = %s ORDER BY frame, changed_at",
                 [self._server, self._task],
             )
             return [_entry(*row) for row in cur]
 
     def save(self, entries: Sequence[LedgerEntry], arrived: Sequence[LedgerEntry] = ()) -> None:
-        """Write these entries as they are now, in place of what was there for their frame, model and settings.
+        """Write these entries as they are now, in place of what was there for their key.
 
         arrived: entries that are there already, of which only their state and ids have changed.
         """
@@ -141,18 +141,18 @@ class Ledger:
                 cur,
                 "UPDATE shape_ledger l SET state = a.state, shape_ids = a.ids, unsure = a.unsure, outgoing = NULL,"
                 " removing = NULL, changed_at = now()"
-                " FROM (VALUES %s) AS a (server, task, frame, model, settings_hash, state, ids, unsure)"
+                " FROM (VALUES %s) AS a (server, task, frame, model, drafts_hash, state, ids, unsure)"
                 " WHERE l.server = a.server AND l.task = a.task AND l.frame = a.frame"
-                " AND l.model = a.model AND l.settings_hash = a.settings_hash",
+                " AND l.model = a.model AND l.drafts_hash = a.drafts_hash",
                 [(self._server, self._task, *e.key, str(e.state), _array(e.shapes, _id), e.unsure) for e in arrived],
                 template="(%s, %s, %s, %s, %s, %s, %s::bigint[], %s)",
                 page_size=500,
             )
             execute_values(
                 cur,
-                "INSERT INTO shape_ledger (server, task, frame, model, settings_hash, run_id, state, detections,"
+                "INSERT INTO shape_ledger (server, task, frame, model, drafts_hash, run_id, state, detections,"
                 " shape_ids, fingerprints, outgoing, removing, unsure) VALUES %s"
-                " ON CONFLICT (server, task, frame, model, settings_hash)"
+                " ON CONFLICT (server, task, frame, model, drafts_hash)"
                 " DO UPDATE SET run_id = excluded.run_id, state = excluded.state, detections = excluded.detections,"
                 " shape_ids = excluded.shape_ids, fingerprints = excluded.fingerprints, outgoing = excluded.outgoing,"
                 " removing = excluded.removing, unsure = excluded.unsure, changed_at = now()",
@@ -170,21 +170,21 @@ class Ledger:
         with self._alone, self._conn, self._conn.cursor() as cur:
             execute_values(
                 cur,
-                "DELETE FROM shape_ledger l USING (VALUES %s) AS gone (server, task, frame, model, settings_hash)"
+                "DELETE FROM shape_ledger l USING (VALUES %s) AS gone (server, task, frame, model, drafts_hash)"
                 " WHERE l.server = gone.server AND l.task = gone.task AND l.frame = gone.frame"
-                " AND l.model = gone.model AND l.settings_hash = gone.settings_hash",
+                " AND l.model = gone.model AND l.drafts_hash = gone.drafts_hash",
                 [(self._server, self._task, *e.key) for e in entries],
                 page_size=500,
             )
 
 
-def keys_by_task(conn: connection, server: str, model: str, settings_hash: str) -> list[tuple[int, Key, str]]:
-    """(Task, key, run that sent it) of every entry of one model version with these settings, in order of task."""
+def keys_by_task(conn: connection, server: str, model: str) -> list[tuple[int, Key, str]]:
+    """(Task, key, run that sent it) of every entry of one model version, in order of task."""
     with conn, conn.cursor() as cur:
         cur.execute(
-            "SELECT task, frame, model, settings_hash, run_id FROM shape_ledger"
-            " WHERE server = %s AND model = %s AND settings_hash = %s ORDER BY task, frame",
-            [server, model, settings_hash],
+            "SELECT task, frame, model, drafts_hash, run_id FROM shape_ledger"
+            " WHERE server = %s AND model = %s ORDER BY task, frame",
+            [server, model],
         )
         return [(task, (frame, *version), run_id) for task, frame, *version, run_id in cur]
 
@@ -192,7 +192,7 @@ def keys_by_task(conn: connection, server: str, model: str, settings_hash: str) 
 def _entry(
     frame: int,
     model: str,
-    settings_hash: str,
+    drafts_hash: str,
     run_id: str,
     state: str,
     detections: list[int],
@@ -208,7 +208,7 @@ def _entry(
         LedgerShape(detection, fingerprint, number, shape, number in doomed)
         for detection, fingerprint, number, shape in zip(detections, fingerprints, ids, going_out, strict=True)
     ]
-    return LedgerEntry(frame, model, settings_hash, run_id, LedgerState(state), shapes, unsure)
+    return LedgerEntry(frame, model, drafts_hash, run_id, LedgerState(state), shapes, unsure)
 
 
 def _outgoing_json(entry: LedgerEntry) -> str | None:

@@ -18,9 +18,10 @@ class Publication:
     """One run in one task.
 
     state: running, published, waiting (for a review), refused (in one), failed or withdrawn; reason says why.
-    shapes: sent this time; shapes_in_task: of this model and settings, now. replaced: shapes of older versions taken
-    away; kept: shapes of ours that stayed because a person had edited them. left_alone: reason → frames; dropped:
-    reason → detections; lost: shapes of this model and settings that CVAT did not take.
+    threshold: the run's for all classes, or the one that was given. shapes: sent this time; shapes_in_task: of this
+    model and settings, now. replaced: shapes of older versions taken away; kept: shapes of ours that stayed because a
+    person had edited them. left_alone: reason → frames; dropped: reason → drafts; filled: class → drafts whose holes
+    were filled, because the label takes outlines; lost: shapes of this model and settings that CVAT did not take.
     """
 
     run_id: str
@@ -40,11 +41,18 @@ class Publication:
     lost: int = 0
     left_alone: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
+    threshold: float | None = None
 
     def counts(self) -> dict[str, Any]:
         """All the numbers, ready for JSON."""
         names = ("frames", "shapes", "shapes_in_task", "replaced", "kept", "lost")
-        more = {"left_alone": dict(self.left_alone), "dropped": dict(self.dropped)}
+        more = {
+            "left_alone": dict(self.left_alone),
+            "dropped": dict(self.dropped),
+            "filled": dict(self.filled),
+            "threshold": self.threshold,
+        }
         return {name: getattr(self, name) for name in names} | more
 
     def to_json(self) -> dict[str, Any]:

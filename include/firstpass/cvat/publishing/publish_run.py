@@ -31,13 +31,17 @@ from firstpass.warehouse.connection import connect
 log = logging.getLogger("firstpass")
 
 
-def publish_run(run_id: str, *, unmatched: str | None = None, unchecked: bool = False) -> dict[str, Any]:
+def publish_run(
+    run_id: str, *, unmatched: str | None = None, threshold: float | None = None, unchecked: bool = False
+) -> dict[str, Any]:
     """Publish a run in all of its tasks, one after the other; see `publish_task`. Returns the summary.
 
-    What goes wrong in one task is in its entry (`state`, `reason`) and stops no other.
+    threshold: one for all classes in place of the run's own; shapes of other thresholds that nobody touched are
+    replaced. Raises FirstpassError for one below what is stored, and as `load_finished_run` does. What goes wrong in
+    one task is in its entry (`state`, `reason`) and stops no other.
     """
     with closing(connect()) as conn:
-        run = load_finished_run(conn, run_id, unchecked=unchecked)
+        run = load_finished_run(conn, run_id, threshold=threshold, unchecked=unchecked)
         done = []
         for task in run.tasks:
             try:
@@ -57,7 +61,7 @@ def publish_task(conn: connection, run: FinishedRun, number: int, unmatched: str
     writing down that it failed.
     """
     server = cvat()
-    result = Publication(run.id, server.connection.host, number, run.model)
+    result = Publication(run.id, server.connection.host, number, run.model, threshold=run.thresholds.default)
     ledger = Ledger(conn, server.connection.host, number)
     try:
         with ledger.turn():
@@ -73,18 +77,18 @@ def publish_task(conn: connection, run: FinishedRun, number: int, unmatched: str
     return result
 
 
-def preview_run(run_id: str, *, unchecked: bool = True) -> dict[str, Any]:
+def preview_run(run_id: str, *, threshold: float | None = None, unchecked: bool = True) -> dict[str, Any]:
     """What `publish_run` would do now: the same numbers, and the mapping's decisions. Sends and changes nothing."""
     server = cvat()
     with closing(connect()) as conn:
-        run = load_finished_run(conn, run_id, unchecked=unchecked)
+        run = load_finished_run(conn, run_id, threshold=threshold, unchecked=unchecked)
         done = []
         for number in run.tasks:
             result = Publication(run.id, server.connection.host, number, run.model, "preview")
             plan = make_plan(conn, server, run, number, result)
             known = Ledger(conn, server.connection.host, number).entries()
             snapshot = take_snapshot(server, number, plan.defaults, plan.segments)
-            for entry in plan.entries(known, snapshot, published_by_newer(conn, run, known)):
+            for entry in plan.entries(known, snapshot, published_by_newer(conn, plan, known)):
                 result.frames, result.shapes = result.frames + 1, result.shapes + len(entry.shapes)
             done.append(result)
         summary = publications.summarise(run.id, done)
@@ -112,13 +116,13 @@ def _may_go_on(conn: connection, plan: TaskPlan, unmatched: str) -> bool:
 
 
 def _publish(conn: connection, server: Cvat, ledger: Ledger, plan: TaskPlan) -> None:
-    result, version = plan.result, plan.run.version
+    result = plan.result
     task = TaskShapes(server, ledger, plan.task.id, plan.defaults, plan.segments)
     sender = ShapeSender(task)
     try:
-        recover(task, sender, lambda entry: entry.key[1:] == version)
+        recover(task, sender, lambda entry: entry.key in plan.keys)
         known = list(task.entries.values())
-        newer = published_by_newer(conn, plan.run, known)
+        newer = published_by_newer(conn, plan, known)
         with (
             _quick_thread_switches(),
             closing(plan.entries(known, task.snapshot, newer)) as entries,
@@ -128,11 +132,11 @@ def _publish(conn: connection, server: Cvat, ledger: Ledger, plan: TaskPlan) -> 
             for piece in announced:
                 sender.create(piece)
                 result.frames += len(piece)
-        result.kept = remove(task, replaced_entries(plan.run, task.entries.values(), newer))
+        result.kept = remove(task, replaced_entries(plan, task.entries.values(), newer))
         last_look(task)
     finally:
         sender.close()
-        current = [entry for entry in task.entries.values() if entry.key[1:] == version]
+        current = [entry for entry in task.entries.values() if entry.key in plan.keys]
         result.shapes, result.replaced = sender.sent, task.removed
         result.lost = sum(len(entry.missing) for entry in current)
         result.shapes_in_task = sum(len(entry.shapes) for entry in current) - result.lost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from firstpass.cvat.publishing.ledger import Key, Ledger, LedgerEntry, LedgerState
+from firstpass.cvat.publishing.ledger import Key, Ledger, LedgerEntry, LedgerShape, LedgerState
 from firstpass.cvat.server.client import Cvat
 from firstpass.cvat.server.snapshot import Snapshot, take_snapshot
 
@@ -40,10 +40,19 @@ class TaskShapes:
 
     def claim(self, entries: Iterable[LedgerEntry]) -> None:
         """Recognise shapes that lie in CVAT already as the ones that these entries are missing."""
-        for entry in entries if self.unclaimed else ():
-            for shape in entry.missing:
-                if numbers := self.unclaimed.get(shape.fingerprint):
-                    shape.id = numbers.pop(0)
+        self._recognise(shape for entry in entries for shape in entry.missing)
+
+    def claim_renewed(self, entries: Iterable[LedgerEntry]) -> None:
+        """The same for shapes whose ids are gone: another client took them away and put equal ones in their place."""
+        there = self.snapshot.shapes
+        self._recognise(
+            shape for entry in entries for shape in entry.shapes if shape.id is not None and shape.id not in there
+        )
+
+    def _recognise(self, shapes: Iterable[LedgerShape]) -> None:
+        for shape in shapes if self.unclaimed else ():
+            if numbers := self.unclaimed.get(shape.fingerprint):
+                shape.id = numbers.pop(0)
 
     def settle(self, entries: Iterable[LedgerEntry]) -> None:
         """All of these entries' shapes are where they will ever be; the ledger hears of it with the next `write`."""

@@ -30,9 +30,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskMeta:
-    """sizes: int32 [frames, 2], width and height as CVAT shows them. stamp: changes when the pictures may have."""
+    """sizes: int32 [frames, 2], width and height as CVAT shows them. names: of the frames; one may stand for all.
+
+    stamp: changes when the pictures may have.
+    """
 
     sizes: NDArray[np.int32]
+    names: tuple[str, ...]
     deleted: frozenset[int]
     stamp: str
 
@@ -94,7 +98,8 @@ def read_meta(server: Cvat, task: Task) -> TaskMeta:
     sizes = np.array([(frame["width"], frame["height"]) for frame in frames], np.int32).reshape(-1, 2)
     if len(sizes) == 1 and task.size > 1:  # one entry stands for all when they are equal
         sizes = np.repeat(sizes, task.size, axis=0)
-    return TaskMeta(sizes, frozenset(raw["deleted_frames"]), str(raw.get("chunks_updated_date")))
+    names = tuple(frame["name"] for frame in frames)
+    return TaskMeta(sizes, names, frozenset(raw["deleted_frames"]), str(raw.get("chunks_updated_date")))
 
 
 @dataclass(frozen=True, slots=True)
