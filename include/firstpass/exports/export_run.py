@@ -1,94 +1,129 @@
-"""A run's drafts as a data set of files, for teams without access to CVAT's API and for other tools."""
+"""A run's drafts as data sets of files, for teams without access to CVAT's API and for other tools."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection
 
-from firstpass.contracts.export_format import Draft, DraftedImage, ExportHead
-from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import ImageNamer
-from firstpass.contracts.prediction import Prediction
+from firstpass.contracts.export_format import DraftedImage, ExportFormat, ExportHead
+from firstpass.contracts.image_drafts import ImageDrafts
+from firstpass.contracts.thresholds import Thresholds
+from firstpass.exports.data_sets import DataSet, Place, data_sets
+from firstpass.exports.drafted_images import ExportTally, drafted_image
 from firstpass.exports.formats import format_of
+from firstpass.exports.image_names import UnfitNames
 from firstpass.exports.replacing import replacing
-from firstpass.images.sources import source_of
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.model_versions import class_table
-from firstpass.warehouse.outcomes import extent, left_out
-from firstpass.warehouse.predictions import read_predictions
-from firstpass.warehouse.runs import load_run
+from firstpass.warehouse.outcomes import left_out
+from firstpass.warehouse.predictions import read_drafts, stored_threshold
+from firstpass.warehouse.runs import RunRecord, load_run
+
+_SUMMARY = "export.json"
 
 
-def export(conn: connection, run_id: str, format: str, out: Path) -> dict[str, Any]:  # noqa: A002 - its name everywhere
+def export(
+    conn: connection,
+    run_id: str,
+    format: str,  # noqa: A002 - its name everywhere
+    out: Path,
+    *,
+    switch: str = "",
+    threshold: float | None = None,
+) -> dict[str, Any]:
     """Write the drafts of a run (an id, or `latest`) below the folder `out`, which is made.
 
-    format: an entry point's name; built in are coco (annotations/instances_default.json), cvat (CVAT for images 1.1:
-    annotations.xml) and datumaro (annotations/default.json). Images are named relative to the run's image folder and
-    come in order of name; those without detections are in it, those that were known from earlier runs too, with the
-    drafts that they have. Left out and counted are images without a prediction (unreadable, missing, failed) and
-    detections without finite numbers.
+    format: an entry point's name; built in are coco, cvat (CVAT for images 1.1), datumaro, voc, yolo and label_studio.
+    switch: a variant of the format, see `formats.format_of`. threshold: one for all classes in place of the run's own.
+
+    A run over CVAT becomes a data set per task, in task_NUMBER: with the task's labels, as the mapping chooses them,
+    and its frames' names. Of other runs images are named relative to the run's image folder. They come in order of
+    name; those without drafts are in it, and those that were known from earlier runs, with the drafts that they have.
 
     The files appear whole or not at all, and replace an earlier export; one that Firstpass did not write is never
-    replaced. Memory does not grow with the run. Returns {"run_id", "format", "path", "images", "annotations",
-    "labels", "left_out": {outcome: images}, "dropped": detections}. Raises FirstpassError for an unknown run or format
-    and for a folder that cannot be written. Needs a connection that is in no transaction.
+    replaced. export.json among them is what this returns: {"run_id", "format", "path", "images", "annotations",
+    "labels", "left_out": {reason: images}, "dropped": {reason: drafts}, "filled": {class: drafts whose holes outlines
+    cover}, "orientation_unknown": images}, and for a run over CVAT the same under "tasks", for each. Memory does not
+    grow with the run. Raises FirstpassError for an unknown run, format or switch, a threshold below the floor, and a
+    folder that cannot be written; and as CVAT's client does. Needs a connection that is in no transaction.
     """
-    chosen = format_of(format)
+    chosen = format_of(format, switch)
     run = load_run(conn, run_id)
-    classes = class_table(conn, run.model)
-    counts: Counter[str] = Counter()
+    thresholds = run.thresholds if threshold is None else stored_threshold(conn, run.run_id, threshold)
+    sets = data_sets(conn, run, class_table(conn, run.model))
     with transaction(conn) as cur:
         cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")  # every pass sees the same rows
-        head = ExportHead(run.run_id, run.model, run.images_uri, classes, left_out(conn, run.run_id))
-        name = _namer(run.images_uri, *extent(conn, run.run_id))
+        with replacing(out, format, _head(run, sets[0], {}).author) as folder:
+            each = [_write(conn, run, thresholds, one, chosen, folder, out) for one in sets]
+            summary = {"run_id": run.run_id, "format": format, **_total(each, out)}
+            if sets[0].task is not None:
+                summary["tasks"] = each
+            (folder / _SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    return summary
 
-        def images() -> Iterator[DraftedImage]:
-            counts.clear()
-            for prediction in read_predictions(conn, run.run_id):
-                image = _drafted(prediction, name)
-                counts.update(
-                    images=1,
-                    annotations=len(image.drafts),
-                    dropped=len(prediction.scores) - len(image.drafts),
-                )
-                yield image
 
-        with replacing(out, format, head.author) as folder:
-            chosen.write(folder, head, images)
+def _write(
+    conn: connection,
+    run: RunRecord,
+    thresholds: Thresholds,
+    one: DataSet,
+    chosen: ExportFormat,
+    folder: Path,
+    out: Path,
+) -> dict[str, Any]:
+    """Write one data set; returns its part of the summary."""
+
+    def placed() -> Iterator[tuple[ImageDrafts, Place]]:
+        for drafts in read_drafts(conn, run.run_id, thresholds, one.task):
+            yield drafts, one.place(drafts)
+
+    missing = Counter(left_out(conn, run.run_id, one.task))
+    missing.update(place.left_out for _, place in placed() if place.left_out) if one.task is not None else None
+    unfit = None
+    if getattr(chosen, "one_stem", False):
+        unfit = UnfitNames(place.name for _, place in placed() if not place.left_out)
+        missing.update(reason for _, place in placed() if not place.left_out and (reason := unfit.reason(place.name)))
+    tally = ExportTally()
+
+    def images() -> Iterator[DraftedImage]:
+        tally.clear()
+        for drafts, place in placed():
+            if not (place.left_out or (unfit and unfit.reason(place.name))):
+                yield drafted_image(drafts, place.name, place.size, one.labels, chosen, tally)
+
+    below = folder / one.folder
+    below.mkdir(exist_ok=True)
+    chosen.write(below, _head(run, one, dict(missing)), images)
+    named = {} if one.task is None else {"task": one.task, "name": one.title}
     return {
-        "run_id": run.run_id,
-        "format": format,
-        "path": str(out / chosen.main_file),
-        "images": counts["images"],
-        "annotations": counts["annotations"],
-        "labels": len(head.classes),
-        "left_out": head.left_out,
-        "dropped": counts["dropped"],
+        **named,
+        "path": str(out / one.folder / chosen.main_file),
+        "images": tally.images,
+        "annotations": tally.annotations,
+        "labels": len(one.classes),
+        "left_out": dict(missing),
+        "dropped": dict(tally.dropped),
+        "filled": dict(tally.filled),
+        "orientation_unknown": tally.orientation_unknown,
     }
 
 
-def _namer(images_uri: str, first: str, last: str, tasks: int) -> ImageNamer:
-    same = 0
-    while same < min(len(first), len(last)) and first[same] == last[same]:
-        same += 1
-    common_folder = first[:same].rpartition("/")[0] + "/"
-    return source_of(images_uri).namer(images_uri, common_folder, tasks)
+def _head(run: RunRecord, one: DataSet, missing: dict[str, int]) -> ExportHead:
+    return ExportHead(run.run_id, run.model, run.images_uri, one.classes, missing, one.title)
 
 
-def _drafted(prediction: Prediction, name: ImageNamer) -> DraftedImage:
-    ref = ImageRef(prediction.uri, 0, "", task=prediction.task, frame=prediction.frame)
-    return DraftedImage(name(ref), prediction.width, prediction.height, list(_drafts(prediction)))
-
-
-def _drafts(prediction: Prediction) -> Iterator[Draft]:
-    """Those whose numbers are finite: no format could hold the others."""
-    outlines = prediction.polygons or [[]] * len(prediction.scores)
-    columns = zip(prediction.class_ids, prediction.scores, prediction.boxes.tolist(), outlines, strict=True)
-    for class_id, score, box, parts in columns:
-        if isfinite(score) and all(map(isfinite, box)):
-            yield Draft(class_id, score, tuple(box), [list(p) for p in parts if len(p) >= 6 and None not in p])
+def _total(each: list[dict[str, Any]], out: Path) -> dict[str, Any]:
+    if len(each) == 1 and "task" not in each[0]:
+        return each[0]
+    counts = ("images", "annotations", "orientation_unknown")
+    by_reason = ("left_out", "dropped", "filled")
+    return (
+        {"path": str(out)}
+        | {name: sum(part[name] for part in each) for name in counts}
+        | {name: dict(sum((Counter(part[name]) for part in each), Counter())) for name in by_reason}
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from firstpass import entry_points
 from firstpass.contracts.export_format import ExportFormat
+from firstpass.errors import FirstpassError
 
 GROUP = "firstpass.exports"
 
@@ -15,10 +16,19 @@ def formats() -> dict[str, ExportFormat]:
     return dict(_parts().found)
 
 
-def format_of(name: str) -> ExportFormat:
-    """The format of this name. Raises FirstpassError, listing what there is, for one that is not installed."""
+def format_of(name: str, switch: str = "") -> ExportFormat:
+    """The format of this name, or the variant of it that `switch` names.
+
+    Raises FirstpassError, listing what there is, for a format that is not installed and a switch that it does not have.
+    """
     found: ExportFormat = _parts().get(name, "export format")
-    return found
+    if not switch:
+        return found
+    variants: dict[str, ExportFormat] = getattr(found, "switches", {})
+    if switch not in variants:
+        has = f"it has {', '.join(sorted(variants))}" if variants else "it has none"
+        raise FirstpassError(f"the format {name} has no switch {switch!r}", f"remove it: {has}")
+    return variants[switch]
 
 
 def _parts() -> entry_points.Parts:
