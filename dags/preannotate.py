@@ -3,7 +3,7 @@
 
 Runs every night, and whenever somebody presses *Trigger*: takes an admitted model, finds the images that are new, runs
 the detector over them in chunks, merges the detections into the annotation warehouse, checks the data and writes a
-report with pictures. Images that the same model inferred before with the same settings cost nothing.
+report with pictures. Images that the same model inferred before cost nothing.
 
 | task | what it does |
 |---|---|

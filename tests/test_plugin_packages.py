@@ -66,7 +66,7 @@ def run_python(installed, home, warehouse_dsn):
 
     def run(script: str) -> dict:
         environment = os.environ | {
-            "PYTHONPATH": str(installed),
+            "PYTHONPATH": os.pathsep.join([str(installed), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "FIRSTPASS_HOME": str(home),
             "FIRSTPASS_MODELS": str(home / "models"),
             "FIRSTPASS_STORAGE": str(home / "storage"),
@@ -117,7 +117,7 @@ def test_a_kind_a_source_and_a_format_of_other_packages_make_a_night(run_python,
     night = run_python(NIGHT)
     assert night["kinds"] == ["mask_rcnn", "template", "tfod_frozen_graph", "tfod_saved_model"]
     assert (night["kind"], night["admitted"]) == ("template", True)
-    assert night["counts"] == {"chunks": 1, "images": 2, "detections": 1, "failed": 0}
+    assert night["counts"] == {"chunks": 1, "images": 2, "detections": 1, "drafts": 1, "failed": 0}
     assert night["verdict"] != "failed"
     assert night["found"] == [["cross"], []]
     rows = (home / "out" / "drafts.csv").read_text().splitlines()
@@ -147,7 +147,7 @@ print(json.dumps({"kind": problem(kind_of, "worn"), "source": problem(source_of,
         assert "of the package broken" in found[part]
         assert "No module named 'no_such_package'" in found[part]
     assert "is not what firstpass.exports is for" in found["format"]
-    assert found["formats"] == ["coco", "csv", "cvat", "datumaro"]
+    assert found["formats"] == ["coco", "csv", "cvat", "datumaro", "label_studio", "voc", "yolo"]
     assert found["frozen"] == "a TF Object Detection API graph", "Firstpass' own part goes before a namesake"
     assert found["stderr"].count("cannot be imported") == 2, "said once per part"
 

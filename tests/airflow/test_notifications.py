@@ -61,7 +61,7 @@ def test_warnings_are_told_with_what_did_not_hold(checked, told):
     assert said == Notification(
         event="warnings",
         run_id="night <1>",
-        title="Pre-annotation: 2 detections drafted on 1 image",
+        title="Pre-annotation: 2 drafts on 1 image",
         lines=(
             "1 of 2 checks hold. Worth a look:",
             "warning: Few are empty. Found: 91%.",
@@ -72,7 +72,7 @@ def test_warnings_are_told_with_what_did_not_hold(checked, told):
             "model": "toy@0123456789ab",
             "verdict": "warnings",
             "images": 1,
-            "detections": 2,
+            "new_drafts": 2,
             "empty": 0,
             "unreadable": 0,
             "skipped_known": 0,

@@ -70,8 +70,34 @@ def test_preview_publish_withdraw(cvat: CvatDouble, task: Task, run: str) -> Non
     assert read("publish", run)["shapes"] == 24
     assert call("publish", run).exit_code == 0
     assert len(task.shapes) == 24
-    assert "Removed 24 shapes from 1 task;" in call("withdraw", "latest").stdout
+    assert call("withdraw", "latest").stdout == (
+        "Removed 24 shapes from 1 task; kept 0 that somebody edited; 0 had gone already.\n"
+    )
     assert task.shapes == {}
+
+
+def test_what_withdraw_did_is_told_in_numbers(cvat: CvatDouble, task: Task, run: str) -> None:
+    assert read("withdraw", run) == {"run_id": run, "tasks": [], "removed": 0, "kept": 0, "gone": 0}
+    call("publish", run)
+    edited, deleted, *_ = task.shapes.values()
+    cvat.state.update(task, {"shapes": [edited | {"z_order": 1}]})
+    cvat.state.delete(task, {"shapes": [deleted]})
+    assert read("withdraw", run) == {"run_id": run, "tasks": [task.id], "removed": 22, "kept": 1, "gone": 1}
+    assert list(task.shapes) == [edited["id"]]
+
+
+def test_another_threshold_replaces_what_was_published(cvat: CvatDouble, task: Task, run: str) -> None:
+    assert call("publish", run).exit_code == 0
+    assert read("preview", run, "--threshold", "0.94")["shapes"] == 16
+    summary = read("publish", run, "--threshold", "0.94")
+    assert (summary["shapes"], summary["replaced"]) == (16, 24)
+    assert {shape["score"] for shape in task.shapes.values()} == {0.95, 0.94}
+    for command in ("preview", "publish"):
+        refused = call(command, run, "--threshold", "0.1")
+        assert isinstance(refused.exception, FirstpassError)
+        assert refused.exception.problem.startswith("threshold 0.1 is below the floor 0.15 of run night 1")
+        assert call(command, run, "--threshold", "much").exit_code == 2
+    assert len(task.shapes) == 16
 
 
 def test_publishing_that_waits_or_fails_is_not_a_success(cvat: CvatDouble, task: Task, run: str) -> None:

@@ -79,6 +79,10 @@ def test_sync_by_hand_then_list_and_show(run, model):
     shown = run("show", "pets")[1]
     assert row["version"] in shown
     assert "1 cat, 2 dog" in shown
+    assert [line.split() for line in shown.splitlines() if line.startswith(("Threshold", "Floor"))] == [
+        ["Threshold", "0.5"],
+        ["Floor", "0.25"],
+    ]
     assert "data_docs/index.html" in shown
     assert json.loads(run("show", "pets", "--json")[1])["classes"] == [
         {"id": 1, "name": "cat"},
@@ -170,6 +174,7 @@ def test_a_refused_version_that_is_admitted_later_is_so_in_the_warehouse_too(sto
 
 def _begin(warehouse, version):
     from firstpass.contracts.run_spec import RunSpec
+    from firstpass.contracts.thresholds import Thresholds
     from firstpass.warehouse.runs import begin_run
 
     spec = RunSpec(
@@ -177,8 +182,9 @@ def _begin(warehouse, version):
         images="/photos",
         model=version.ref,
         model_uri=store.version_uri(version),
-        threshold=0.5,
-        class_thresholds={},
+        thresholds=Thresholds(0.5),
+        floor=0.25,
+        revision=1,
         reprocess=False,
         engine="local",
         started_at="2026-01-01T00:00:00+00:00",

@@ -25,7 +25,7 @@ def nights(night, warehouse):
 
 def test_history_is_newest_first(call, nights):
     lines = call("quality", "history").stdout.splitlines()
-    assert lines[0].split() == ["Started", "Verdict", "Model", "Images", "Detections", "Drift"]
+    assert lines[0].split() == ["Started", "Verdict", "Model", "Images", "Drafts", "Drift"]
     assert [line.split()[2] for line in lines[1:]] == ["running", "warnings"]
     assert lines[2].split()[-1] == "0.40"
 

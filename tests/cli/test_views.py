@@ -16,8 +16,9 @@ SUMMARY = {
     "images_uri": "/photos",
     "images": 1012,
     "outcomes": {"ok": 900, "empty": 100, "unreadable": 2, "known": 10},
-    "detections": 4321,
-    "detections_per_class": {"person": 4000, "[bold]dining table": 321},
+    "detections": 5432,
+    "drafts": 4321,
+    "drafts_per_class": {"person": 4000, "[bold]dining table": 321},
     "empty": 100,
     "unreadable": 2,
     "missing": 0,
@@ -45,7 +46,8 @@ def lines(renderable, width: int = 100) -> list[str]:
     "words",
     [
         "images 1,012",
-        "detections 4,321",
+        "drafts 4,321",
+        "detections 5,432",
         "skipped as known 10",
         "images/s 16.7",
         "[bold]dining table 321",
@@ -54,6 +56,12 @@ def lines(renderable, width: int = 100) -> list[str]:
 )
 def test_the_tables_show_everything_that_counts(words):
     assert any(words in line for line in lines(summary_view(SUMMARY)))
+
+
+def test_classes_are_counted_in_drafts():
+    shown = lines(summary_view(SUMMARY))
+    assert any("drafts per class" in line for line in shown)
+    assert not any("detections per class" in line for line in shown)
 
 
 def test_names_and_paths_are_shown_as_they_are():
@@ -75,7 +83,7 @@ def test_tables_fit_a_log_that_is_80_wide():
 
 def test_long_lists_are_cut_and_say_so():
     many = SUMMARY | {
-        "detections_per_class": {f"class {n}": 100 - n for n in range(30)},
+        "drafts_per_class": {f"class {n}": 100 - n for n in range(30)},
         "quarantined": [{"uri": f"/{n}.jpg", "reason": "empty"} for n in range(25)],
     }
     shown = text(summary_view(many))

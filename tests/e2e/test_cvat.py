@@ -48,12 +48,22 @@ def test_a_task_is_drafted_and_drafted_only_once(stack, cvat, task):
     assert second["publication"]["shapes"] == 0
     assert task.shapes == shapes
 
+    done = stack("cvat", "publish", "latest", "--threshold", "0.7")
+    assert done.returncode == 0, done.stderr
+    assert drafted(task) == {(0, "Person")}, "the cat is not that certain"
+    refused = stack("cvat", "publish", "latest", "--threshold", "0.1")
+    assert refused.returncode == 2
+    assert "below the floor 0.2" in refused.stderr
+    assert json.loads(stack("cvat", "publish", "latest", "--json").stdout)["shapes_in_task"] == 2
+    assert drafted(task) == {(0, "Person"), (1, "cat")}
+
     preview = json.loads(stack("cvat", "preview", "latest", "--json").stdout)
     assert preview["tasks"][0]["left_alone"] == {"a person works on it": 1, "published already": 3}
     for kind in ("coco", "cvat", "datumaro"):
         done = stack("export", "--format", kind, "--out", stack.home / "export" / kind)
         assert json.loads(done.stdout)["annotations"] == 2, done.stderr
-    assert stack("cvat", "withdraw", "latest").returncode == 0
+    withdrawn = json.loads(stack("cvat", "withdraw", "latest", "--json").stdout)
+    assert (withdrawn["removed"], withdrawn["kept"], withdrawn["gone"]) == (2, 0, 0)
     assert drafted(task) == set()
     assert len(task.shapes) == 1, "the person's own is still there"
 

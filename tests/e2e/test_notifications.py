@@ -38,7 +38,7 @@ def told(webhook, run_id: str, messages: int) -> list[dict]:
 def test_lateness_and_warnings_are_posted(stack, webhook, photos):
     (photos / "torn.jpg").write_bytes((photos / "china.jpg").read_bytes()[:5000])
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(stack.run, "--images", photos, "--threshold", "0.44")
+        running = pool.submit(stack.run, "--images", photos, "--reprocess")
         let_the_deadline_pass(stack, photos)
         run_id = running.result()["run_id"]
     late, warnings = sorted(told(webhook, run_id, 2), key=lambda body: body["event"])

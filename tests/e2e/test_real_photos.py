@@ -51,12 +51,17 @@ def test_the_samples_show_what_is_in_them(stack):
 
 
 def test_a_second_run_finds_nothing_new_and_a_changed_photo_is_done_again(stack, photos):
-    first = stack.run("--images", photos, "--threshold", "0.35")
+    first = stack.run("--images", photos, "--threshold", "0.35", "--reprocess")
     assert first["skipped_known"] == 0
 
     second = stack("run", "--images", photos, "--threshold", "0.35")
     assert second.returncode == 0
     assert "nothing new" in (second.stdout + second.stderr).lower()
+
+    stricter = stack.run("--images", photos, "--threshold", "0.7")
+    assert stricter["skipped_known"] == 8, "another threshold infers nothing"
+    assert 0 < stricter["drafts"] < first["drafts"]
+    assert stricter["detections"] == 0
 
     pixels = np.asarray(Image.open(photos / "horse.png").convert("L"))
     Image.fromarray(pixels[:, ::-1]).save(photos / "horse.png")
@@ -112,9 +117,7 @@ def test_a_run_survives_postgresql_being_stopped_in_the_middle(stack, photos):
 
     result: dict[str, subprocess.CompletedProcess] = {}
     thread = threading.Thread(
-        target=lambda: result.update(
-            done=stack("run", "--images", photos, "--threshold", "0.33", "--json", timeout=400)
-        )
+        target=lambda: result.update(done=stack("run", "--images", photos, "--reprocess", "--json", timeout=400))
     )
     thread.start()
     time.sleep(12)

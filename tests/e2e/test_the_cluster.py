@@ -48,9 +48,10 @@ class Site:
     kubernetes: KubernetesDouble
     s3: object
     local: dict = field(default_factory=dict)
+    local_rows: list[tuple] = field(default_factory=list)
 
-    def run(self, threshold: float, *arguments: str, code: int = 0) -> dict:
-        """A run over the bucket's photographs; each threshold makes the images new again."""
+    def run(self, *arguments: str, threshold: float = 0.36, code: int = 0) -> dict:
+        """A run over the bucket's photographs. Those that are known are new below the floor and with --reprocess."""
         return self.stack.run("--threshold", str(threshold), *arguments, code=code, timeout=400)
 
     def rows(self, run_id: str) -> list[tuple]:
@@ -104,17 +105,19 @@ def site(tmp_path_factory):
             synced = stack("models", "sync", "--name", "nanodet-coco", "--source", source)
             assert synced.returncode == 0, synced.stdout + synced.stderr
             site = Site(stack, kubernetes, s3)
-            site.local = site.run(0.36, "--engine", "local")  # now the photographs' sizes are known
+            site.local = site.run("--engine", "local")  # now the photographs' sizes are known
+            site.local_rows = site.rows(site.local["run_id"])
             yield site
 
 
 def test_pods_give_the_rows_that_the_local_engine_gives(site):
     local = site.local
-    pods = site.run(0.36, "--engine", "kubernetes", "--reprocess")
+    pods = site.run("--engine", "kubernetes", "--reprocess")
     assert len(site.kubernetes.created) == 4
-    assert site.rows(pods["run_id"]) == site.rows(local["run_id"])
+    assert site.rows(pods["run_id"]) == site.local_rows
     assert pods["outcomes"] == local["outcomes"] == {"ok": 5, "empty": 3}
-    assert pods["detections_per_class"] == local["detections_per_class"]
+    assert pods["drafts_per_class"] == local["drafts_per_class"]
+    assert pods["detections"] == local["detections"] > pods["drafts"], "more is stored than is drafted"
     assert pods["state"] == "success"
     assert site.kubernetes.pods == {}, "what has succeeded is deleted"
     assert {marker["host"] for marker in site.markers(pods["run_id"])} == {NODE}
@@ -133,7 +136,7 @@ def test_a_night_of_faults_ends_well(site):
     site.kubernetes.api_faults = [ApiFault("^POST .*/pods$", 429), ApiFault("^GET .*/log$", 500, times=2)]
     with ThreadPoolExecutor() as pool:
         killed = pool.submit(_kill_the_worker_of, site, before + 3, found_again)
-        summary = site.run(0.37)
+        summary = site.run("--reprocess")
         killed.result()
     assert summary["state"] == "success"
     assert summary["outcomes"] == {"ok": 5, "empty": 3}
@@ -146,13 +149,14 @@ def test_a_night_of_faults_ends_well(site):
 def test_a_chunk_that_fails_for_good_leaves_the_rest_of_the_night_intact(site):
     before = len(site.kubernetes.created)
     site.kubernetes.pod_faults.append(PodFault("Error", "", lambda lines: True, exit_code=2))
-    summary = site.run(0.38, code=1)
+    below_the_floor = 0.15
+    summary = site.run(threshold=below_the_floor, code=1)
     assert summary["state"] == "partial"
     assert len(site.kubernetes.created) - before == 4, "what needs a person is not tried again"
     assert 0 < summary["failed"] < 8
     assert sum(summary["outcomes"].values()) == summary["images"] == 8
     assert len(site.markers(summary["run_id"])) == 3
-    again = site.run(0.38)
+    again = site.run(threshold=below_the_floor)
     assert again["state"] == "success"
     assert again["skipped_known"] == 8 - summary["failed"]
     assert again["missing"] == again["failed"] == 0
@@ -170,7 +174,7 @@ def test_pods_can_be_waited_for_in_the_triggerer(site):
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     before = len(site.kubernetes.requests)
-    summary = site.run(0.39, "--images", "s3://site/some")
+    summary = site.run("--images", "s3://site/some", "--reprocess")
     assert summary["state"] == "success"
     assert summary["outcomes"] == {"ok": 3, "empty": 1}
     asked = [request for request in site.kubernetes.requests[before:] if "/log?" in request]

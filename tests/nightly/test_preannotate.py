@@ -14,6 +14,7 @@ from psycopg2.extensions import connection
 from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import CheckResult, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.nightly import preannotate
@@ -68,9 +69,10 @@ def test_a_run_is_opened_with_what_was_settled_on(warehouse: connection, opened:
     spec = RunSpec.load(uri)
     assert uri == spec.uri
     assert (spec.run_id, spec.images, spec.model) == ("a run", str(photos), "pets@aaaaaaaaaaaa")
-    assert (spec.threshold, spec.class_thresholds, spec.reprocess, spec.publish) == (0.25, {2: 0.75}, True, True)
+    assert (spec.thresholds, spec.reprocess, spec.publish) == (Thresholds(0.25, {2: 0.75}), True, True)
     summary = run_summary(warehouse, "a run")
-    assert (summary["state"], summary["model"], summary["threshold"]) == ("running", "pets@aaaaaaaaaaaa", 0.25)
+    assert (summary["state"], summary["model"]) == ("running", "pets@aaaaaaaaaaaa")
+    assert (summary["threshold"], summary["floor"]) == (0.25, 0.25)
     assert stages(warehouse) == ["resolve_model"]
 
 
@@ -108,8 +110,50 @@ def test_what_an_earlier_run_did_is_known_unless_it_is_to_be_done_again(warehous
     assert preannotate.catalogue_images(opened("second")) == {"images": 3, "new": 0, "known": 3}
     again = preannotate.catalogue_images(opened("third", reprocess=True))
     assert again == {"images": 3, "new": 2, "duplicate": 1}
-    other = preannotate.catalogue_images(opened("fourth", threshold=0.9))
-    assert other == {"images": 3, "new": 2, "duplicate": 1}, "other settings find other things"
+
+
+def test_another_threshold_infers_nothing_and_shows_other_drafts(warehouse: connection, opened: Any) -> None:
+    """Stored is from 0.25 up, half of the model's threshold; the two detections of an image score 0.875 and 0.859."""
+    whole(opened("first"))
+    summary = run_summary(warehouse, "first")
+    assert (summary["new_drafts"], summary["drafts"]) == (4, 4 + 2), "the copy has the drafts of its original"
+    for number, (threshold, drafts) in enumerate([(0.25, 6), (0.86, 3), (0.875, 3), (0.876, 0)]):
+        run_id = f"other {number}"
+        uri = opened(run_id, threshold=threshold)
+        assert preannotate.catalogue_images(uri) == {"images": 3, "new": 0, "known": 3}
+        assert preannotate.merge(uri, preannotate.plan_chunks(uri))["chunks"] == 0
+        summary = run_summary(warehouse, run_id)
+        assert (summary["drafts"], summary["new_drafts"], summary["detections"]) == (drafts, 0, 0)
+
+
+def test_a_threshold_below_the_floor_warns_and_infers_again(
+    warehouse: connection, opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole(opened("first"))
+    lower = opened("lower", threshold=0.2)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == ["threshold 0.2 is below the model's floor 0.25: images stored from there up are inferred again"]
+    assert RunSpec.load(lower).floor == 0.2
+    assert preannotate.catalogue_images(lower) == {"images": 3, "new": 2, "duplicate": 1}
+    (planned,) = preannotate.plan_chunks(lower)
+    assert Chunk.load(planned).floor == 0.2
+    finish(lower)
+    preannotate.merge(lower, [planned])
+    later = opened("later", threshold=0.2)
+    assert preannotate.catalogue_images(later) == {"images": 3, "new": 0, "known": 3}
+
+
+@pytest.mark.parametrize("asked", [{}, {"threshold": 0.25}, {"threshold": 0.9, "class_thresholds": {"dog": 0.25}}])
+def test_a_threshold_at_the_floor_or_above_warns_of_nothing(
+    opened: Any, caplog: pytest.LogCaptureFixture, asked: dict[str, Any]
+) -> None:
+    assert RunSpec.load(opened(**asked)).floor == 0.25
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def test_one_class_below_the_floor_is_enough(opened: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert RunSpec.load(opened(class_thresholds={"dog": 0.1})).floor == 0.1
+    assert "threshold 0.1 is below the model's floor 0.25" in caplog.text
 
 
 def whole(uri: str) -> list[str]:
@@ -143,7 +187,7 @@ def test_what_is_all_known_makes_no_chunks(
     preannotate.catalogue_images(second)
     assert preannotate.plan_chunks(second) == []
     assert caplog.messages[-1] == "nothing to infer"
-    assert preannotate.merge(second, []) == {"chunks": 0, "images": 0, "detections": 0, "failed": 0}
+    assert preannotate.merge(second, []) == {"chunks": 0, "images": 0, "detections": 0, "drafts": 0, "failed": 0}
 
 
 def test_images_whose_chunk_failed_come_first(warehouse: connection, opened: Any, photos: Path) -> None:
@@ -160,13 +204,15 @@ def test_images_whose_chunk_failed_come_first(warehouse: connection, opened: Any
 
 
 def test_every_chunk_is_merged_and_counted(warehouse: connection, opened: Any) -> None:
-    uri = opened()
+    uri = opened(threshold=0.85)  # the scores are 0.875, 0.859 and 0.844
     preannotate.catalogue_images(uri)
     planned = preannotate.plan_chunks(uri)
     finish(uri, detections=3)
-    assert preannotate.merge(uri, planned) == {"chunks": 1, "images": 2, "detections": 6, "failed": 0}
+    counts = preannotate.merge(uri, planned)
+    assert counts == {"chunks": 1, "images": 2, "detections": 6, "drafts": 4, "failed": 0}
     summary = run_summary(warehouse, "a run")
     assert (summary["outcomes"], summary["detections"]) == ({"duplicate": 1, "ok": 2}, 6)
+    assert summary["new_drafts"] == 4
     assert "merge" in stages(warehouse)
 
 
@@ -174,7 +220,7 @@ def test_a_chunk_without_a_result_stops_no_other(
     warehouse: connection, night_of_chunks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     uri = night_of_chunks(done=[0, 2], lost=[1])
-    assert preannotate.merge(uri, ["…"]) == {"chunks": 3, "images": 4, "detections": 4, "failed": 2}
+    assert preannotate.merge(uri, ["…"]) == {"chunks": 3, "images": 4, "detections": 4, "drafts": 4, "failed": 2}
     assert run_summary(warehouse, "a run")["outcomes"] == {"ok": 4, "failed": 2}
     assert "chunk 1: " in caplog.text
 

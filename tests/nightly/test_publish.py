@@ -75,10 +75,8 @@ def test_the_night_finds_what_is_to_be_published(
     caplog.set_level("INFO", "firstpass")
     for number, one in enumerate(tasks[:3]):
         in_each(warehouse, one, run_id=f"night {number}", ago=9 - number)
-    Night("by hand", tasks[0].id, {}, started_at=f"{datetime.now(UTC)}", settings_hash="2" * 12).save(
-        warehouse
-    )  # not asked for
-    Night("long ago", tasks[0].id, {0: []}, publish=True, settings_hash="3" * 12).save(warehouse)
+    Night("by hand", tasks[0].id, {}, started_at=f"{datetime.now(UTC)}", threshold=0.4).save(warehouse)  # not asked for
+    Night("long ago", tasks[0].id, {0: []}, publish=True, threshold=0.5).save(warehouse)
     work = publish.find_work("", unchecked=False)
     assert work == [{"run_id": f"night {n}", "tasks": [one.id]} for n, one in enumerate(tasks[:3])]
     assert caplog.messages[-1] == "3 runs, 3 tasks"
@@ -173,10 +171,18 @@ def test_the_command_publishes_by_the_policy_that_it_was_given(
 ) -> None:
     task.own_labels[:] = task.own_labels[:1]
     assert publish.publish_and_renew(run, unmatched="ask")["state"] == "waiting"
-    Night("hasty", task.id, {0: []}, checked=False, settings_hash="2" * 12).save(warehouse)
+    Night("hasty", task.id, {0: []}, checked=False, threshold=0.4).save(warehouse)
     with pytest.raises(FirstpassError, match="was never checked"):
         publish.publish_and_renew("hasty")
     assert publish.publish_and_renew("hasty", unmatched="drop", unchecked=True)["state"] == "published"
+
+
+def test_the_command_publishes_by_the_threshold_that_it_was_given(cvat: CvatDouble, task: Task, run: str) -> None:
+    assert publish.publish_and_renew(run)["shapes"] == 24
+    summary = publish.publish_and_renew(run, threshold=0.94)
+    assert (summary["shapes"], summary["replaced"]) == (16, 24)
+    with pytest.raises(FirstpassError, match=r"below the floor 0.15"):
+        publish.publish_and_renew(run, threshold=0.1)
 
 
 def test_an_open_question_starts_one_run_of_the_dag_however_often_it_is_found(

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
+from firstpass.models.detectors.tfod.kind import FROZEN_GRAPH
 from firstpass.nightly.run_request import RunRequest, require_reachable
 from firstpass.settings import Settings, settings
 
@@ -38,7 +40,8 @@ def test_a_request_that_says_no_more_takes_the_models_and_the_settings_word(reso
     spec = resolved()
     assert (spec.run_id, spec.images) == ("a run", photos)
     assert (spec.model, spec.model_uri) == ("pets@aaaaaaaaaaaa", f"{store_folder}/pets/aaaaaaaaaaaa")
-    assert (spec.threshold, spec.class_thresholds, spec.engine) == (0.35, {}, "local")
+    assert (spec.thresholds, spec.floor, spec.engine) == (Thresholds(0.35), 0.175, "local")
+    assert spec.revision == FROZEN_GRAPH.revision
     assert (spec.reprocess, spec.publish) == (False, False)
     assert before <= datetime.fromisoformat(spec.started_at) <= datetime.now(UTC)
     assert spec.started_at.endswith("+00:00")
@@ -47,15 +50,42 @@ def test_a_request_that_says_no_more_takes_the_models_and_the_settings_word(reso
 
 def test_what_was_asked_for_is_what_is_done(resolved):
     spec = resolved(threshold=0.2, class_thresholds={"dog": 1, "cat": 0.5}, reprocess=True, publish=True)
-    assert (spec.threshold, spec.class_thresholds) == (0.2, {2: 1.0, 1: 0.5})
+    assert (spec.thresholds, spec.floor) == (Thresholds(0.2, {2: 1.0, 1: 0.5}), 0.175)
     assert (spec.reprocess, spec.publish) == (True, True)
 
 
 @pytest.mark.parametrize("threshold", [0, 0.0, 1, 0.5])
 def test_a_threshold_of_zero_is_one_too(resolved, threshold):
     spec = resolved(threshold=threshold)
-    assert spec.threshold == threshold
-    assert isinstance(spec.threshold, float), "the hash of the settings tells 1 from 1.0"
+    assert spec.thresholds == Thresholds(threshold)
+    assert isinstance(spec.thresholds.default, float), "the digest of the thresholds tells 1 from 1.0"
+
+
+@pytest.mark.parametrize(
+    ("asked", "floor"),
+    [
+        ({"threshold": 0.175}, 0.175),
+        ({"threshold": 0.17}, 0.17),
+        ({"threshold": 0.0}, 0.0),
+        ({"class_thresholds": {"dog": 0.1}}, 0.1),
+        ({"threshold": 0.12, "class_thresholds": {"dog": 0.1, "cat": 0.9}}, 0.1),
+        ({"threshold": 0.9, "class_thresholds": {"dog": 0.8}}, 0.175),
+    ],
+)
+def test_the_lowest_threshold_lowers_the_floor_and_none_raises_it(resolved, asked, floor):
+    assert resolved(**asked).floor == floor
+
+
+def test_the_floor_is_the_models_or_the_settings(resolved, stored, monkeypatch):
+    monkeypatch.setenv("FIRSTPASS_FLOOR", "0.05")
+    settings.cache_clear()
+    assert resolved().floor == 0.05
+    stored("cars", floor=0.4, threshold=0.6)
+    assert resolved(model="cars").floor == 0.4
+    monkeypatch.setenv("FIRSTPASS_FLOOR", "0.5")
+    settings.cache_clear()
+    with pytest.raises(FirstpassError, match=r"FIRSTPASS_FLOOR is 0.5, above the threshold 0.35 of pets@aaaaaaaaaaaa"):
+        resolved()
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan"), True, "0.4"])

@@ -12,6 +12,7 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from firstpass.contracts.class_table import ClassTable, ModelClass
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import QualityVerdict
 from firstpass.quality import checks
 from firstpass.quality.checks import check_run
@@ -46,10 +47,11 @@ ODD = {
     "no top.jpg": ({"y1": [math.nan]}, {"box_without_area"}),
     "too sure.jpg": ({"scores": [1.001]}, {"score_outside_range"}),
     "no score.jpg": ({"scores": [math.nan]}, {"score_outside_range"}),
-    "below zero.jpg": ({"scores": [-0.001]}, {"score_outside_range", "score_below_threshold"}),
+    "below zero.jpg": ({"scores": [-0.001]}, {"score_outside_range", "score_below_floor"}),
     "certain.jpg": ({"scores": [1.0]}, set()),
-    "too unsure.jpg": ({"scores": [0.2999]}, {"score_below_threshold"}),
-    "just sure enough.jpg": ({"scores": [0.3]}, set()),
+    "too unsure.jpg": ({"scores": [0.1499]}, {"score_below_floor"}),
+    "just sure enough to be stored.jpg": ({"scores": [0.15]}, set()),
+    "just sure enough to be a draft.jpg": ({"scores": [0.3]}, set()),
     "strange class.jpg": ({"class_ids": [77]}, {"class_not_in_table"}),
     "fine.jpg": ({}, set()),
 }
@@ -80,7 +82,7 @@ def test_of_one_detection_that_is_wrong_among_others_the_image_is_guilty(finishe
     }
     verdict = check_run(finished_run([row("file:///a.jpg", detections=4, **wrong), row("file:///b.jpg")]).run_id)
     assert broken(verdict) == {
-        *("box_outside_image", "box_without_area", "score_outside_range", "score_below_threshold"),
+        *("box_outside_image", "box_without_area", "score_outside_range", "score_below_floor"),
         "class_not_in_table",
     }
     assert {r.observed for r in verdict.failures} == {"1 of 2 images: a.jpg"}
@@ -96,17 +98,56 @@ def test_five_names_are_shown_and_whether_there_are_more(finished_run, wrong, mo
     assert (names.count(".jpg"), names.endswith(", …")) == (5, more)
 
 
-def test_a_class_may_have_a_threshold_of_its_own(finished_run, only):
+def test_the_floor_is_that_with_which_the_image_was_inferred_whatever_the_thresholds(finished_run, warehouse, only):
     only("detections")
     rows = [
         row("file:///a.jpg", scores=[0.15]),
-        row("file:///b.jpg", scores=[0.14]),
+        row("file:///b.jpg", scores=[0.1499]),
         row("file:///c.jpg", class_ids=[2], scores=[0.2]),
         row("file:///d.jpg", class_ids=[5], scores=[0.5]),
     ]
-    (result,) = check_run(finished_run(rows, class_thresholds={1: 0.15, 5: 0.6}).run_id).failures
-    assert result.expectation == "score_below_threshold"
-    assert set(result.observed.partition(": ")[2].split(", ")) == {"b.jpg", "c.jpg", "d.jpg"}
+    spec = finished_run(rows, thresholds=Thresholds(0.3, {1: 0.15, 5: 0.6}))
+    (result,) = check_run(spec.run_id).failures
+    assert (result.expectation, result.severity) == ("score_below_floor", "critical")
+    assert result.observed == "1 of 4 images: b.jpg"
+    query(warehouse, "UPDATE predictions SET floor = 0.25")
+    (result,) = check_run(spec.run_id).failures
+    assert set(result.observed.partition(": ")[2].split(", ")) == {"a.jpg", "b.jpg", "c.jpg"}
+
+
+def test_what_is_no_draft_is_right_or_wrong_all_the_same(finished_run, only):
+    only("detections")
+    spec = finished_run([row("file:///a.jpg", scores=[0.2], x2=[900.0]), row("file:///b.jpg", scores=[0.2])])
+    (result,) = check_run(spec.run_id).failures
+    assert (result.expectation, result.observed) == ("box_outside_image", "1 of 2 images: a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("scores", "classes", "guilty"),
+    [
+        ([0.9, 0.3], [1, 1], {"boxes_overlap", "too_many_boxes"}),
+        ([0.9, 0.2999], [1, 1], set()),
+        ([0.3, 0.2, 0.2], [1, 1, 1], set()),
+        ([0.9, 0.6], [5, 5], {"boxes_overlap", "too_many_boxes"}),
+        ([0.9, 0.5999], [5, 5], set()),
+        ([0.9, 0.3], [5, 1], {"too_many_boxes"}),
+    ],
+)
+def test_crowds_and_overlaps_are_sought_among_drafts(finished_run, monkeypatch, only, scores, classes, guilty):
+    """What nobody is shown bothers nobody. Class 5 has a threshold of its own."""
+    only("detections")
+    n = len(scores)
+    found = {"scores": scores} | boxes(*n * [(10.0, 10.0, 20.0, 20.0)], classes=classes)
+    spec = finished_run([row("file:///a.jpg", **found)], thresholds=Thresholds(0.3, {5: 0.6}))
+    monkeypatch.setenv("FIRSTPASS_CHECK_BOXES", "1")
+    settings.cache_clear()
+    assert broken(check_run(spec.run_id)) == guilty
+
+
+def test_an_image_without_a_draft_is_empty_whatever_was_stored(finished_run, only):
+    only("run")
+    spec = finished_run([row("file:///a.jpg", scores=[0.2999]), row("file:///b.jpg", scores=[0.3])])
+    assert rates(check_run(spec.run_id))["empty_rate"] == 0.5
 
 
 def boxes(*places: tuple[float, float, float, float], classes=None) -> dict:
@@ -164,7 +205,7 @@ def test_a_model_without_classes_cannot_have_found_one(finished_run, only):
 
 
 def test_what_earlier_runs_found_is_not_held_against_this_one(finished_run, warehouse):
-    wrong = [row("file:///a.jpg", x2=[900.0], polygons=[[[1.0, 2.0]]])]
+    wrong = [row("file:///a.jpg", x2=[900.0], polygons=[[[[1.0, 2.0]]]])]
     finished_run(wrong)
     spec = finished_run([row("file:///b.jpg")], decided=[wrong[0] | {"outcome": "known"}])
     assert check_run(spec.run_id).state == "passed"

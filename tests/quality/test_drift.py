@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.quality.checks import check_run
 from firstpass.quality.drift import Comparison, comparisons, store_profile
 from firstpass.settings import settings
@@ -193,8 +194,35 @@ def test_many_classes_in_small_nights_are_not_drift(finished_run):
 
 def test_other_thresholds_and_other_models_are_no_base(finished_run):
     check_run(finished_run(rows(1)).run_id)
-    verdict = check_run(finished_run(rows(2), threshold=0.34).run_id)
-    assert verdict.drift is None
+    for number, thresholds in enumerate([Thresholds(0.34), Thresholds(0.3, {2: 0.3})], 2):
+        assert check_run(finished_run(rows(number), thresholds=thresholds).run_id).drift is None
+
+
+def test_a_run_that_stored_more_is_compared_with_one_of_the_same_thresholds(finished_run, warehouse):
+    """The floor decides nothing about drafts."""
+    store_profile(warehouse, finished_run(exactly("base", {1: 100}), floor=0.3).run_id)
+    faint = [row(f"file:///faint/{n}.jpg", scores=[0.2]) for n in range(100)]
+    spec = finished_run([*exactly("now", {1: 100}), *faint], floor=0.1)
+    found = drift(check_run(spec.run_id))
+    assert (found["class_drift"], found["score_drift"]) == (0.0, 0.0)
+    assert comparisons(warehouse, spec.run_id)["boxes"].now == {0: 100, 1: 100}
+
+
+def test_only_drafts_are_in_a_profile(finished_run, warehouse):
+    """By the threshold of their own class where it has one."""
+    spec = finished_run(
+        [
+            row("file:///a.jpg", detections=3, class_ids=[1, 1, 1], scores=[0.9, 0.3, 0.2999]),
+            row("file:///b.jpg", detections=3, class_ids=[5, 5, 2], scores=[0.6, 0.5999, 0.2]),
+            row("file:///c.jpg", scores=[0.2999]),
+        ],
+        thresholds=Thresholds(0.3, {5: 0.6}),
+    )
+    store_profile(warehouse, spec.run_id)
+    found = profile(warehouse, spec.run_id)
+    assert found["class"] == {1: 2, 5: 1}
+    assert found["score"] == {18: 1, 6: 1, 12: 1}
+    assert found["boxes"] == {2: 1, 1: 1, 0: 1}
 
 
 def test_a_later_run_is_no_base_of_an_earlier_one(finished_run):
@@ -239,7 +267,9 @@ def test_a_bin_begins_at_its_edge(finished_run, warehouse):
     place = {"width": 480, "height": 480, "x1": [0.0] * 7, "y1": [0.0] * 7, "x2": sides, "y2": sides}
     counts = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 14, 15, 24, 25, 49, 50, 99, 100, 101]
     others = [row(f"file:///{n}.jpg", "ok" if n else "empty", n) for n in counts]
-    spec = finished_run([row("file:///a.jpg", detections=7, scores=scores, **place)])
+    spec = finished_run(
+        [row("file:///a.jpg", detections=7, scores=scores, **place)], thresholds=Thresholds(0.0), floor=0.0
+    )
     store_profile(warehouse, spec.run_id)
     assert profile(warehouse, spec.run_id) == {
         "class": {1: 3, 2: 2, 5: 2},
@@ -247,7 +277,7 @@ def test_a_bin_begins_at_its_edge(finished_run, warehouse):
         "size": {0: 2, 1: 1, 5: 1, 8: 1, 9: 2},
         "boxes": {6: 1},
     }
-    spec = finished_run(others)
+    spec = finished_run(others, thresholds=Thresholds(-2.0))
     store_profile(warehouse, spec.run_id)
     edges = {0: 1, 1: 1, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2}
     assert profile(warehouse, spec.run_id)["boxes"] == edges
@@ -273,7 +303,9 @@ def test_only_what_the_run_inferred_itself_is_in_its_profile(finished_run, wareh
     assert sum(profile(warehouse, spec.run_id)["class"].values()) == 1
 
 
-def test_a_score_that_is_not_a_number_does_not_stop_the_profile(finished_run, warehouse):
-    spec = finished_run([row("file:///a.jpg", scores=[math.nan], x2=[math.nan])])
+def test_numbers_that_are_none_do_not_stop_the_profile(finished_run, warehouse):
+    """A score that is none makes no draft; a box that is none makes a large one."""
+    spec = finished_run([row("file:///a.jpg", detections=2, scores=[math.nan, 0.5], x2=[math.nan, math.nan])])
     store_profile(warehouse, spec.run_id)
-    assert sum(comparisons(warehouse, spec.run_id)["score"].now.values()) == 1
+    found = profile(warehouse, spec.run_id)
+    assert (found["score"], found["boxes"], found["size"]) == ({10: 1}, {1: 1}, {9: 1})

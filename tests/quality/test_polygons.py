@@ -11,6 +11,8 @@ from firstpass.settings import settings
 from fixtures.made_up_runs import row
 
 SQUARE = [10.0, 10.0, 100.0, 10.0, 100.0, 100.0, 10.0, 100.0]
+HOLE = [20.0, 20.0, 40.0, 20.0, 40.0, 40.0]
+SPIKE = [10.0, 10.0, 100.0, 10.0, 60.0, 90.0, 60.0, 0.0, 20.0, 90.0]
 TRIANGLE = [0.0, 0.0, 640.0, 0.0, 320.0, 480.0]
 
 
@@ -19,21 +21,26 @@ def only_polygons(only):
     only("polygons")
 
 
-# Image → the parts of its one detection's polygon, and the expectation that they break.
+# Image → the parts of its one detection, an outer ring and the holes in it each, and the expectation that they break.
 SHAPES = {
-    "square.jpg": ([SQUARE], None),
-    "two parts.jpg": ([SQUARE, TRIANGLE], None),
-    "bow tie.jpg": ([[10.0, 10.0, 100.0, 100.0, 100.0, 10.0, 10.0, 100.0]], "polygon_crosses_itself"),
-    "spike.jpg": ([SQUARE, [10.0, 10.0, 100.0, 10.0, 60.0, 90.0, 60.0, 0.0, 20.0, 90.0]], "polygon_crosses_itself"),
+    "square.jpg": ([[SQUARE]], None),
+    "two parts.jpg": ([[SQUARE], [TRIANGLE]], None),
+    "bow tie.jpg": ([[[10.0, 10.0, 100.0, 100.0, 100.0, 10.0, 10.0, 100.0]]], "polygon_crosses_itself"),
+    "spike.jpg": ([[SQUARE], [SPIKE]], "polygon_crosses_itself"),
     "touching.jpg": (
-        [[0.0, 0.0, 50.0, 50.0, 100.0, 0.0, 100.0, 100.0, 50.0, 50.0, 0.0, 90.0]],
+        [[[0.0, 0.0, 50.0, 50.0, 100.0, 0.0, 100.0, 100.0, 50.0, 50.0, 0.0, 90.0]]],
         "polygon_crosses_itself",
     ),
-    "line.jpg": ([[10.0, 10.0, 20.0, 20.0]], "polygon_broken"),
-    "no number.jpg": ([[10.0, 10.0, math.nan, 10.0, 20.0, 30.0]], "polygon_broken"),
-    "half a point.jpg": ([[10.0, 10.0, 20.0, 20.0, 30.0, 15.0, 9.0]], "polygon_broken"),
-    "right of it.jpg": ([[10.0, 10.0, 700.0, 10.0, 100.0, 100.0]], "polygon_outside_image"),
-    "below it.jpg": ([[10.0, 10.0, 100.0, 10.0, 100.0, 481.0]], "polygon_outside_image"),
+    "line.jpg": ([[[10.0, 10.0, 20.0, 20.0]]], "polygon_broken"),
+    "no number.jpg": ([[[10.0, 10.0, math.nan, 10.0, 20.0, 30.0]]], "polygon_broken"),
+    "half a point.jpg": ([[[10.0, 10.0, 20.0, 20.0, 30.0, 15.0, 9.0]]], "polygon_broken"),
+    "right of it.jpg": ([[[10.0, 10.0, 700.0, 10.0, 100.0, 100.0]]], "polygon_outside_image"),
+    "below it.jpg": ([[[10.0, 10.0, 100.0, 10.0, 100.0, 481.0]]], "polygon_outside_image"),
+    "a hole.jpg": ([[SQUARE, HOLE], [TRIANGLE]], None),
+    "a hole that is a spike.jpg": ([[TRIANGLE], [SQUARE, HOLE, SPIKE]], "polygon_crosses_itself"),
+    "a hole that is a line.jpg": ([[SQUARE, HOLE, [10.0, 10.0, 20.0, 20.0]]], "polygon_broken"),
+    "a hole outside.jpg": ([[SQUARE, [10.0, 10.0, 100.0, 10.0, 100.0, 481.0]]], "polygon_outside_image"),
+    "a hole across its edge.jpg": ([[SQUARE, [0.0, 50.0, 50.0, 50.0, 50.0, 60.0]]], None),
     "none.jpg": ([], "polygon_missing"),
 }
 

@@ -74,7 +74,7 @@ def test_what_is_wrong_beyond_doubt_is_critical_and_what_is_only_odd_is_not():
     critical = {name for name, each in found().items() if each.severity == "critical"}
     assert critical == {
         *("images_without_outcome", "chunks_not_merged", "class_not_in_table", "class_unnamed", "class_repeated"),
-        *("box_outside_image", "box_without_area", "score_outside_range", "score_below_threshold"),
+        *("box_outside_image", "box_without_area", "score_outside_range", "score_below_floor"),
         *("polygon_broken", "polygon_outside_image"),
     }
 

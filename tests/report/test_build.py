@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 from firstpass.contracts.class_table import ClassTable, ModelClass
+from firstpass.cvat.publishing import publications
+from firstpass.cvat.publishing.publications import Publication
 from firstpass.errors import FirstpassError
 from firstpass.quality.checks import check_run
 from firstpass.report.build import build_report
@@ -76,7 +78,7 @@ def test_the_verdict_comes_first_then_the_pictures(finished_run, photo):
     spec = finished_run([drawn(photo, "a b.jpg", 2)])
     check_run(spec.run_id)
     found = page(build_report(spec.run_id))
-    assert found.text.index("2 detections drafted on 1 image") < found.text.index("Pictures")
+    assert found.text.index("2 drafts on 1 image") < found.text.index("Pictures")
     assert "checks hold." in found.text
 
 
@@ -154,8 +156,8 @@ def test_the_second_run_says_what_changed(finished_run, photo):
     check_run(spec.run_id)
     found = page(build_report(spec.run_id)).text
     assert "Images inferred 2 3" in found
-    assert "Detections per image 4.00 2.00" in found
-    for title in ("Mix of classes", "Scores", "Detections per image", "Size of boxes"):
+    assert "Drafts per image 4.00 2.00" in found
+    for title in ("Mix of classes", "Scores", "Drafts per image", "Size of boxes"):
         assert title in found
 
 
@@ -172,12 +174,94 @@ def test_numbers_that_are_none_break_no_page(finished_run, photo):
 
 def test_a_polygon_that_crosses_itself_is_drawn_and_told(finished_run, photo):
     bow_tie = [10.0, 10.0, 100.0, 100.0, 100.0, 10.0, 10.0, 100.0]
-    spec = finished_run([drawn(photo, "a.png", polygons=[[bow_tie]])])
+    spec = finished_run([drawn(photo, "a.png", polygons=[[[bow_tie]]])])
     assert check_run(spec.run_id).state == "warnings"
     found = page(build_report(spec.run_id))
     assert "No polygon's outline crosses or touches itself." in found.text
-    (polygon,) = [attrs for tag, attrs in found.tags if tag == "polygon"]
-    assert polygon["points"] == "10.0 10.0 100.0 100.0 100.0 10.0 10.0 100.0"
+    assert outlines(found) == ["M10.0 10.0 100.0 100.0 100.0 10.0 10.0 100.0Z"]
+
+
+def outlines(found: Page) -> list[str | None]:
+    """Those that lie over the pictures, one per shape."""
+    inside = [n for n, (tag, attrs) in enumerate(found.tags) if tag == "g" and attrs.get("class") == "shape"]
+    return [found.tags[n + 1][1]["d"] for n in inside if found.tags[n + 1][0] == "path"]
+
+
+def test_a_hole_is_left_open_in_the_picture(finished_run, photo):
+    ring, hole = [10.0, 10.0, 100.0, 10.0, 100.0, 100.0, 10.0, 100.0], [40.0, 40.0, 60.0, 40.0, 60.0, 60.0]
+    uri = build_report(finished_run([drawn(photo, "a.png", polygons=[[[ring, hole]]])]).run_id)
+    (path,) = outlines(page(uri))
+    assert path == "M10.0 10.0 100.0 10.0 100.0 100.0 10.0 100.0Z M40.0 40.0 60.0 40.0 60.0 60.0Z"
+    assert re.search(r"\.shape path \{[^}]*fill-rule: evenodd", Path(uri).read_text())
+
+
+def test_what_does_not_reach_the_threshold_is_neither_counted_nor_drawn(finished_run, photo):
+    spec = finished_run([drawn(photo, "a.png", 2, scores=[0.3, 0.2999]), drawn(photo, "bb.png", scores=[0.2])])
+    found = page(build_report(spec.run_id))
+    assert "1 draft on 2 images" in found.text
+    assert "New drafts 1 Without draft 1" in found.text
+    assert [attrs["data-drafts"] for _, attrs in found.tags if "data-drafts" in attrs] == ["1", "0"]
+    assert len([1 for tag, attrs in found.tags if tag == "g" and attrs.get("class") == "shape"]) == 1
+
+
+def tidy(uri: str) -> str:
+    """The text, without the spaces that tags leave before full stops and colons."""
+    return re.sub(r" ([.:])", r"\1", page(uri).text)
+
+
+def test_predictions_of_an_older_revision_can_be_renewed(finished_run, photo):
+    known = [drawn(photo, f"{n * 'a'}.png") for n in range(1, 4)]
+    finished_run(known, revision=1)
+    spec = finished_run([drawn(photo, "new!.png")], decided=[each | {"outcome": "known"} for each in known[:2]])
+    words = "2 images have predictions of an older revision of this kind of model: run with --reprocess to renew them."
+    assert words in tidy(build_report(spec.run_id))
+    spec = finished_run([], decided=[known[0] | {"outcome": "known"}])
+    words = "1 image has a prediction of an older revision of this kind of model: run with --reprocess to renew it."
+    assert words in tidy(build_report(spec.run_id))
+
+
+def test_predictions_from_a_higher_floor_can_be_renewed(finished_run, photo):
+    known = [drawn(photo, f"{n * 'a'}.png") for n in range(1, 3)]
+    finished_run(known, floor=0.2)
+    decided = [each | {"outcome": "known"} for each in known]
+    for many, words in (
+        (2, "2 images have predictions that are stored from a higher score up than this run's floor 0.15:"),
+        (1, "1 image has a prediction that is stored from a higher score up than this run's floor 0.15:"),
+    ):
+        found = tidy(build_report(finished_run([], decided=decided[:many]).run_id))
+        assert f"{words} run with --reprocess to store the rest." in found
+
+
+def test_where_nothing_can_be_renewed_nothing_is_offered(finished_run, photo):
+    known = drawn(photo, "a.png")
+    finished_run([known])
+    spec = finished_run([drawn(photo, "bb.png")], decided=[known | {"outcome": "known"}])
+    assert "--reprocess" not in tidy(build_report(spec.run_id))
+
+
+def test_what_was_filled_and_by_which_threshold_is_told(finished_run, warehouse, photo):
+    spec = finished_run([drawn(photo, "a.png")])
+    told = Publication(spec.run_id, "https://cvat.example.org", 12, spec.model, "published", threshold=0.3)
+    told.filled.update({"cat": 1, "größe <b>": 1200})
+    publications.save(warehouse, told)
+    found = tidy(build_report(spec.run_id))
+    assert "holes filled in 1 draft of cat: its label takes polygons" in found
+    assert "holes filled in 1,200 drafts of größe <b>: its label takes polygons" in found
+    assert "Drafts from a score of" not in found, "it is the run's own"
+    told.threshold = 0.45
+    publications.save(warehouse, told)
+    assert "Drafts from a score of 0.45 up: 0 shapes in the task" in tidy(build_report(spec.run_id))
+
+
+def test_a_publication_of_an_earlier_release_says_nothing_of_it(finished_run, warehouse, photo):
+    spec = finished_run([drawn(photo, "a.png")])
+    publications.save(warehouse, Publication(spec.run_id, "https://cvat.example.org", 12, spec.model, "published"))
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute("UPDATE publications SET counts = counts - 'filled' - 'threshold'")
+    found = tidy(build_report(spec.run_id))
+    assert "0 shapes in the task" in found
+    assert "holes filled" not in found
+    assert "Drafts from a score of" not in found
 
 
 def test_a_picture_that_is_gone_or_changed_is_said_to_be(finished_run, photo):

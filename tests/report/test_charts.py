@@ -208,7 +208,7 @@ def test_each_bin_now_and_before():
     drawing = Drawing(charts.shares("boxes", Comparison({0: 6, 5: 2}, {5: 5, 11: 5}, 2)))
     assert drawing.hints() == ["0: 75.0%, before 0.0%", "5–6: 25.0%, before 50.0%"]
     assert drawing.lengths("height") == pytest.approx([140, 140 / 3], abs=0.02)
-    assert {"0", "1", "5–6", "10–14", "100+", "0%", "20%", "60%", "detections per image"} <= set(drawing.words)
+    assert {"0", "1", "5–6", "10–14", "100+", "0%", "20%", "60%", "drafts per image"} <= set(drawing.words)
     (line,) = drawing.root.findall("polyline[@class='before']")
     heights = [float(point.split(",")[1]) for point in line.attrib["points"].split()]
     bottom, half = max(heights), min(heights)

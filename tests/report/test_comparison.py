@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.report.comparison import Change, changes
 from firstpass.warehouse.merge import merge_catalogue, merge_chunk
 from fixtures.made_up_runs import VERSION, catalogue, row, unreadable
@@ -37,7 +38,9 @@ def test_the_first_run_has_nothing_beside_it(warehouse, inferred):
 
 
 def test_every_line_in_its_order_with_both_values(warehouse, inferred):
-    earlier = inferred("earlier", photos(ok=3, empty=1, torn=1, detections=2), images="/old", threshold=0.25)
+    earlier = inferred(
+        "earlier", photos(ok=3, empty=1, torn=1, detections=2), images="/old", thresholds=Thresholds(0.25)
+    )
     inferred("now", photos(ok=1, empty=1, torn=3, detections=5))
     since, told = changes(warehouse, "now")
     assert since.isoformat() == earlier.started_at
@@ -46,8 +49,8 @@ def test_every_line_in_its_order_with_both_values(warehouse, inferred):
         Change("Threshold", 0.3, 0.25, "number"),
         Change("Images from", "/photos", "/old", "text"),
         Change("Images inferred", 2, 4, "number"),
-        Change("Detections per image", 2.5, 1.5, "rate"),
-        Change("Without a detection", 0.5, 0.25, "percent"),
+        Change("Drafts per image", 2.5, 1.5, "rate"),
+        Change("Without a draft", 0.5, 0.25, "percent"),
         Change("Unreadable", 0.6, 0.2, "percent"),
         Change("Images/s per worker", pytest.approx(5 / 1.5), pytest.approx(5 / 1.5), "rate"),
     ]
@@ -58,17 +61,17 @@ def test_what_is_divided_by_nothing_is_unknown(warehouse, inferred):
     inferred("now", [])
     told = {change.label: (change.now, change.before) for change in changes(warehouse, "now")[1]}
     assert told["Images inferred"] == (0, 0)
-    assert told["Detections per image"] == told["Without a detection"] == (None, None)
+    assert told["Drafts per image"] == told["Without a draft"] == (None, None)
     assert told["Unreadable"] == (None, 1)
     assert told["Images/s per worker"] == (None, pytest.approx(2 / 1.5))
 
 
-def test_known_images_count_neither_as_inferred_nor_as_detections(warehouse, inferred):
+def test_known_images_count_neither_as_inferred_nor_as_drafts(warehouse, inferred):
     """They do count among the images of which some could not be read."""
     inferred("earlier", photos(ok=2))
     inferred("now", photos(ok=1, torn=1, detections=4), known=2)
     told = {change.label: change.now for change in changes(warehouse, "now")[1]}
-    assert (told["Images inferred"], told["Detections per image"], told["Unreadable"]) == (1, 4, 0.25)
+    assert (told["Images inferred"], told["Drafts per image"], told["Unreadable"]) == (1, 4, 0.25)
 
 
 def test_a_night_without_news_is_passed_over(warehouse, inferred):

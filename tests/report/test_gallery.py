@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from firstpass.contracts.image_source import UnreadableImage
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.report.gallery import BUDGET, DRAFTS, DrawnDraft, GalleryPicture, pictures, thumbnail
 from firstpass.storage import file_uri, local_path
+from firstpass.warehouse.runs import load_run
 from fixtures.made_up_runs import row
 
 NAMES = {1: "cat", 2: "größe <b>", 5: "dog"}
@@ -53,8 +55,8 @@ def shown(finished_run, warehouse):
     """`shown(row, …)`: the pictures of a run over these rows."""
 
     def show(*rows: dict, names=NAMES, limit: int = 100) -> list[GalleryPicture]:
-        spec = finished_run(list(rows))
-        return pictures(warehouse, spec.run_id, ["ok", "empty"], names, limit)
+        spec = finished_run(list(rows), thresholds=Thresholds(0.01))
+        return pictures(warehouse, load_run(warehouse, spec.run_id), ["ok", "empty"], names, limit)
 
     return show
 
@@ -124,7 +126,7 @@ class TestPictures:
 
     def test_a_picture_has_its_name_size_and_drafts(self, shown, photo):
         (found,) = shown(photo("a.png", detections=2, scores=[0.75, 0.25]))
-        assert (found.name, found.width, found.height, found.detections) == ("a.png", 64, 48, 2)
+        assert (found.name, found.width, found.height, found.drafts) == ("a.png", 64, 48, 2)
         assert found.uri.endswith("/photos/a.png")
         assert (found.certainty, found.missing) == (0.5, None)
         assert found.shapes == (
@@ -135,7 +137,7 @@ class TestPictures:
 
     def test_an_image_without_drafts_is_shown_bare(self, shown, photo):
         (found,) = shown(photo("a.png", detections=0))
-        assert (found.shapes, found.detections, found.certainty) == ((), 0, None)
+        assert (found.shapes, found.drafts, found.certainty) == ((), 0, None)
         assert found.jpeg.startswith(JPEG)
 
     def test_a_class_without_a_name_is_called_by_its_number(self, shown, photo):
@@ -146,30 +148,35 @@ class TestPictures:
     @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
     def test_a_box_with_a_side_that_is_no_number_is_counted_but_not_drawn(self, shown, photo, side, odd):
         """The others keep their own polygons."""
-        polygons = [[[1, 1, 9, 1, 9, 9]], [[2, 2, 8, 2, 8, 8]], [[3, 3, 7, 3, 7, 7]]]
+        polygons = [[[[1, 1, 9, 1, 9, 9]]], [[[2, 2, 8, 2, 8, 8]]], [[[3, 3, 7, 3, 7, 7]]]]
         sides = {name: [1.0, 2.0, 3.0] for name in ("x1", "y1", "x2", "y2")}
         sides[side][1] = odd
         (found,) = shown(photo("a.png", detections=3, polygons=polygons, **sides))
-        assert found.detections == 3
-        assert [(shape.x, shape.polygons) for shape in found.shapes] == [
-            (1, ("1.0 1.0 9.0 1.0 9.0 9.0",)),
-            (3, ("3.0 3.0 7.0 3.0 7.0 7.0",)),
+        assert found.drafts == 3
+        assert [(shape.x, shape.outlines) for shape in found.shapes] == [
+            (1, ("M1.0 1.0 9.0 1.0 9.0 9.0Z",)),
+            (3, ("M3.0 3.0 7.0 3.0 7.0 7.0Z",)),
         ]
 
-    def test_a_polygon_has_a_part_per_outline_to_a_tenth_of_a_pixel(self, shown, photo):
-        polygons = [[[0.04, 0.06, 1, 2.25, 3, 4], [5, 6, 7, 8, 9, 10.96]], []]
+    def test_a_polygon_has_an_outline_per_part_with_its_holes_to_a_tenth_of_a_pixel(self, shown, photo):
+        polygons = [[[[0.04, 0.06, 1, 2.25, 3, 4], [1, 1, 2, 1, 2, 2]], [[5, 6, 7, 8, 9, 10.96]]], []]
         (found,) = shown(photo("a.png", detections=2, polygons=polygons))
-        assert [shape.polygons for shape in found.shapes] == [
-            ("0.0 0.1 1.0 2.2 3.0 4.0", "5.0 6.0 7.0 8.0 9.0 11.0"),
+        assert [shape.outlines for shape in found.shapes] == [
+            ("M0.0 0.1 1.0 2.2 3.0 4.0Z M1.0 1.0 2.0 1.0 2.0 2.0Z", "M5.0 6.0 7.0 8.0 9.0 11.0Z"),
             (),
         ]
 
     def test_a_crowd_is_drawn_up_to_a_hundred_and_counted_whole(self, shown, photo):
-        (most,) = shown(photo("a.png", detections=DRAFTS))
-        assert (len(most.shapes), most.detections) == (100, 100)
-        (more,) = shown(photo("bb.png", detections=DRAFTS + 1, scores=[n / 200 for n in range(101, 0, -1)]))
-        assert (len(more.shapes), more.detections) == (100, 101)
-        assert more.shapes[-1].score == pytest.approx(2 / 200)
+        (most,) = shown(photo("a.png", detections=DRAFTS, scores=[0.9] * DRAFTS))
+        assert (len(most.shapes), most.drafts) == (100, 100)
+        (more,) = shown(photo("bb.png", detections=DRAFTS + 1, scores=[n / 100 for n in range(101, 0, -1)]))
+        assert (len(more.shapes), more.drafts) == (100, 101)
+        assert more.shapes[-1].score == pytest.approx(2 / 100)
+
+    def test_what_does_not_reach_the_run_s_threshold_is_no_draft(self, finished_run, warehouse, photo):
+        spec = finished_run([photo("a.png", detections=2, scores=[0.75, 0.25])], thresholds=Thresholds(0.5))
+        (found,) = pictures(warehouse, load_run(warehouse, spec.run_id), ["ok"], NAMES, 9)
+        assert ([shape.score for shape in found.shapes], found.drafts, found.certainty) == ([0.75], 1, 0.75)
 
     def test_there_are_no_more_than_asked_for_in_the_order_of_the_choice(self, shown, photo):
         rows = [photo(f"{n}.png", (20 + n, 20), scores=[0.4 + n / 10]) for n in range(5)]
@@ -185,7 +192,7 @@ class TestPictures:
         local_path(gone["uri"]).unlink()
         (found,) = shown(gone)
         assert (found.jpeg, found.missing) == (None, "was listed, but is gone")
-        assert len(found.shapes) == found.detections == 2
+        assert len(found.shapes) == found.drafts == 2
 
     def test_an_image_whose_bytes_have_changed_is_not_shown_under_old_drafts(self, shown, photo):
         changed = photo("changed.png")

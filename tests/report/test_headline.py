@@ -8,7 +8,7 @@ from firstpass.contracts.verdict import CheckResult, QualityVerdict
 from firstpass.report.headline import headline
 
 
-def summary(ok: int = 0, empty: int = 0, known: int = 0, failed: int = 0, unreadable: int = 0, detections: int = 0):
+def summary(ok: int = 0, empty: int = 0, known: int = 0, failed: int = 0, unreadable: int = 0, drafts: int = 0):
     """The part of `run_summary` that a headline is made of."""
     counts = {"ok": ok, "empty": empty, "known": known, "failed": failed, "unreadable": unreadable}
     return {
@@ -17,7 +17,7 @@ def summary(ok: int = 0, empty: int = 0, known: int = 0, failed: int = 0, unread
         "empty": empty,
         "failed": failed,
         "skipped_known": known,
-        "detections": detections,
+        "new_drafts": drafts,
     }
 
 
@@ -35,17 +35,17 @@ FAILED = verdict(("critical", False), ("warning", True), ("warning", False))
     ("figures", "title"),
     [
         ({}, "No image had an outcome"),
-        ({"ok": 1, "detections": 1}, "1 detection drafted on 1 image"),
-        ({"ok": 2, "detections": 5}, "5 detections drafted on 2 images"),
-        ({"ok": 1, "empty": 2, "detections": 1}, "1 detection drafted on 3 images"),
-        ({"empty": 1}, "0 detections drafted on 1 image"),
-        ({"ok": 1_234_567, "detections": 7_654_321}, "7,654,321 detections drafted on 1,234,567 images"),
-        ({"ok": 1, "known": 9, "detections": 2}, "2 detections drafted on 1 image"),
-        ({"empty": 1, "known": 9}, "0 detections drafted on 1 image"),
+        ({"ok": 1, "drafts": 1}, "1 draft on 1 image"),
+        ({"ok": 2, "drafts": 5}, "5 drafts on 2 images"),
+        ({"ok": 1, "empty": 2, "drafts": 1}, "1 draft on 3 images"),
+        ({"empty": 1}, "0 drafts on 1 image"),
+        ({"ok": 1_234_567, "drafts": 7_654_321}, "7,654,321 drafts on 1,234,567 images"),
+        ({"ok": 1, "known": 9, "drafts": 2}, "2 drafts on 1 image"),
+        ({"empty": 1, "known": 9}, "0 drafts on 1 image"),
         ({"known": 9}, "Nothing new: every image was inferred before"),
         ({"unreadable": 3}, "No image could be read"),
         ({"known": 9, "unreadable": 1}, "No new image could be read"),
-        ({"failed": 1, "ok": 9, "detections": 9}, "1 image could not be finished"),
+        ({"failed": 1, "ok": 9, "drafts": 9}, "1 image could not be finished"),
         ({"failed": 2_000, "known": 9}, "2,000 images could not be finished"),
     ],
 )
@@ -61,7 +61,7 @@ def test_drafts_that_are_held_back_come_before_all_but_nothing():
 
 @pytest.mark.parametrize("checked", [verdict(), verdict(("critical", True)), verdict(("warning", False)), None])
 def test_a_verdict_that_holds_nothing_back_leaves_the_title_alone(checked):
-    assert headline(summary(ok=1, detections=2), checked)[0] == "2 detections drafted on 1 image"
+    assert headline(summary(ok=1, drafts=2), checked)[0] == "2 drafts on 1 image"
 
 
 @pytest.mark.parametrize(

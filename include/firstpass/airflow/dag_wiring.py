@@ -77,7 +77,7 @@ NIGHT = {
         False,
         type="boolean",
         title="Re-infer known images",
-        description_md="Infer images that this model inferred before with the same settings; replace their drafts.",
+        description_md="Infer again what this model inferred before; replace its drafts.",
         section="What to annotate",
     ),
     "publish": Param(
@@ -101,7 +101,7 @@ NIGHT = {
         minimum=0,
         maximum=1,
         title="Threshold",
-        description_md="Detections below this score are dropped. Empty: the model's own.",
+        description_md="Detections of this score or more become drafts. Empty: the model's own.",
         section="Model",
     ),
     "class_thresholds": Param(

@@ -98,7 +98,7 @@ def _told(run_id: str) -> dict[str, Any] | None:
     title, checks = headline(summary, verdict)
     failures = verdict.failures if verdict else ()
     said = (checks, *(f"{r.severity}: {r.sentence} Found: {r.observed}." for r in failures[:5])) if verdict else ()
-    names = ("images", "detections", "empty", "unreadable", "skipped_known", "duplicates", "failed")
+    names = ("images", "new_drafts", "empty", "unreadable", "skipped_known", "duplicates", "failed")
     return {
         "title": title,
         "verdict": verdict.state if verdict else None,

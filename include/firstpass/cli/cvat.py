@@ -20,6 +20,9 @@ from firstpass.errors import FirstpassError
 
 _run = click.argument("run_id", metavar="RUN|latest", default="latest")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_threshold = click.option(
+    "--threshold", type=float, metavar="X", help="Draft what scores X or more, in place of the run's own thresholds."
+)
 _unmatched = click.option(
     "--unmatched",
     type=click.Choice(["fail", "drop", "ask"]),
@@ -88,14 +91,15 @@ def tasks(uri: str, as_json: bool) -> None:
 
 @cvat.command()
 @_run
+@_threshold
 @_as_json
 @_reachable
-def preview(run_id: str, as_json: bool) -> None:
+def preview(run_id: str, threshold: float | None, as_json: bool) -> None:
     """Show what publishing RUN would send now, and which label each class becomes. Changes nothing."""
     from firstpass.cvat.publishing.publish_run import preview_run
 
     warehouse()
-    summary = preview_run(run_id)
+    summary = preview_run(run_id, threshold=threshold)
     if as_json:
         _print_json(summary)
         return
@@ -110,19 +114,21 @@ def preview(run_id: str, as_json: bool) -> None:
 
 @cvat.command()
 @_run
+@_threshold
 @_unmatched
 @click.option("--unchecked", is_flag=True, help="Also publish a run that failed a critical check or was never checked.")
 @_as_json
 @_reachable
-def publish(run_id: str, unmatched: str | None, unchecked: bool, as_json: bool) -> None:
+def publish(run_id: str, threshold: float | None, unmatched: str | None, unchecked: bool, as_json: bool) -> None:
     """Publish RUN's drafts to its CVAT tasks. Publishing again sends only what is missing.
 
-    RUN's report then links to the tasks. Exits with 1 when a task failed or waits for a review.
+    With another threshold, shapes that nobody touched are replaced. RUN's report then links to the tasks. Exits with 1
+    when a task failed or waits for a review.
     """
     from firstpass.nightly.publish import publish_and_renew
 
     warehouse()
-    summary = publish_and_renew(run_id, unmatched=unmatched, unchecked=unchecked)
+    summary = publish_and_renew(run_id, unmatched=unmatched, threshold=threshold, unchecked=unchecked)
     if as_json:
         _print_json(summary)
     else:
@@ -146,7 +152,7 @@ def withdraw(run_id: str, as_json: bool) -> None:
         tasks = len(summary["tasks"])
         click.echo(
             f"Removed {summary['removed']:,} shapes from {tasks} {'task' if tasks == 1 else 'tasks'};"
-            f" kept {summary['kept']:,} that somebody edited."
+            f" kept {summary['kept']:,} that somebody edited; {summary['gone']:,} had gone already."
         )
 
 

@@ -56,7 +56,7 @@ def _as_json(path: Path, found: Detections) -> dict[str, Any]:
         for class_id, name, score, box in columns
     ]
     for detection, parts in zip(detections, found.polygons or (), strict=False):
-        detection["polygons"] = [[round(x, 2) for x in part.ravel().tolist()] for part in parts]
+        detection["polygons"] = [[[round(x, 2) for x in ring.ravel().tolist()] for ring in part] for part in parts]
     return {"path": str(path), "detections": detections, "error": found.error}
 
 

@@ -74,6 +74,7 @@ def list_(as_json: bool) -> None:
 @as_json
 def show(ref: str, as_json: bool) -> None:
     """Show one version: files, classes, settings and the address of its Data Docs."""
+    from firstpass.models.floors import floor_of
     from firstpass.models.version_page import docs_uri
 
     version = resolution.find(ref)
@@ -91,6 +92,7 @@ def show(ref: str, as_json: bool) -> None:
         ("Source", version.source),
         ("Decided", version.decided_at),
         ("Threshold", f"{version.threshold:g}"),
+        ("Floor", f"{floor_of(version):g}"),
         ("Settings", json.dumps(version.options or {})),
         ("Folder", store.version_uri(version)),
         ("Data Docs", docs or "not in this storage: they are where the version was admitted"),

@@ -41,7 +41,7 @@ def history(search: str, limit: int, as_json: bool) -> None:
     from rich.text import Text
 
     table = Table("Started", "Verdict", "Model", box=None, pad_edge=False)
-    for name in ("Images", "Detections", "Drift"):
+    for name in ("Images", "Drafts", "Drift"):
         table.add_column(name, justify="right")
     tones = {"passed": "green", "warnings": "yellow", "failed": "red"}
     for run in runs:
@@ -49,7 +49,7 @@ def history(search: str, limit: int, as_json: bool) -> None:
             f"{run.started_at:%Y-%m-%d %H:%M}",
             Text(run.verdict or run.state, tones.get(run.verdict or "", "dim")),
             Text(run.model),
-            *("–" if value is None else f"{value:,}" for value in (run.images, run.detections)),
+            *("–" if value is None else f"{value:,}" for value in (run.images, run.drafts)),
             "–" if run.drift is None else f"{run.drift:.2f}",
         )
     Console().print(table if runs else "No run matches." if search else "There is no run yet.")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from firstpass.api.running import Unwatched, WatchedRun, run_parameters, start_and_watch
 from firstpass.cli.stack import say
-from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view
+from firstpass.cli.views import LiveView, PlainView, floor_lowered, nothing_new, summary_view
 from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 
 
@@ -19,9 +19,9 @@ from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 @click.option(
     "--model", metavar="NAME[@VERSION]", help="The newest admitted version, or a certain one. [FIRSTPASS_MODEL]"
 )
-@click.option("--threshold", type=float, metavar="X", help="Drop detections that score less; 0 to 1. [the model's own]")
+@click.option("--threshold", type=float, metavar="X", help="Draft what scores X or more; 0 to 1. [the model's own]")
 @click.option("--class-threshold", "per_class", multiple=True, metavar="NAME=X", help="Another threshold for a class.")
-@click.option("--reprocess", is_flag=True, help="Re-infer images that this model did before with the same settings.")
+@click.option("--reprocess", is_flag=True, help="Infer again what this model inferred before; replace its drafts.")
 @click.option("--engine", type=click.Choice(["local", "kubernetes"]), help="Where the chunks run. [FIRSTPASS_ENGINE]")
 @click.option("--publish", is_flag=True, help="Publish the drafts to the CVAT tasks that the frames came from.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout, and nothing else there.")
@@ -74,7 +74,7 @@ def _print(ended: WatchedRun) -> None:
     console = Console(highlight=False, markup=False)
     console.print(summary_view(summary))
     console.print()
-    if sentence := nothing_new(summary):
+    for sentence in filter(None, (nothing_new(summary), floor_lowered(summary))):
         console.print(sentence)
     for task in summary.get("publication", {}).get("tasks", ()):
         console.print(f"CVAT     {task['url']}  {task['shapes']:,} shapes on {task['frames']:,} frames", soft_wrap=True)

@@ -85,6 +85,7 @@ def summary_view(summary: dict[str, Any]) -> RenderableType:
     totals = _table()
     for name, key in (
         ("images", "images"),
+        ("drafts", "drafts"),
         ("detections", "detections"),
         ("empty", "empty"),
         ("unreadable", "unreadable"),
@@ -95,8 +96,8 @@ def summary_view(summary: dict[str, Any]) -> RenderableType:
         ("images/s", "images_per_second"),
     ):
         totals.add_row(name, f"{summary[key]:,}")
-    classes = _table("detections per class")
-    shown = list(summary["detections_per_class"].items())
+    classes = _table("drafts per class")
+    shown = list(summary["drafts_per_class"].items())
     for name, count in shown[:_MOST_CLASSES]:
         classes.add_row(Text(name), f"{count:,}")
     if len(shown) > _MOST_CLASSES:
@@ -119,6 +120,16 @@ def nothing_new(summary: dict[str, Any]) -> str:
         return ""
     return (
         f"Nothing new: {summary['skipped_known']:,} of {summary['images']:,} images were inferred before by this model."
+    )
+
+
+def floor_lowered(summary: dict[str, Any]) -> str:
+    """The sentence for a run whose threshold lowered its floor; empty for any other run."""
+    if not summary["floor_lowered"]:
+        return ""
+    floor = f"{summary['floor']:g}"
+    return (
+        f"The threshold is below the model's floor: images that lacked detections from {floor} up were inferred again."
     )
 
 

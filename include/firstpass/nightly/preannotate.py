@@ -14,6 +14,7 @@ from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
 from firstpass.images import catalogue as catalogues
 from firstpass.images.sources import list_images
+from firstpass.models.floors import floor_of
 from firstpass.models.local_copy import local_folder
 from firstpass.models.store import load_version
 from firstpass.models.version_files import verify
@@ -55,7 +56,14 @@ def resolve_model(request: RunRequest) -> str:
         with closing(connect()) as connection:
             migrate(connection)
             runs.begin_run(connection, spec, version)
-        log.info("Run %s: %s over %s, threshold %g", spec.run_id, spec.model, spec.images, spec.threshold)
+        lowest, usual = spec.thresholds.lowest, floor_of(version)
+        log.info("Run %s: %s over %s, threshold %g", spec.run_id, spec.model, spec.images, spec.thresholds.default)
+        if lowest < usual:
+            log.warning(
+                "threshold %g is below the model's floor %g: images stored from there up are inferred again",
+                lowest,
+                usual,
+            )
         return spec.save()
 
 
@@ -77,7 +85,7 @@ def catalogue_images(run_uri: str) -> dict[str, int]:
     with stage(spec.run_id, "catalogue_images"), closing(connect()) as connection:
         table = catalogues.catalogue(
             list_images(spec.images),
-            known=lambda hashes: known(connection, spec.model, spec.settings_hash, hashes),
+            known=lambda hashes: known(connection, spec.model, spec.thresholds.lowest, hashes),
             remembered=lambda uris: remembered(connection, uris),
             reprocess=spec.reprocess,
         )
@@ -117,7 +125,7 @@ def merge(run_uri: str | None, planned: list[str] | None) -> dict[str, int]:
     if run_uri is None or planned is None:
         raise FirstpassError("the run has no chunks: an earlier task failed", "see that task, and clear it")
     spec = RunSpec.load(run_uri)
-    totals = {"chunks": 0, "images": 0, "detections": 0, "failed": 0}
+    totals = {"chunks": 0, "images": 0, "detections": 0, "drafts": 0, "failed": 0}
     with stage(spec.run_id, "merge"), closing(connect()) as connection:
         for chunk, counts in merging.merge_chunks(connection, spec, read_chunks(run_uri)):
             totals["chunks"] += 1

@@ -25,9 +25,11 @@ log = logging.getLogger("firstpass")
 BATCHES = 200  # mapped tasks, at most: what Airflow schedules without noticeable cost
 
 
-def publish_and_renew(run_id: str, *, unmatched: str | None = None, unchecked: bool = False) -> dict[str, Any]:
+def publish_and_renew(
+    run_id: str, *, unmatched: str | None = None, threshold: float | None = None, unchecked: bool = False
+) -> dict[str, Any]:
     """`publish_run`, and the run's report again, now with links to its tasks. Returns the summary."""
-    summary = publish_run(run_id, unmatched=unmatched, unchecked=unchecked)
+    summary = publish_run(run_id, unmatched=unmatched, threshold=threshold, unchecked=unchecked)
     build_report(summary["run_id"])
     return summary
 

@@ -10,9 +10,12 @@ from typing import Any
 from firstpass import storage
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
 from firstpass.images.sources import check as check_images
 from firstpass.images.sources import source_of
+from firstpass.models.floors import floor_of
+from firstpass.models.kinds import kind_of
 from firstpass.models.resolution import resolve
 from firstpass.models.store import version_uri
 from firstpass.settings import Settings, settings
@@ -22,7 +25,8 @@ from firstpass.settings import Settings, settings
 class RunRequest:
     """The parameters of the DAG `preannotate`, unchecked.
 
-    threshold None means the model's own; class_thresholds maps class names to scores. publish: put the drafts into
+    threshold None means the model's own; class_thresholds maps class names to scores. One below the model's floor
+    lowers the floor of this run: what is not stored from there up is inferred again. publish: put the drafts into
     CVAT afterwards, where the images come from there. engine: local or kubernetes; the configured one when empty.
     """
 
@@ -44,6 +48,10 @@ class RunRequest:
         threshold = None if self.threshold is None else _score("threshold", self.threshold)
         check_images(self.images)
         version = resolve(self.model)
+        thresholds = Thresholds(
+            version.threshold if threshold is None else threshold,
+            _class_thresholds(version, self.class_thresholds or {}),
+        )
         engine = self.engine or settings().engine
         if engine == "kubernetes":
             require_reachable(settings(), self.images)
@@ -52,8 +60,9 @@ class RunRequest:
             images=self.images,
             model=version.ref,
             model_uri=version_uri(version),
-            threshold=version.threshold if threshold is None else threshold,
-            class_thresholds=_class_thresholds(version, self.class_thresholds or {}),
+            thresholds=thresholds,
+            floor=min(floor_of(version), thresholds.lowest),
+            revision=kind_of(version.kind).revision,
             reprocess=self.reprocess,
             engine=engine,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -23,13 +23,15 @@ WITH own AS MATERIALIZED (
                         %(size)s::float8[]) AS size
     FROM own o
     CROSS JOIN LATERAL unnest(o.class_ids, o.scores, o.x1, o.y1, o.x2, o.y2) AS u (class_id, score, x1, y1, x2, y2)
+    WHERE reaches(u.score, u.class_id, o.threshold, o.class_thresholds)
 ), counted AS (
     SELECT CASE grouping(class, score, size) WHEN 3 THEN 'class' WHEN 5 THEN 'score' ELSE 'size' END AS measure,
            coalesce(class, score, size) AS bin, count(*) AS count
     FROM found
     GROUP BY GROUPING SETS (class, score, size)
     UNION ALL
-    SELECT 'boxes', width_bucket(detections, %(boxes)s::integer[]), count(*) FROM own GROUP BY 2
+    SELECT 'boxes', width_bucket(o.drafts, %(boxes)s::integer[]), count(*)
+    FROM run_images o WHERE o.run_id = %(run_id)s AND o.outcome IN ('ok', 'empty') GROUP BY 2
 )
 INSERT INTO quality_profiles (run_id, measure, bin, count)
 SELECT %(run_id)s, measure, bin, count FROM counted WHERE bin IS NOT NULL
@@ -46,9 +48,9 @@ class Comparison:
 
 
 def store_profile(conn: connection, run_id: str) -> None:
-    """Replace the run's histograms: classes, scores, boxes per image, and box size as a share of the image's side.
+    """Replace the run's histograms: classes, scores, drafts per image, and box size as a share of the image's side.
 
-    Only what the run inferred itself counts: drafts known from earlier runs are part of those runs' histograms.
+    Only drafts that the run inferred itself count: those known from earlier runs are part of those runs' histograms.
     """
     with conn, conn.cursor() as cursor:
         cursor.execute("DELETE FROM quality_profiles WHERE run_id = %s", [run_id])

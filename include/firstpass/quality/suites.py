@@ -67,7 +67,7 @@ def _run(limits: Settings) -> Suite:
             _critical("chunks_not_merged", "Every planned chunk was merged or is known to have failed.", maximum=0),
             _warning("chunks_failed", "No chunk failed.", maximum=0),
             share("unreadable_rate", f"At most {unreadable:.0%} of the images cannot be read.", maximum=unreadable),
-            share("empty_rate", f"The model finds nothing in at most {empty:.0%} of the images.", maximum=empty),
+            share("empty_rate", f"At most {empty:.0%} of the images have no draft.", maximum=empty),
             share("duplicate_rate", f"At most {copies:.0%} of the images are duplicates.", maximum=copies),
             share(
                 "speed",
@@ -87,12 +87,12 @@ def _detections(limits: Settings) -> Suite:
             _critical("box_outside_image", "Every box lies inside its image."),
             _critical("box_without_area", "Every box has an area."),
             _critical("score_outside_range", "Every score lies between 0 and 1."),
-            _critical("score_below_threshold", "Every detection reaches the threshold of its class."),
+            _critical("score_below_floor", "Every detection reaches the floor."),
             _critical("class_not_in_table", "Every detection's class is in the model's class table."),
-            _warning("too_many_boxes", f"No image has more than {limits.check_boxes} detections."),
+            _warning("too_many_boxes", f"No image has more than {limits.check_boxes} drafts."),
             _warning(
                 "boxes_overlap",
-                f"No two boxes of one class lie on the same object (overlap above {limits.check_overlap:.0%}).",
+                f"No two drafts of one class lie on the same object (overlap above {limits.check_overlap:.0%}).",
             ),
         ),
     )
@@ -122,7 +122,7 @@ def _drift(limits: Settings) -> Suite:
         (
             like("class_drift", "The mix of classes is as in the model's earlier runs."),
             like("score_drift", "The scores are distributed as in the model's earlier runs."),
-            like("boxes_drift", "There are as many detections per image as in the model's earlier runs."),
+            like("boxes_drift", "There are as many drafts per image as in the model's earlier runs."),
             like("size_drift", "The boxes are as large as in the model's earlier runs."),
         ),
         absent=f"nothing to compare: {limits.check_drift_samples} samples are needed, now and in earlier runs",

@@ -27,9 +27,10 @@ from firstpass.warehouse.model_versions import class_table
 from firstpass.warehouse.outcomes import duplicates
 from firstpass.warehouse.run_figures import class_counts
 from firstpass.warehouse.run_summary import run_summary
+from firstpass.warehouse.runs import load_run
 from firstpass.warehouse.verdicts import load_verdict
 
-DRIFTS = {"class": "Mix of classes", "score": "Scores", "boxes": "Detections per image", "size": "Size of boxes"}
+DRIFTS = {"class": "Mix of classes", "score": "Scores", "boxes": "Drafts per image", "size": "Size of boxes"}
 
 
 def build_report(run_id: str) -> str:
@@ -68,7 +69,7 @@ def _tell(conn: connection, run_id: str) -> dict[str, Any]:
         "since": since,
         "changes": changed,
         "drifts": _drifts(conn, run_id, names) if fresh else [],
-        "pictures": pictures(conn, run_id, outcomes, names, settings().report_pictures),
+        "pictures": pictures(conn, load_run(conn, run_id), outcomes, names, settings().report_pictures),
         "classes": classes,
         "scores": charts.score_histogram(scores, summary["threshold"]),
         "stages": {stage: summary["seconds_per_stage"].get(stage) for stage in STAGES[:-1]},

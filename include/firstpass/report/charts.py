@@ -19,21 +19,21 @@ from firstpass.report.chunk_runs import ChunkRun
 from firstpass.warehouse.run_figures import SCORE_BINS
 
 CLASSES = 12  # classes that have a bar of their own; the rest is one bar
-MEASURES = {"score": "score", "boxes": "detections per image", "size": "box size, as a share of the image's side"}
+MEASURES = {"score": "score", "boxes": "drafts per image", "size": "box size, as a share of the image's side"}
 
 
 def score_histogram(counts: Sequence[int], threshold: float) -> Markup:
-    """Detections per score: `counts` has SCORE_BINS bins over 0..1; a line marks the threshold."""
+    """Drafts per score: `counts` has SCORE_BINS bins over 0..1; a line marks the threshold."""
     if not any(counts):
         return Markup()
     bins, marks = _between([n / SCORE_BINS for n in range(1, SCORE_BINS)])
     values = [BarValue(count, None, f"{name}: {number(count)}") for name, count in zip(bins, counts, strict=True)]
     chart = column_chart(values, marks, count_ticks, MEASURES["score"], threshold)
-    return _svg("columns.html", "Histogram of the detections' scores", chart)
+    return _svg("columns.html", "Histogram of the drafts' scores", chart)
 
 
 def class_shares(one: Comparison, names: Mapping[int, str]) -> Markup:
-    """Each class's share of the detections, now as a bar and before as a line; rare classes together."""
+    """Each class's share of the drafts, now as a bar and before as a line; rare classes together."""
     now, before = _shares(one.now), _shares(one.base)
     if not (now or before):
         return Markup()

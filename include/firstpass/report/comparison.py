@@ -31,8 +31,8 @@ def changes(conn: connection, run_id: str) -> tuple[datetime | None, list[Change
              ("Images inferred", "inferred", "number")]  # fmt: skip
     told = [Change(label, now[name], then[name], unit) for label, name, unit in lines]
     for label, part, whole, unit in (
-        ("Detections per image", "detections", "inferred", "rate"),
-        ("Without a detection", "empty", "inferred", "percent"),
+        ("Drafts per image", "drafts", "inferred", "rate"),
+        ("Without a draft", "empty", "inferred", "percent"),
         ("Unreadable", "unreadable", "images", "percent"),
     ):
         told.append(Change(label, _share(now, part, whole), _share(then, part, whole), unit))

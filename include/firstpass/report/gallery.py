@@ -6,23 +6,25 @@ Boxes and polygons are not drawn into the pixels: they lie over them as vectors,
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from itertools import islice
 from math import isfinite
-from typing import Any
 from urllib.parse import unquote
 
 from PIL import Image
 from psycopg2.extensions import connection
 
-from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.image_drafts import ImageDrafts
 from firstpass.contracts.image_source import MissingImage, UnreadableImage
 from firstpass.errors import FirstpassError
 from firstpass.images.decoding import decode
 from firstpass.images.fetching import fetch
-from firstpass.warehouse.picture_choice import choose_pictures
+from firstpass.warehouse.picture_choice import ChosenPicture, choose_pictures
+from firstpass.warehouse.runs import RunRecord
 
 DRAFTS = 100  # drawn on one picture; the rest is counted
 BUDGET = 14 * 2**20  # bytes of JPEG in one report
@@ -31,7 +33,10 @@ WORKERS = 4
 
 @dataclass(frozen=True, slots=True)
 class DrawnDraft:
-    """One detection as the page draws it: `label` is the class's name, the rest in pixels of the stored image."""
+    """One draft as the page draws it, in pixels of the stored image.
+
+    label: the class's name. outlines: an SVG path for each part, its holes included.
+    """
 
     class_id: int
     label: str
@@ -40,7 +45,7 @@ class DrawnDraft:
     y: float
     width: float
     height: float
-    polygons: tuple[str, ...]
+    outlines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +57,29 @@ class GalleryPicture:
     width: int
     height: int
     certainty: float | None
-    detections: int
+    drafts: int
     shapes: tuple[DrawnDraft, ...]
     jpeg: str | None
     missing: str | None
 
 
 def pictures(
-    conn: connection, run_id: str, outcomes: list[str], names: dict[int, str], limit: int
+    conn: connection, run: RunRecord, outcomes: list[str], names: dict[int, str], limit: int
 ) -> list[GalleryPicture]:
     """At most `limit` images of the run with one of these outcomes, drawn; each content once.
 
     An image that cannot be fetched any more, or whose bytes have changed since, is listed without its picture. Memory:
     WORKERS decoded images at a time.
     """
-    rows = choose_pictures(conn, run_id, outcomes, limit, DRAFTS)
-    side = 640 if len(rows) <= 48 else 480
-    room = BUDGET // max(1, len(rows))
+    chosen = choose_pictures(conn, run.run_id, run.thresholds, outcomes, limit)
+    side = 640 if len(chosen) <= 48 else 480
+    room = BUDGET // max(1, len(chosen))
     with ThreadPoolExecutor(WORKERS, "thumbnails") as pool:
-        return list(pool.map(lambda row: _picture(row, names, side, room), rows))
+        return list(pool.map(lambda each: _picture(each, names, side, room), chosen))
 
 
-def _picture(row: tuple[Any, ...], names: dict[int, str], side: int, room: int) -> GalleryPicture:
-    *reference, certainty, detections, class_ids, scores, x1, y1, x2, y2, polygons = row
-    ref = ImageRef(*reference)
-    shapes = tuple(
-        DrawnDraft(c, names.get(c, f"class {c}"), s, left, top, right - left, bottom - top, _points(polygons, n))
-        for n, (c, s, left, top, right, bottom) in enumerate(zip(class_ids, scores, x1, y1, x2, y2, strict=True))
-        if all(map(isfinite, (left, top, right, bottom)))  # the checks have told of what cannot be drawn
-    )
+def _picture(chosen: ChosenPicture, names: dict[int, str], side: int, room: int) -> GalleryPicture:
+    ref, drafts = chosen.ref, chosen.drafts
     jpeg, missing = None, None
     try:
         data = fetch(ref)
@@ -90,13 +89,33 @@ def _picture(row: tuple[Any, ...], names: dict[int, str], side: int, room: int) 
             missing = "has changed since it was inferred"
     except (MissingImage, UnreadableImage, FirstpassError) as error:
         missing = str(error)
-    name = unquote(ref.uri.rsplit("/", 1)[-1])
-    return GalleryPicture(name, ref.uri, ref.width or 1, ref.height or 1, certainty, detections, shapes, jpeg, missing)
+    return GalleryPicture(
+        name=unquote(ref.uri.rsplit("/", 1)[-1]),
+        uri=ref.uri,
+        width=ref.width or 1,
+        height=ref.height or 1,
+        certainty=chosen.certainty,
+        drafts=len(drafts),
+        shapes=tuple(_shapes(drafts, names)),
+        jpeg=jpeg,
+        missing=missing,
+    )
 
 
-def _points(polygons: list[list[list[float]]] | None, number: int) -> tuple[str, ...]:
-    parts = polygons[number] if polygons else []
-    return tuple(" ".join(f"{v:.1f}" for v in part) for part in parts)
+def _shapes(drafts: ImageDrafts, names: dict[int, str]) -> Iterator[DrawnDraft]:
+    """The first DRAFTS of them that can be drawn: the checks have told of those that cannot."""
+    columns = zip(drafts.class_ids, drafts.scores, drafts.boxes.tolist(), strict=True)
+    for n, (class_id, score, box) in enumerate(islice(columns, DRAFTS)):
+        if all(map(isfinite, box)):
+            left, top, right, bottom = box
+            parts = drafts.polygons[n] if drafts.polygons else ()
+            label = names.get(class_id, f"class {class_id}")
+            outlines = tuple(" ".join(map(_path, rings)) for rings in parts)
+            yield DrawnDraft(class_id, label, score, left, top, right - left, bottom - top, outlines)
+
+
+def _path(ring: Sequence[float]) -> str:
+    return "M" + " ".join(f"{v:.1f}" for v in ring) + "Z"
 
 
 def thumbnail(data: bytes, side: int, room: int) -> str:

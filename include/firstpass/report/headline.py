@@ -25,7 +25,7 @@ def _title(summary: dict[str, Any], verdict: QualityVerdict | None) -> str:
         return "No new image could be read" if summary["skipped_known"] else "No image could be read"
     if inferred == 0:
         return "Nothing new: every image was inferred before"
-    return f"{_many(summary['detections'], 'detection')} drafted on {_many(inferred, 'image')}"
+    return f"{_many(summary['new_drafts'], 'draft')} on {_many(inferred, 'image')}"
 
 
 def _checks(verdict: QualityVerdict | None) -> str:

@@ -65,7 +65,7 @@ def report_of(page, run: str):
 
 def test_the_run_s_own_tab_shows_its_report(page, triggered):
     frame = report_of(page, triggered)
-    assert frame.locator("h1").inner_text() == "5 detections drafted on 8 images"
+    assert frame.locator("h1").inner_text() == "5 drafts on 8 images"
     assert frame.locator(".state").inner_text() == "warnings"
     frame.locator(".picture img").first.wait_for()
     loaded = frame.locator(".picture img").first.evaluate("(image) => image.decode().then(() => image.naturalWidth)")
@@ -93,7 +93,7 @@ def test_the_gallery_filters_by_class_and_score(page, triggered):
     assert sorted(shown.evaluate_all("(all) => all.map((one) => one.dataset.name)")) == ["astronaut.png", "camera.png"]
     frame.locator("input[name=score]").fill("0.8")
     assert shown.evaluate_all("(all) => all.map((one) => one.dataset.name)") == ["camera.png"]
-    assert frame.locator("#filters [role=status]").inner_text() == "1 picture, 1 drawn detection"
+    assert frame.locator("#filters [role=status]").inner_text() == "1 picture, 1 drawn draft"
     frame.locator("input[name=score]").fill("0.99")
     assert shown.count() == 0
 

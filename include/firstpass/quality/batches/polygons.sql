@@ -8,13 +8,13 @@ SELECT CASE WHEN NOT f.present THEN i.uri END AS polygon_missing,
 FROM (
     SELECT *, sum(detections) OVER (ORDER BY sha256, uri) <= {max_polygons} AS sought
     FROM run_predictions
-    WHERE run_id = {run_id} AND outcome = 'ok' AND polygons IS NOT NULL
+    WHERE run_id = {run_id} AND outcome IN ('ok', 'empty') AND detections > 0 AND polygons IS NOT NULL
 ) AS i
 CROSS JOIN LATERAL (
     SELECT bool_and(shape.parts <> '[]') AS present,
            bool_and(n.shaped) IS NOT false AS shaped,
            -- PostgreSQL reads "x, y, x, y, ..." as a polygon.
-           bool_and(CASE WHEN n.shaped THEN box(btrim(part.flat::text, '[]')::polygon)
+           bool_and(CASE WHEN n.shaped THEN box(btrim(ring.flat::text, '[]')::polygon)
                          <@ box(point(-0.01, -0.01), point(i.width + 0.01, i.height + 0.01)) END) IS NOT false AS inside,
            bool_or(CASE WHEN i.sought AND n.shaped THEN EXISTS (
                SELECT
@@ -24,16 +24,17 @@ CROSS JOIN LATERAL (
                                    point(coalesce(v[2 * p + 1], v[1]), coalesce(v[2 * p + 2], v[2])))
                        FROM generate_series(1, cardinality(v) / 2) AS p
                    ) AS edges
-                   FROM (SELECT ARRAY(SELECT x::float8 FROM jsonb_array_elements(part.flat) AS x) AS v OFFSET 0) AS flat
-                   OFFSET 0  -- once a polygon, not once a pair of edges
+                   FROM (SELECT ARRAY(SELECT x::float8 FROM jsonb_array_elements(ring.flat) AS x) AS v OFFSET 0) AS flat
+                   OFFSET 0  -- once per ring, not once per pair of edges
                ) AS outline
                CROSS JOIN LATERAL generate_series(1, cardinality(edges) - 2) AS a
                WHERE edges[a] ?# ANY (edges[a + 2 : cardinality(edges) - (a = 1)::integer])
            ) END) AS crossing
     FROM jsonb_array_elements(i.polygons) AS shape (parts)
-    LEFT JOIN LATERAL jsonb_array_elements(shape.parts) AS part (flat) ON true
+    LEFT JOIN LATERAL jsonb_array_elements(shape.parts) AS part (rings) ON true
+    LEFT JOIN LATERAL jsonb_array_elements(part.rings) AS ring (flat) ON true
     LEFT JOIN LATERAL (
-        SELECT jsonb_array_length(part.flat) >= 6 AND mod(jsonb_array_length(part.flat), 2) = 0
-               AND NOT part.flat @> 'null' AS shaped  -- a coordinate that is no number is kept as null
-    ) AS n ON part.flat IS NOT NULL
+        SELECT jsonb_array_length(ring.flat) >= 6 AND mod(jsonb_array_length(ring.flat), 2) = 0
+               AND NOT ring.flat @> 'null' AS shaped  -- a coordinate that is no number is kept as null
+    ) AS n ON ring.flat IS NOT NULL
 ) AS f

@@ -23,12 +23,12 @@ function filter() {
     pictures += !figure.hidden;
     shown += figure.hidden ? 0 : here;
   }
-  filters.querySelector("[role=status]").textContent = `${many(pictures, "picture")}, ${many(shown, "drawn detection")}`;
+  filters.querySelector("[role=status]").textContent = `${many(pictures, "picture")}, ${many(shown, "drawn draft")}`;
 }
 
 const orders = {
   certainty: (a, b) => a.dataset.certainty - b.dataset.certainty,
-  detections: (a, b) => b.dataset.detections - a.dataset.detections,
+  drafts: (a, b) => b.dataset.drafts - a.dataset.drafts,
   name: (a, b) => a.dataset.name.localeCompare(b.dataset.name, undefined, { numeric: true }),
 };
 
