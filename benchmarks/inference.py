@@ -31,6 +31,7 @@ from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.images.sources import list_images
 from firstpass.inference import chunk_inference
 from firstpass.models import resolution
+from firstpass.models.kinds import kind_of
 from firstpass.models.local_copy import local_folder
 from firstpass.models.store import version_uri
 
@@ -58,9 +59,9 @@ def measure(folder: Path, scratch: Path, model: str, rounds: int) -> None:
     def chunk(images: tuple, name: str) -> str:
         output = f"{scratch}/results/{name}.parquet"
         uri = version_uri(version)
-        return Chunk("bench", 0, version.ref, uri, version.threshold, {}, size, output, images).save(
-            str(scratch / name)
-        )
+        return Chunk(
+            "bench", 0, version.ref, uri, version.threshold, kind_of(version.kind).revision, size, output, images
+        ).save(str(scratch / name))
 
     start_up(chunk(refs[:1], "one"))
     manifest = chunk(refs, "all")
@@ -116,7 +117,7 @@ def one_at_a_time(manifest: str) -> tuple[float, float, int]:
         for path in paths:
             image = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
             _, scores, _, count = graph(image[None])
-            found += int((scores[0, : int(count[0])] >= np.float32(chunk.threshold)).sum())
+            found += int((scores[0, : int(count[0])] >= np.float32(chunk.floor)).sum())
         return found
 
     return timed(loop)

@@ -78,7 +78,7 @@ def whole_graph(model: str) -> dict[str, Callable[[], object]]:
 @cache
 def detector(model: str) -> dict[str, Callable[[], object]]:
     version = resolution.resolve(model)
-    found, images = kinds.load(version, local_folder(version_uri(version))), pictures()
+    found, images = kinds.load(version, local_folder(version_uri(version)), 0.0), pictures()
     threads = ThreadPoolExecutor(found.streams)
     prepared = [found.prepare(image) for image in images]
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from firstpass.contracts.class_table import ClassTable, ModelClass
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.images import catalogue
 from firstpass.settings import settings
 from firstpass.warehouse.migration import migrate
@@ -37,13 +38,13 @@ VERSION = ModelVersion(
 
 # Scores and positions differ from image to image; frequent classes are drawn more often than rare ones.
 DETECTIONS = """
-INSERT INTO predictions (sha256, model, settings_hash, run_id, chunk, class_ids, scores, x1, y1, x2, y2, polygons)
-SELECT o.sha256, %(model)s, %(settings)s, o.run_id, o.chunk, d.class_ids, d.scores, d.x1, d.y1, d.x2, d.y2, d.polygons
+INSERT INTO predictions (sha256, model, floor, revision, run_id, chunk, class_ids, scores, x1, y1, x2, y2, polygons)
+SELECT o.sha256, %(model)s, %(floor)s, 2, o.run_id, o.chunk, d.class_ids, d.scores, d.x1, d.y1, d.x2, d.y2, d.polygons
 FROM outcomes o
 CROSS JOIN LATERAL (
     SELECT array_agg(class_id) AS class_ids, array_agg(score ORDER BY score DESC) AS scores, array_agg(x) AS x1,
            array_agg(y) AS y1, array_agg(x + w) AS x2, array_agg(y + h) AS y2,
-           CASE WHEN %(points)s > 0 THEN jsonb_agg(jsonb_build_array(outline)) END AS polygons
+           CASE WHEN %(points)s > 0 THEN jsonb_agg(jsonb_build_array(jsonb_build_array(outline))) END AS polygons
     FROM (
         SELECT 1 + floor(%(classes)s * power(random(), 2))::integer AS class_id,
                (0.3 + 0.7 * power(random(), 1.5))::real AS score,
@@ -91,8 +92,9 @@ def run_of(number: int) -> RunSpec:
         images="/photos",
         model=VERSION.ref,
         model_uri="/models/made-up",
-        threshold=0.3,
-        class_thresholds={},
+        thresholds=Thresholds(0.3),
+        floor=0.15,
+        revision=2,
         reprocess=False,
         engine="local",
         started_at=started.isoformat(),
@@ -109,16 +111,16 @@ def run(
     catalogue.save(images, spec.uri)
     with conn, conn.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO outcomes (run_id, uri, chunk, outcome, detections, sha256, width, height)"
-            " SELECT %s, uri, place %% %s, 'ok', %s, sha256, 1280, 960"
+            "INSERT INTO outcomes (run_id, uri, chunk, outcome, detections, drafts, sha256, width, height)"
+            " SELECT %s, uri, place %% %s, 'ok', %s, %s, sha256, 1280, 960"
             " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS i (uri, sha256, place)",
-            [spec.run_id, chunks, each, images["uri"].to_pylist(), images["sha256"].to_pylist()],
+            [spec.run_id, chunks, each, each, images["uri"].to_pylist(), images["sha256"].to_pylist()],
         )
         cursor.execute(
             DETECTIONS,
             {
                 "model": spec.model,
-                "settings": spec.settings_hash,
+                "floor": spec.floor,
                 "run_id": spec.run_id,
                 "each": each,
                 "classes": CLASSES,

@@ -41,7 +41,7 @@ def detector() -> Any:
 
     with tempfile.TemporaryDirectory() as folder:
         write_weights(Path(folder) / "weights.h5", recipe_layers())
-        return loading.load(version(OPTIONS), Path(folder))
+        return loading.load(version(OPTIONS), Path(folder), OPTIONS["detection_min_confidence"])
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, Any]:

@@ -39,6 +39,7 @@ from firstpass.contracts.class_table import ClassTable, ModelClass
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse.merge import merge_catalogue, merge_chunk, merge_chunks
 from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.runs import begin_run
@@ -69,7 +70,13 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
     spec, version = run_spec()
     each = arguments.detections // arguments.chunks
     with ProcessPoolExecutor(1) as other:  # another process makes the data: this one's memory is measured
-        chunks = list(other.map(make_chunk, [(spec, index, each) for index in range(arguments.chunks)], chunksize=10))
+        chunks = list(
+            other.map(
+                make_chunk,
+                [(spec, index, each // PER_IMAGE, each, each) for index in range(arguments.chunks)],
+                chunksize=10,
+            )
+        )
     conn = psycopg2.connect(dsn)
     migrate(conn)
     for table in TABLES:
@@ -139,8 +146,9 @@ def run_spec() -> tuple[RunSpec, ModelVersion]:
         images="file:///photos",
         model=version.ref,
         model_uri="/models",
-        threshold=0.3,
-        class_thresholds={},
+        thresholds=Thresholds(0.3),
+        floor=0.3,
+        revision=2,
         reprocess=False,
         engine="local",
         started_at="2026-01-02T02:00:00+00:00",
@@ -148,11 +156,18 @@ def run_spec() -> tuple[RunSpec, ModelVersion]:
     return spec, version
 
 
-def make_chunk(task: tuple[RunSpec, int, int]) -> str:
-    """A chunk's manifest, result and done-marker, as planning and inference leave them; the manifest's URI."""
-    spec, index, detections = task
+def make_chunk(task: tuple[RunSpec, int, int, int, int]) -> str:
+    """A chunk's manifest, result and done-marker, as planning and inference leave them; the manifest's URI.
+
+    task: the run, the chunk's index, its images, its detections, and how many of these reach the threshold.
+    """
+    spec, index, images, detections, drafts = task
     random = np.random.default_rng(index)
-    images = detections // PER_IMAGE
+    threshold = spec.thresholds.default
+    scores = np.concatenate(
+        [random.uniform(threshold, 1, drafts), random.uniform(spec.floor, threshold, detections - drafts)]
+    )
+    random.shuffle(scores)
     counts = random.multinomial(detections, random.dirichlet(np.full(images, 0.8)))
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
 
@@ -174,8 +189,9 @@ def make_chunk(task: tuple[RunSpec, int, int]) -> str:
         "outcome": np.where(counts > 0, "ok", "empty"),
         "reason": pa.nulls(images, pa.string()),
         "brightness": random.uniform(40, 200, images).astype(np.float32),
+        "orientation": pa.repeat(1, images).cast(pa.int32()),
         "class_ids": lists(random.integers(1, CLASSES + 1, detections), pa.int32()),
-        "scores": lists(random.uniform(0.3, 1, detections), pa.float32()),
+        "scores": lists(scores, pa.float32()),
         "x1": lists(x, pa.float32()),
         "y1": lists(y, pa.float32()),
         "x2": lists(x + width, pa.float32()),
@@ -190,8 +206,8 @@ def make_chunk(task: tuple[RunSpec, int, int]) -> str:
         index=index,
         model=spec.model,
         model_uri=spec.model_uri,
-        threshold=spec.threshold,
-        class_thresholds={},
+        floor=spec.floor,
+        revision=spec.revision,
         batch_size=16,
         output_uri=storage.join(spec.uri, "results", f"{index:05d}.parquet"),
         images=tuple(

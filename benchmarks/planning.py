@@ -71,8 +71,20 @@ def plan(images: int) -> None:
 
 def spec(images: int):
     from firstpass.contracts.run_spec import RunSpec
+    from firstpass.contracts.thresholds import Thresholds
 
-    return RunSpec(f"bench-{images}", "s3://photos/2026", "nanodet-coco@1", "/m", 0.4, {}, False, "local", "2026-01-01")
+    return RunSpec(
+        f"bench-{images}",
+        "s3://photos/2026",
+        "nanodet-coco@1",
+        "/m",
+        Thresholds(0.4),
+        0.2,
+        2,
+        False,
+        "local",
+        "2026-01-01",
+    )
 
 
 class Clock:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from skimage import draw
 from skimage.measure import approximate_polygon, find_contours
 
+from firstpass.geometry.outlines import mask_to_polygons
 from firstpass.models.detectors.mask_rcnn.images import enlarged
-from firstpass.models.detectors.polygons import mask_to_polygons
 
 WIDTH, HEIGHT = 1280, 960
 BLOCK = 50
@@ -48,7 +48,7 @@ def _mask(random: np.random.Generator) -> Mask:
 
 
 def ours(mask: Mask) -> list[Any]:
-    return list(mask_to_polygons(mask))
+    return [ring for part in mask_to_polygons(mask) for ring in part]
 
 
 def theirs(mask: Mask) -> list[Any]:
@@ -57,7 +57,7 @@ def theirs(mask: Mask) -> list[Any]:
 
 
 def iou(polygons: list[Any], mask: Mask) -> float:
-    """With the mask's holes filled: neither side cuts them out."""
+    """With the mask's holes filled: both sides give them as outlines among the others."""
     filled, whole = np.zeros(mask.shape, np.uint8), np.zeros(mask.shape, np.uint8)
     for polygon in polygons:
         filled[draw.polygon(polygon[:, 1], polygon[:, 0], mask.shape)] = 1

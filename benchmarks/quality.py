@@ -28,7 +28,8 @@ from firstpass.quality.checks import check_run
 verdict = check_run(sys.argv[1])
 usage = resource.getrusage(resource.RUSAGE_SELF)
 cpu = usage.ru_utime + usage.ru_stime
-print(json.dumps([time.perf_counter() - started, cpu, usage.ru_maxrss / 1024, verdict.state]))
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps([time.perf_counter() - started, cpu, peak / 1024, verdict.state]))
 """
 
 FETCH = """
@@ -40,7 +41,8 @@ with closing(connect()) as conn, conn.cursor() as cursor:
     cursor.execute("SELECT uri, class_id, score, x1, y1, x2, y2 FROM run_detections WHERE run_id = %s", [sys.argv[1]])
     rows = cursor.fetchall()
 usage = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, len(rows)]))
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps([time.perf_counter() - started, usage.ru_utime + usage.ru_stime, peak / 1024, len(rows)]))
 """
 
 

@@ -33,6 +33,7 @@ from firstpass.images.sources import list_images
 from firstpass.inference import chunk_inference
 from firstpass.inference.image_reader import FETCHERS
 from firstpass.models import resolution
+from firstpass.models.kinds import kind_of
 from firstpass.models.store import version_uri
 
 SERVER = """
@@ -129,7 +130,9 @@ def whole_chunks(
     sides: dict[str, Callable[[], None]] = {}
     for index, (name, refs) in enumerate((("local disk", local), ("S3", remote))):
         output = f"{scratch}/results/{index}.parquet"
-        chunk = Chunk("bench", index, version.ref, uri, version.threshold, {}, batch, output, refs)
+        chunk = Chunk(
+            "bench", index, version.ref, uri, version.threshold, kind_of(version.kind).revision, batch, output, refs
+        )
         manifest = chunk.save(scratch)
 
         def infer(chunk: Chunk = chunk, manifest: str = manifest) -> None:

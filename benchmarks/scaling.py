@@ -31,6 +31,7 @@ from firstpass.airflow.pod_manifest import pod  # noqa: E402
 from firstpass.contracts.chunk_manifest import Chunk, result_uri  # noqa: E402
 from firstpass.images.sources import list_images  # noqa: E402
 from firstpass.models import resolution  # noqa: E402
+from firstpass.models.kinds import kind_of  # noqa: E402
 from firstpass.models.store import version_uri  # noqa: E402
 from firstpass.settings import Settings  # noqa: E402
 
@@ -38,12 +39,13 @@ POD = """#!{python}
 import time
 import numpy as np
 from firstpass.models import kinds
-from firstpass.contracts.detector import Detections, Prepared
+from firstpass.contracts.detections import Detections
+from firstpass.contracts.detector import PreparedInput
 
 class SimulatedGpu:
-    streams = 1
+    streams, floor = 1, 0.0
     def prepare(self, image):
-        return Prepared(np.zeros(1), image.shape[1], image.shape[0])
+        return PreparedInput(np.zeros(1), image.shape[1], image.shape[0])
     def warm_up(self, batch_size):
         pass
     def predict(self, batch):
@@ -51,7 +53,7 @@ class SimulatedGpu:
         none = Detections(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))
         return [none] * len(batch)
 
-detectors.load = lambda version, folder: SimulatedGpu()
+kinds.load = lambda version, folder, floor: SimulatedGpu()
 from firstpass.cli import main
 main()
 """
@@ -93,7 +95,17 @@ def plan(refs: tuple[Any, ...], chunks: int, folder: Path) -> list[str]:
     version = resolution.resolve("nanodet-coco")
     uri = version_uri(version)
     return [
-        Chunk("bench", i, version.ref, uri, 0.35, {}, 8, result_uri(str(folder), i), refs[i::chunks]).save(str(folder))
+        Chunk(
+            "bench",
+            i,
+            version.ref,
+            uri,
+            0.35,
+            kind_of(version.kind).revision,
+            8,
+            result_uri(str(folder), i),
+            refs[i::chunks],
+        ).save(str(folder))
         for i in range(chunks)
     ]
 

@@ -79,7 +79,7 @@ def raw(side: str, folder: Path, count: int = 64) -> float:
     if side == "exported":
         graph = as_exported(model)
         return pace(lambda batch: graph(np.stack(batch)), pictures, size)
-    detector = kinds.load(version, model)
+    detector = kinds.load(version, model, 0.0)
     prepared = [detector.prepare(picture) for picture in pictures]
     return pace(detector.predict, prepared, size // detector.streams, detector.streams)
 

@@ -64,4 +64,4 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, bool):
         value = str(value).lower()
     text = str(value).removeprefix(f"{home()}/")
-    return "none" if value in ("", [], {}) else f"`{text}`"
+    return "none" if value in ("", [], {}, None) else f"`{text}`"

@@ -7,7 +7,7 @@ from firstpass import plugins
 
 
 class TemplateDetector(plugins.Detector):
-    def __init__(self, version, folder):
+    def __init__(self, version, folder, floor):
         self.template = cv2.imread(str(folder / "template.png"), cv2.IMREAD_COLOR_RGB)
         self.height, self.width = self.template.shape[:2]
 
