@@ -44,7 +44,8 @@ def test_drafts_and_detections_of_a_run(reader):
     assert detections["uri"].to_pylist() == ["file:///a.jpg", "file:///a.jpg", "file:///masks.jpg"]
     assert detections["class"].to_pylist() == ["cat", "größe <b>", "cat"]
     assert detections["score"].to_pylist() == pytest.approx([0.875, 0.859375, 0.875])
-    assert drafts.equals(detections.take([0, 2]))
+    assert detections["shown"].to_pylist() == [True, False, True]
+    assert drafts.equals(detections.take([0, 2]).drop_columns("shown"))
     assert json.loads(drafts["polygons"].to_pylist()[1]) == [[[1, 2, 3, 4, 5, 6], [2, 3, 3, 4, 4, 3]]]
     assert drafts["polygons"].to_pylist()[0] is None
     assert reader.drafts(run="latest").equals(drafts)
