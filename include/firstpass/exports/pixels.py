@@ -30,8 +30,8 @@ class PixelMask:
         whole = np.zeros((height, width), np.uint8, order="F")
         rows, columns = self.region.shape
         whole[self.top : self.top + rows, self.left : self.left + columns] = self.region
-        encoded = coco_mask.encode(whole)
-        return {"size": [height, width], "counts": encoded["counts"].decode("ascii")}
+        counts = coco_mask.encode(whole)["counts"]
+        return {"size": [height, width], "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
 
 
 def pixel_mask(draft: Draft, width: int, height: int) -> PixelMask | None:
@@ -56,7 +56,7 @@ def pixel_mask(draft: Draft, width: int, height: int) -> PixelMask | None:
 
 def _agree(parts: Rings, region: NDArray[np.uint8], left: int, top: int) -> bool:
     height, width = region.shape
-    flat = [(part[0] - (left, top)).ravel().tolist() for part in parts]
+    flat: Any = [(part[0] - (left, top)).ravel().tolist() for part in parts]  # floats, which the stubs do not know
     filled = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(flat, height, width)))
     both = int(np.count_nonzero(filled & region))
     return both >= _LEAST * int(np.count_nonzero(filled | region))
