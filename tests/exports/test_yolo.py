@@ -36,7 +36,6 @@ def lines(data: Path) -> list[str]:
 def test_the_head_names_classes_from_zero_and_both_lists(written, images):
     head = yaml.safe_load(written(YOLO, images).read_text("utf-8"))
     assert head == {
-        "path": ".",
         "train": "train.txt",
         "val": "train.txt",
         "names": {0: "cat", 1: "größe <b>", 2: "dog"},

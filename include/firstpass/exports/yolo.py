@@ -38,9 +38,9 @@ class YoloFormat:
         """
         numbers = {each.id: number for number, each in enumerate(head.classes.classes)}
         names = "".join(f"  {n}: {json.dumps(each.name)}\n" for n, each in enumerate(head.classes.classes))
-        text = (
-            f"# {json.dumps(head.title)}\n# {head.author}\npath: .\ntrain: train.txt\nval: train.txt\nnames:\n{names}"
-        )
+        # Without a `path` the lists lie beside this file; a relative one would be taken from where training starts.
+        lists = "train: train.txt\nval: train.txt\n"
+        text = f"# {json.dumps(head.title)}\n# {head.author}\n{lists}names:\n{names}"
         (folder / self.main_file).write_text(text, encoding="utf-8", newline="\n")
         with (folder / "train.txt").open("w", encoding="utf-8", newline="\n") as file:
             for image in images():
