@@ -46,3 +46,27 @@ def test_a_damaged_file_says_what_to_do(where, text):
     with pytest.raises(FirstpassError, match=r"secrets\.json") as error:
         make_secrets(where)
     assert "firstpass down" in error.value.fix
+
+
+def test_other_peoples_passwords_stay(where):
+    drawn = make_secrets(where)
+    passwords_file(where).write_text(json.dumps({"ada": "hers", "admin": "forgotten"}))
+    passwords_file(where).chmod(0o600)
+    make_secrets(where)
+    assert json.loads(passwords_file(where).read_text()) == {"ada": "hers", "admin": drawn.admin_password}
+    assert passwords_file(where).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_passwords_file_holds_nobodys(where):
+    """As Airflow leaves one that it was about to write."""
+    passwords_file(where).touch()
+    drawn = make_secrets(where)
+    assert json.loads(passwords_file(where).read_text()) == {"admin": drawn.admin_password}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"admin"'])
+def test_a_damaged_passwords_file_is_not_written_over(where, text):
+    passwords_file(where).write_text(text)
+    with pytest.raises(FirstpassError, match=r"passwords\.json is damaged"):
+        make_secrets(where)
+    assert passwords_file(where).read_text() == text

@@ -36,7 +36,10 @@ def passwords_file(where: Layout) -> Path:
 
 
 def make_secrets(where: Layout) -> Secrets:
-    """The stack's secrets, generated if there are none yet; the passwords file is updated to match."""
+    """The stack's secrets, generated if there are none yet. In the passwords file the admin's is made to match.
+
+    Other people's stay as they are. Raises FirstpassError for a file of either kind that is damaged.
+    """
     if not _file(where).exists():
         generated = Secrets(
             fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -46,7 +49,9 @@ def make_secrets(where: Layout) -> Secrets:
         )
         _write_private(_file(where), asdict(generated))
     kept = load_secrets(where)
-    _write_private(passwords_file(where), {ADMIN: kept.admin_password})
+    passwords = _passwords(passwords_file(where))
+    if passwords.get(ADMIN) != kept.admin_password:
+        _write_private(passwords_file(where), passwords | {ADMIN: kept.admin_password})
     return kept
 
 
@@ -59,6 +64,27 @@ def load_secrets(where: Layout) -> Secrets:
             f"{_file(where)} is missing or damaged ({type(error).__name__})",
             "run `firstpass down`, remove the file and run `firstpass up`: new secrets are generated, the data stays",
         ) from error
+
+
+def _passwords(path: Path) -> dict[str, str]:
+    """User → password, as Airflow and whoever added a user left them."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+        found = json.loads(text) if text else {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise _damaged_passwords(path, type(error).__name__) from error
+    if not isinstance(found, dict):
+        raise _damaged_passwords(path, f"a JSON object was expected, this is {type(found).__name__}")
+    return found
+
+
+def _damaged_passwords(path: Path, why: str) -> FirstpassError:
+    return FirstpassError(
+        f"{path} is damaged ({why})",
+        "repair it, or remove it: the admin's password comes back, other people's have to be added again",
+    )
 
 
 def _file(where: Layout) -> Path:
