@@ -14,6 +14,7 @@ from doubles.cvat import CvatDouble, Task
 from firstpass.cli.cvat import cvat as commands
 from firstpass.cvat.labels import reviews
 from firstpass.cvat.labels.mapping import DecidedBy, Decision
+from firstpass.cvat.server import client
 from firstpass.cvat.server.client import CvatDown
 from firstpass.errors import FirstpassError
 from firstpass.nightly import publish
@@ -99,6 +100,12 @@ def test_a_run_that_may_not_be_published_is_passed_over_by_the_night_and_refused
     with pytest.raises(FirstpassError, match="was never checked"):
         publish.publish("hasty", [tasks[0].id], None, unchecked=False)
     assert publish.publish("hasty", [tasks[0].id], None, unchecked=True)["published"] == 1
+
+
+def test_without_work_no_cvat_is_needed(warehouse: connection) -> None:
+    """A night over a folder, and no connection cvat_default."""
+    client.cvat.cache_clear()
+    assert publish.find_work("", unchecked=False) == []
 
 
 def test_nothing_to_publish_is_no_work(warehouse: connection, cvat: CvatDouble) -> None:

@@ -55,9 +55,11 @@ def find_work(run_id: str, *, unchecked: bool) -> list[dict[str, Any]]:
 
 
 def _unpublished(conn: connection, unchecked: bool) -> list[tuple[str, int]]:
-    found = publications.unpublished(conn, cvat().connection.host, runs_to_publish(conn, draft_takers()))
+    wanted = runs_to_publish(conn, draft_takers())
+    if not wanted:  # then CVAT need not even be set up
+        return []
     pairs = []
-    for run_id, tasks in found.items():
+    for run_id, tasks in publications.unpublished(conn, cvat().connection.host, wanted).items():
         try:
             load_finished_run(conn, run_id, unchecked=unchecked)
         except FirstpassError as error:
