@@ -9,6 +9,7 @@ from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import MissingImage, UnreadableImage
 from firstpass.images import fetching
 from firstpass.images.fetching import expect, fetch
+from firstpass.images.folder import FOLDER
 from firstpass.settings import settings
 
 
@@ -32,10 +33,10 @@ def test_an_object_deleted_after_it_was_listed_is_missing(tmp_path, bucket):
     ],
 )
 def test_what_the_disk_says_is_told(monkeypatch, failure, outcome, reason):
-    def read(uri):
+    def read(ref):
         raise failure
 
-    monkeypatch.setattr(storage, "read", read)
+    monkeypatch.setattr(FOLDER, "fetch", read)
     with pytest.raises(outcome, match=reason):
         fetch(ImageRef("file:///a.jpg", 6, "e"))
 
@@ -50,7 +51,7 @@ def test_two_giga_bytes_are_not_read(monkeypatch):
 def test_a_file_may_be_as_large_as_the_setting_says(monkeypatch, size, fits):
     monkeypatch.setenv("FIRSTPASS_MAX_IMAGE_BYTES", "10")
     settings.cache_clear()
-    monkeypatch.setattr(storage, "read", lambda uri: b"pixels")
+    monkeypatch.setattr(FOLDER, "fetch", lambda ref: b"pixels")
     ref = ImageRef("file:///a.jpg", size, "e")
     try:
         if fits:

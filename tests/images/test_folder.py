@@ -238,3 +238,43 @@ class TestNames:
         image = Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin1-\xe9 %41.jpg"))
         assert self.name(str(tmp_path), image, tmp_path) == "latin1-%E9%20%2541.jpg"
         assert self.name(str(tmp_path), tmp_path / "100% %41.jpg", tmp_path) == "100% %41.jpg"
+
+
+class TestWhatWasOpenedCounts:
+    """Between listing and reading, anything may have taken the file's place."""
+
+    @pytest.fixture
+    def ref(self, tmp_path) -> ImageRef:
+        put(tmp_path, "images/a.jpg", "secret/shadow")
+        (found,) = list_images(str(tmp_path / "images"))
+        return found
+
+    @pytest.mark.timeout(10)
+    def test_a_pipe_does_not_block(self, tmp_path, ref):
+        (tmp_path / "images/a.jpg").unlink()
+        os.mkfifo(tmp_path / "images/a.jpg")
+        with pytest.raises(fetching.UnreadableImage, match="no regular file any more"):
+            fetching.fetch(ref)
+
+    def test_a_link_out_of_the_roots_is_not_read(self, tmp_path, ref, roots):
+        (tmp_path / "images/a.jpg").unlink()
+        (tmp_path / "images/a.jpg").symlink_to(tmp_path / "secret/shadow")
+        roots(tmp_path / "images")
+        with pytest.raises(fetching.UnreadableImage, match="leads out of the allowed folders"):
+            fetching.fetch(ref)
+        roots(tmp_path / "images", tmp_path / "secret")
+        assert fetching.fetch(ref) == b"1234"
+
+    @pytest.mark.parametrize(("limit", "read"), [(1000, True), (999, False)])
+    def test_a_file_that_has_grown_is_read_up_to_the_limit(self, tmp_path, ref, monkeypatch, limit, read):
+        (tmp_path / "images/a.jpg").write_bytes(b"x" * 1000)
+        monkeypatch.setenv("FIRSTPASS_MAX_IMAGE_BYTES", str(limit))
+        settings.cache_clear()
+        try:
+            if read:
+                assert fetching.fetch(ref) == b"x" * 1000
+            else:
+                with pytest.raises(fetching.UnreadableImage, match="has grown to 1000 bytes"):
+                    fetching.fetch(ref)
+        finally:
+            settings.cache_clear()

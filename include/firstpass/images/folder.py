@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import ImageNamer, ImageSource
+from firstpass.contracts.image_source import ImageNamer, ImageSource, UnreadableImage
 from firstpass.errors import FirstpassError
 from firstpass.images.file_names import looks_like_image, no_images
 from firstpass.settings import settings
@@ -48,8 +48,21 @@ class FolderSource(ImageSource):
             raise no_images(uri)
 
     def fetch(self, ref: ImageRef) -> bytes:
-        """The file's bytes."""
-        return storage.read(ref.uri)
+        """The file's bytes. What was opened counts, not what was listed: it may be another file by now.
+
+        Raises UnreadableImage for a pipe or a device, for a link that leads out of the setting image_roots, and for a
+        file that has grown beyond max_image_bytes. None of them is read, and none blocks.
+        """
+        path = storage.local_path(ref.uri)
+        with open(path, "rb", opener=_without_blocking) as file:
+            stat, limit = os.fstat(file.fileno()), settings().max_image_bytes
+            if not S_ISREG(stat.st_mode):
+                raise UnreadableImage("is no regular file any more")
+            if _allowed(path) and not _allowed(Path(os.path.realpath(f"/proc/self/fd/{file.fileno()}"))):
+                raise UnreadableImage("leads out of the allowed folders (FIRSTPASS_IMAGE_ROOTS)")
+            if stat.st_size > limit:
+                raise UnreadableImage(f"has grown to {stat.st_size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}")
+            return file.read(stat.st_size)
 
     def reaches_pods(self) -> bool:
         """A pod sees what volumes bring it, and no folder of this machine."""
@@ -66,6 +79,10 @@ class FolderSource(ImageSource):
         roots = (storage.file_uri(path) + "/" for path in spellings)
         root = next((root for root in roots if common_folder.startswith(root)), common_folder)
         return lambda ref: _decoded(ref.uri.removeprefix(root))
+
+
+def _without_blocking(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _decoded(name: str) -> str:
