@@ -19,6 +19,7 @@ from firstpass.contracts.chunk_result import RESULT
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError
+from firstpass.images.folder import FOLDER
 from firstpass.inference import chunk_inference, image_reader, process
 from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.chunk_inference import done_marker, infer
@@ -310,14 +311,11 @@ def test_a_marker_that_is_none_is_no_end(network, paint, chunk, text):
 
 def test_only_a_bucket_that_denies_everything_is_a_mistake_of_the_credentials(network, paint, chunk, monkeypatch):
     local = [paint(f"{i}.png", (200, 0, 0)) for i in range(2)]
-    read = storage.read
 
-    def refuse(uri):
-        if uri in [ref.uri for ref in local]:
-            raise PermissionError(uri)
-        return read(uri)
+    def refuse(ref):
+        raise PermissionError(ref.uri)
 
-    monkeypatch.setattr(storage, "read", refuse)
+    monkeypatch.setattr(FOLDER, "fetch", refuse)
     _, uri = chunk(local)
     assert infer(uri)["outcomes"] == {"missing": 2}
 
