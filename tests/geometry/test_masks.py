@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from firstpass.geometry.masks import bounds, fill
+from firstpass.geometry.masks import bounds, cropped, fill, row_runs
 from firstpass.geometry.outlines import mask_to_polygons
 
 
@@ -138,3 +138,25 @@ def test_a_region_of_a_mask_comes_back_as_it_was(seed):
     left, top, right, bottom = bounds(parts, SIZE)
     assert np.array_equal(fill(parts, (right - left, bottom - top), (left, top)), mask[top:bottom, left:right])
     assert mask[top:bottom, left:right].sum() == mask.sum()
+
+
+@pytest.mark.parametrize(
+    ("rows", "runs"),
+    [
+        (["0110", "1100"], [1, 2, 1, 2, 2]),
+        (["1"], [0, 1]),
+        (["0"], [1]),
+        (["10", "01"], [0, 1, 2, 1]),
+        (["11", "11"], [0, 4]),
+    ],
+)
+def test_runs_go_row_by_row_and_begin_with_none(rows, runs):
+    assert row_runs(np.array([[int(n) for n in row] for row in rows], np.uint8)) == runs
+
+
+def test_a_mask_is_cropped_to_its_pixels_within_the_image():
+    ring = np.array([[8, 3], [20.499, 3], [20.499, 6.499], [8, 6.499]])
+    region, left, top = cropped([[ring]], (12, 50))
+    assert (region.shape, left, top, int(region.sum())) == ((4, 4), 8, 3, 16)
+    assert cropped([[ring]], (8, 50)) is None
+    assert cropped([[ring, ring]], (50, 50)) is None, "all hole"

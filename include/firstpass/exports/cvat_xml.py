@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-import numpy as np
-
 from firstpass.contracts.export_format import Draft, DraftedImage, ExportHead
 from firstpass.exports.pixels import PixelMask, pixel_mask
 from firstpass.exports.xml_text import legal
+from firstpass.geometry.masks import row_runs
 
 
 class CvatXmlFormat:
@@ -58,12 +57,9 @@ def _elements(draft: Draft, image: DraftedImage, label: str, group: int) -> Iter
 
 
 def _run_lengths(mask: PixelMask) -> str:
-    """Where the mask lies, and the lengths of its runs of 0 and 1 in turn, row by row, beginning with 0."""
+    """Where the mask lies, and the lengths of its runs."""
     height, width = mask.region.shape
-    flat = mask.region.ravel()
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    runs = np.diff(np.concatenate(([0], edges, [flat.size]))).tolist()
-    rle = ", ".join(map(str, [0, *runs] if flat[0] else runs))
+    rle = ", ".join(map(str, row_runs(mask.region)))
     return f'rle="{rle}" left="{mask.left}" top="{mask.top}" width="{width}" height="{height}"'
 
 

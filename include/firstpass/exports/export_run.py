@@ -82,18 +82,21 @@ def _write(
         for drafts in read_drafts(conn, run.run_id, thresholds, one.task):
             yield drafts, one.place(drafts)
 
+    one_stem = getattr(chosen, "one_stem", False)
+    unfit = UnfitNames(place.name for _, place in placed() if not place.left_out) if one_stem else None
+
+    def reason(place: Place) -> str | None:
+        return place.left_out or (unfit.reason(place.name) if unfit else None)
+
     missing = Counter(left_out(conn, run.run_id, one.task))
-    missing.update(place.left_out for _, place in placed() if place.left_out) if one.task is not None else None
-    unfit = None
-    if getattr(chosen, "one_stem", False):
-        unfit = UnfitNames(place.name for _, place in placed() if not place.left_out)
-        missing.update(reason for _, place in placed() if not place.left_out and (reason := unfit.reason(place.name)))
+    if unfit or one.task is not None:
+        missing.update(why for _, place in placed() if (why := reason(place)))
     tally = ExportTally()
 
     def images() -> Iterator[DraftedImage]:
         tally.clear()
         for drafts, place in placed():
-            if not (place.left_out or (unfit and unfit.reason(place.name))):
+            if reason(place) is None:
                 yield drafted_image(drafts, place.name, place.size, one.labels, chosen, tally)
 
     below = folder / one.folder

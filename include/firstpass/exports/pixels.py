@@ -43,12 +43,10 @@ def pixel_mask(draft: Draft, width: int, height: int) -> PixelMask | None:
     if not draft.polygons or draft.shape not in ("", "mask"):
         return None
     parts = [[np.array(ring).reshape(-1, 2) for ring in part] for part in draft.polygons]
-    left, top, right, bottom = masks.bounds(parts, (width, height))
-    if right <= left or bottom <= top:
+    found = masks.cropped(parts, (width, height))
+    if found is None:
         return None
-    region = masks.fill(parts, (right - left, bottom - top), (left, top))
-    if not region.any():
-        return None
+    region, left, top = found
     if not draft.shape and not any(len(part) > 1 for part in parts) and _agree(parts, region, left, top):
         return None
     return PixelMask(region, left, top)

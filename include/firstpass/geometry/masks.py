@@ -50,3 +50,23 @@ def bounds(parts: Sequence[Sequence[RingPoints]], size: tuple[int, int]) -> tupl
 
 def _pixels(points: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.ceil(points - 0.5).astype(np.int32)
+
+
+def cropped(parts: Sequence[Sequence[RingPoints]], size: tuple[int, int]) -> tuple[NDArray[np.uint8], int, int] | None:
+    """The smallest region with all of a mask's pixels, and its left and top; None where the image has none of them.
+
+    size: width, height of the image.
+    """
+    left, top, right, bottom = bounds(parts, size)
+    if right <= left or bottom <= top:
+        return None
+    region = fill(parts, (right - left, bottom - top), (left, top))
+    return (region, left, top) if region.any() else None
+
+
+def row_runs(region: NDArray[np.uint8]) -> list[int]:
+    """Lengths of the runs of 0 and 1 in turn, row by row, beginning with 0: how CVAT writes masks."""
+    flat = region.ravel()
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    runs: list[int] = np.diff(np.concatenate(([0], edges, [flat.size]))).tolist()
+    return [0, *runs] if flat[0] else runs

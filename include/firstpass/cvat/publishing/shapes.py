@@ -104,13 +104,9 @@ def _area(ring: NDArray[np.float64]) -> float:
 
 def _run_lengths(parts: list[Rings], size: tuple[int, int]) -> list[float]:
     """CVAT's mask: lengths of runs of 0 and 1 in turn, row by row within the box, then left, top, right, bottom."""
-    left, top, right, bottom = masks.bounds(parts, size)
-    if right <= left or bottom <= top:
+    found = masks.cropped(parts, size)
+    if found is None:
         return []
-    flat = masks.fill(parts, (right - left, bottom - top), (left, top)).ravel()
-    if not flat.any():
-        return []
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    runs = np.diff(np.concatenate(([0], edges, [flat.size])))
-    lead = [0] if flat[0] else []
-    return [float(n) for n in (*lead, *runs.tolist(), left, top, right - 1, bottom - 1)]
+    region, left, top = found
+    height, width = region.shape
+    return [float(n) for n in (*masks.row_runs(region), left, top, left + width - 1, top + height - 1)]
