@@ -22,7 +22,10 @@ same two places. A value that does not fit stops the command with the name of th
 Paths without a leading slash in the column *default* are relative to the project's folder: `FIRSTPASS_HOME`, else the
 checkout that the package lies in, else `$XDG_DATA_HOME/firstpass` or `~/.local/share/firstpass`.
 
-`firstpass up` compares the settings with those of a running stack, and restarts the stack when they differ.
+`firstpass up` and `firstpass run` compare the settings with those that a running stack was started with. When they
+differ, they name them and start the stack again; while a run is active they refuse to, unless `--restart` is given.
+Connections and credentials (`AIRFLOW_CONN_…`, `AWS_…`) are no reason to start it again: the stack keeps its own until
+`firstpass up --restart`.
 """
 
 

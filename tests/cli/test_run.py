@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ from fixtures.made_up_runs import catalogue, row
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatch, arguments, words):
-    monkeypatch.setattr(running.control, "up", lambda _: pytest.fail("the stack was started"))
+    monkeypatch.setattr(running.control, "ready", lambda *_: pytest.fail("the stack was started"))
     result = call("run", *arguments)
     assert isinstance(result.exception, FirstpassError)
     assert words in result.exception.problem
@@ -42,7 +43,8 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatc
 @pytest.fixture
 def leaves(airflow, monkeypatch, warehouse, night):
     """Run against the double; say what the run leaves: images by outcome in the warehouse, files in its folder."""
-    monkeypatch.setattr(running.control, "up", lambda _: Status("up", airflow.url, "admin", "right", (), 0))
+    stack = Status("up", airflow.url, "admin", "right", (), 0)
+    monkeypatch.setattr(running.control, "ready", lambda *_: nullcontext(stack))
     monkeypatch.setattr("firstpass.api.run_watch.time.sleep", lambda _: None)
     trigger = airflow.trigger
 
@@ -60,12 +62,13 @@ def leaves(airflow, monkeypatch, warehouse, night):
     return leaves
 
 
-def test_a_good_run_ends_with_tables_paths_and_zero(call, airflow, leaves):
+def test_a_good_run_ends_with_tables_paths_and_zero(call, airflow, leaves, home):
     leaves({"known": 8}, report_html="<html>")
     result = call("run", "--threshold", "0.4")
     assert result.exit_code == 0, result.output
     [(run_id, conf)] = airflow.confs.items()
-    assert conf == {"threshold": 0.4, "publish": False}
+    samples = str(home / "include" / "samples")
+    assert conf == {"images": samples, "model": "nanodet-coco", "threshold": 0.4, "publish": False}
     assert f"Report   {run_folder(run_id)}/report.html" in result.stdout
     assert f"Airflow  {airflow.url}/dags/preannotate/runs/" in result.stdout
     assert "Nothing new: 8 of 8" in result.stdout

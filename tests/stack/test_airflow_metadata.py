@@ -65,3 +65,34 @@ def test_what_airflow_cannot_do_is_said_with_its_log_and_is_tried_again(where, d
         airflow_metadata.migrate(where, airflow | {"CODE": "1"})
     assert caught.value.fix == f"see {where.logs / 'migrate.log'}"
     assert not airflow_metadata.is_current(where)
+
+
+def test_the_runs_that_are_under_way_are_told(where, database):
+    assert airflow_metadata.active_runs(where) == [], "a database without tables"
+    with closing(psycopg2.connect(postgres.dsn("airflow", where))) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE dag_run (id serial, dag_id text, run_id text, state text)")
+        cursor.execute("CREATE TABLE task_instance (dag_id text, run_id text, state text)")
+        cursor.execute(
+            "INSERT INTO dag_run (dag_id, run_id, state) VALUES ('preannotate', 'b', 'running'), ('publish', 'a',"
+            " 'queued'), ('preannotate', 'a', 'success'), ('preannotate', 'c', 'failed'), ('review', 'a', 'running')"
+        )
+        cursor.execute(
+            "INSERT INTO task_instance VALUES ('preannotate', 'b', 'running'), ('review', 'a', 'awaiting_input'),"
+            " ('preannotate', 'a', 'success')"
+        )
+        connection.commit()
+    assert airflow_metadata.active_runs(where) == ["preannotate run b", "publish run a"]
+
+
+def test_airflow_still_calls_these_tables_and_states_so():
+    """The query is our own; the names are Airflow's."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.state import DagRunState, TaskInstanceState
+
+    assert {"id", "dag_id", "run_id", "state"} <= {column.name for column in DagRun.__table__.columns}
+    assert DagRun.__tablename__ == "dag_run"
+    assert {"dag_id", "run_id", "state"} <= {column.name for column in TaskInstance.__table__.columns}
+    assert TaskInstance.__tablename__ == "task_instance"
+    assert (DagRunState.QUEUED, DagRunState.RUNNING) == ("queued", "running")
+    assert TaskInstanceState.AWAITING_INPUT == "awaiting_input"

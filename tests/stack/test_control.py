@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg2
 import pytest
 
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
 from firstpass.stack import control
-from firstpass.stack.control import Status, down, serve_postgres, status, up
+from firstpass.stack.control import Status, down, ready, serve_postgres, status, up
 from firstpass.stack.layout import layout, make_layout
 from firstpass.stack.secrets import load_secrets, make_secrets
+from firstpass.stack.started_with import OF_A_RUN
 from firstpass.stack.supervision import AIRFLOW, ProcessState
 
 ALL = ("postgres", *AIRFLOW)
@@ -26,6 +29,9 @@ class Machine:
         self.left: list[str] = []
         self.healthy = True
         self.current = False
+        self.runs: list[str] = []
+        self.in_use = False
+        self.answers = True
         self.done: list[str] = []
         self.said: list[str] = []
 
@@ -46,9 +52,15 @@ class Machine:
         self.running = {"postgres": "RUNNING"}
 
     def ensure(self, where: Any, *names: str) -> None:
+        if self.running is None:
+            return
         self.done.append(f"ensure {' '.join(names)}")
-        assert self.running is not None
         self.running |= dict.fromkeys(names, "STARTING")
+
+    def active_runs(self, where: Any) -> list[str]:
+        if not self.answers:
+            raise psycopg2.OperationalError("gone")
+        return self.runs
 
     def stop(self, where: Any) -> None:
         self.done.append("stop")
@@ -72,14 +84,16 @@ def machine(home: Any, monkeypatch: pytest.MonkeyPatch) -> Machine:
         "firstpass.stack.control.leftovers": {"find": lambda *_: list(made.left), "end": made.end},
         "firstpass.stack.control.postgres": {
             "prepare": made.did("prepare"), "wait_ready": made.did("wait for PostgreSQL"),
-            "create_databases": made.did("create databases"),
+            "create_databases": made.did("create databases"), "warehouse_in_use": lambda _: made.in_use,
+            "answers": lambda _: made.answers,
         },
         "firstpass.stack.control.readiness": {
             "check_port": made.did("check port"), "wait_healthy": made.did("wait for Airflow"),
-            "healthy": lambda: made.healthy,
+            "healthy": lambda port: made.healthy,
         },
         "firstpass.stack.control.airflow_metadata": {
             "is_current": lambda _: made.current, "migrate": made.did("migrate Airflow"),
+            "active_runs": made.active_runs,
         },
         "firstpass.warehouse.connection": {"connect": made.did("connect", connection)},
         "firstpass.warehouse.migration": {"migrate": made.did("migrate the warehouse")},
@@ -120,28 +134,140 @@ def test_what_runs_and_fits_is_used(machine):
     assert machine.said == []
 
 
-def test_a_stack_with_other_settings_is_started_again(machine, monkeypatch):
+@pytest.fixture
+def changed(machine, monkeypatch):
+    """A stack that runs, and a terminal with another FIRSTPASS_FLOOR."""
     up(machine.say)
     machine.done.clear()
     machine.said.clear()
-    monkeypatch.setenv("FIRSTPASS_MODEL", "other")
+    monkeypatch.setenv("FIRSTPASS_FLOOR", "0.2")
+    settings.cache_clear()
+    return machine
+
+
+FLOOR = "FIRSTPASS_FLOOR (the stack has nothing, here it is 0.2)"
+
+
+def test_a_stack_with_other_settings_is_started_again(changed):
+    up(changed.say)
+    assert changed.done.index("stop") < changed.done.index("start")
+    assert changed.said[:2] == [
+        f"Starting the stack again: other settings than it was started with: {FLOOR}", "Starting PostgreSQL",
+    ]  # fmt: skip
+    changed.done.clear()
+    up(changed.say)
+    assert "stop" not in changed.done, "what it was started with is written down anew"
+
+
+def test_nothing_is_started_again_under_a_run(changed):
+    changed.runs = ["preannotate run tonight"]
+    with pytest.raises(FirstpassError) as refused:
+        up(changed.say)
+    assert "stop" not in changed.done
+    assert "preannotate run tonight" in refused.value.problem
+    assert FLOOR in refused.value.problem
+    assert "--restart" in refused.value.fix
+    assert changed.running
+
+
+def test_a_stack_that_is_up_in_part_is_not_started_again_under_a_run_either(changed):
+    changed.runs = ["preannotate run tonight"]
+    changed.running["api-server"] = "FATAL"
+    with pytest.raises(FirstpassError, match="preannotate run tonight"):
+        up(changed.say)
+    assert "stop" not in changed.done
+
+
+def test_somebody_may_say_that_it_is_started_again_anyway(changed):
+    changed.runs = ["preannotate run tonight"]
+    up(changed.say, restart=True)
+    assert changed.done[0] == "stop"
+    assert changed.said[0] == "preannotate run tonight is interrupted; it goes on when the stack is up again"
+    assert f"preannotate run tonight was interrupted and goes on with other settings: {FLOOR}" in changed.said
+
+
+def test_a_restart_that_somebody_asks_for_needs_no_other_setting_and_no_postgresql(machine):
+    up(machine.say)
+    machine.answers = False
+    machine.done.clear()
+    up(machine.say, restart=True)
+    assert machine.done[0] == "stop"
+
+
+def test_an_interrupted_run_of_a_stack_without_airflow_keeps_nobody_from_starting_it(machine, monkeypatch):
+    """`firstpass sql` started PostgreSQL alone; that a run waits for Airflow is said, not held against anybody."""
+    serve_postgres(machine.say)
+    machine.runs = ["preannotate run tonight"]
+    monkeypatch.setenv("FIRSTPASS_FLOOR", "0.2")
     settings.cache_clear()
     up(machine.say)
-    assert machine.done[:3] == ["stop", "prepare", "start"]
-    assert machine.said[:2] == [
-        "The settings have changed since the stack was started: starting it again", "Starting PostgreSQL",
-    ]  # fmt: skip
-    machine.done.clear()
+    assert "stop" in machine.done
+    assert f"preannotate run tonight was interrupted and goes on with other settings: {FLOOR}" in machine.said
+
+
+def test_postgresql_is_not_taken_away_from_a_command_that_reads(changed):
+    changed.in_use = True
+    with pytest.raises(FirstpassError, match="a firstpass command or psql in another terminal"):
+        up(changed.say)
+    assert "stop" not in changed.done
+
+
+def test_what_a_run_brings_with_it_may_be_otherwise_in_the_stack(machine, monkeypatch):
     up(machine.say)
-    assert "stop" not in machine.done, "what it was started with is written down anew"
+    machine.runs = ["preannotate run tonight"]
+    machine.done.clear()
+    monkeypatch.setenv("FIRSTPASS_MODEL", "other")
+    settings.cache_clear()
+    with ready(machine.say, of_a_run=OF_A_RUN) as found:
+        assert found.state == "up"
+    assert "stop" not in machine.done
+    with pytest.raises(FirstpassError, match="FIRSTPASS_MODEL"):
+        up(machine.say)  # the nights would go on with the old one
 
 
-def test_a_running_stack_that_does_not_say_what_it_was_started_with_is_started_again(machine):
+def test_another_connection_is_no_reason_to_start_again(machine, monkeypatch):
+    up(machine.say)
+    machine.said.clear()
+    machine.done.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_CVAT_DEFAULT", "{}")
+    up(machine.say)
+    assert "stop" not in machine.done
+    assert machine.said[0] == (
+        "The running stack keeps its own connection cvat_default; `firstpass up --restart` takes up this one"
+    )
+
+
+def test_nobody_starts_the_stack_again_while_a_run_is_being_started(machine):
+    with ready(machine.say), stack_lock_file().open() as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with stack_lock_file().open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def stack_lock_file():
+    return layout().var / "stack.lock"
+
+
+def test_the_address_is_that_of_the_running_stack(machine, monkeypatch):
+    up(machine.say)
+    monkeypatch.setenv("FIRSTPASS_PORT", "9999")
+    settings.cache_clear()
+    assert status().url == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize("content", [None, "0123abcd", "{}", "[]", '{"salt": "00", "open": 1}'])
+def test_a_running_stack_that_does_not_say_what_it_was_started_with_is_started_again(machine, content):
     up(machine.say)
     layout().started_with.unlink()
+    if content is not None:
+        layout().started_with.write_text(content)
     machine.done.clear()
+    machine.runs = ["preannotate run tonight"]
+    with pytest.raises(FirstpassError, match="does not say what it was started with"):
+        up(machine.say)
+    machine.runs = []
     up(machine.say)
-    assert machine.done[0] == "stop"
+    assert "stop" in machine.done
 
 
 def test_a_stopped_stack_is_started_whatever_it_was_started_with(machine):
@@ -157,6 +283,28 @@ def test_what_an_earlier_stack_left_behind_is_ended_first(machine):
     up(machine.say)
     assert machine.done[:2] == ["end", "prepare"]
     assert machine.said[0] == "Ended 2 processes that an earlier stack had left behind"
+
+
+def test_what_a_killed_supervisor_left_at_work_on_a_run_is_not_ended_for_other_settings(changed):
+    changed.running, changed.left, changed.runs = None, ["scheduler"], ["preannotate run tonight"]
+    with pytest.raises(FirstpassError, match="preannotate run tonight"):
+        up(changed.say)
+    assert "end" not in changed.done
+    changed.answers = False  # without PostgreSQL, nothing of it comes to an end
+    up(changed.say)
+    assert changed.done[0] == "end"
+
+
+def test_whoever_only_reads_leaves_alone_what_a_killed_supervisor_left(machine):
+    up(machine.say)
+    machine.running, machine.left = None, ["postgres", "scheduler"]
+    machine.done.clear()
+    serve_postgres(machine.say)
+    assert machine.done == ["wait for PostgreSQL", *WAREHOUSE]
+    machine.answers = False
+    with pytest.raises(FirstpassError, match="without their supervisor"):
+        serve_postgres(machine.say)
+    assert "end" not in machine.done
 
 
 def test_an_api_server_that_died_needs_its_port_again(machine):
@@ -208,7 +356,7 @@ def test_a_migration_that_fails_leaves_no_connection_open(machine, monkeypatch):
 
 def test_whoever_only_reads_starts_postgresql_alone(machine):
     serve_postgres(machine.say)
-    assert machine.done == [*POSTGRES, "wait for PostgreSQL", *WAREHOUSE]
+    assert machine.done == [*POSTGRES, "ensure postgres", "wait for PostgreSQL", *WAREHOUSE]
 
 
 def test_whoever_only_reads_takes_a_running_stack_as_it_is(machine, monkeypatch):
@@ -217,7 +365,7 @@ def test_whoever_only_reads_takes_a_running_stack_as_it_is(machine, monkeypatch)
     settings.cache_clear()
     machine.done.clear()
     serve_postgres(machine.say)
-    assert machine.done == ["wait for PostgreSQL", *WAREHOUSE]
+    assert machine.done == ["ensure postgres", "wait for PostgreSQL", *WAREHOUSE]
 
 
 def test_nothing_that_never_started_is_stopped(machine):

@@ -3,10 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from firstpass.settings import Settings, settings
-from firstpass.stack.environment import fingerprint, stack_environment
+from firstpass.stack.environment import stack_environment
 from firstpass.stack.secrets import Secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,24 +54,6 @@ def test_a_proxy_never_sees_what_tasks_say_to_the_api_server(where, monkeypatch)
     environment = stack_environment(where, SECRETS)
     assert environment["no_proxy"] == "intranet,127.0.0.1,localhost"
     assert "127.0.0.1" in environment["NO_PROXY"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "same"),
-    [
-        ("FIRSTPASS_MODEL", "other", False),
-        ("FIRSTPASS_WAREHOUSE_DSN", "postgresql://u:p@h/d", False),
-        ("FIRSTPASS_PORT", "8080", True),  # the default, said aloud
-        ("AIRFLOW_CONN_CVAT", "{}", False),
-        ("AWS_ACCESS_KEY_ID", "x", False),
-        ("PAGER", "less", True),
-    ],
-)
-def test_a_running_stack_is_kept_unless_something_that_matters_has_changed(where, monkeypatch, name, value, same):
-    before = fingerprint(stack_environment(where, SECRETS), "config")
-    monkeypatch.setenv(name, value)
-    settings.cache_clear()
-    assert (fingerprint(stack_environment(where, SECRETS), "config") == before) is same
 
 
 def test_the_example_names_only_settings_that_exist():

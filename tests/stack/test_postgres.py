@@ -48,9 +48,21 @@ def test_two_databases_over_a_socket_that_keep_their_data(where):
         with closing(psycopg2.connect(warehouse)) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
             connection.commit()
+    assert not postgres.answers(where)
     postgres.prepare(where)
     with serving(where):
+        assert postgres.answers(where)
         assert value(postgres.dsn("firstpass", where), "SELECT answer FROM kept") == 42
+        _who_is_connected_is_told(where)
+
+
+def _who_is_connected_is_told(where):
+    for name, counts in (("psql", False), ("somebody's tool", False), ("firstpass", True)):
+        connecting = psycopg2.connect(postgres.dsn("firstpass", where), application_name=name)
+        with closing(connecting) as connection:
+            assert postgres.warehouse_in_use(where) is counts
+            connection.cursor().execute("SELECT 1")  # begins a transaction
+            assert postgres.warehouse_in_use(where) is (counts or name == "psql")
     assert where.postgres_socket.stat().st_mode & 0o077 == 0, "who can enter the folder is let in"
 
 

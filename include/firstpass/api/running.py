@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from firstpass.contracts.run_spec import run_folder
 from firstpass.cvat.server.client import CvatDown
 from firstpass.errors import FirstpassError
 from firstpass.images.sources import is_address, source_of
-from firstpass.settings import settings
+from firstpass.settings import home, settings
 from firstpass.stack import control
+from firstpass.stack.started_with import OF_A_RUN
 
 # A FirstpassError in one of these is about what was asked for; later on it is about how it went.
 _ABOUT_THE_REQUEST = {"resolve_model", "admit_model", "catalogue_images", "plan_chunks"}
@@ -80,15 +81,15 @@ def run_parameters(
     reprocess: bool,
     engine: str | None = None,
 ) -> dict[str, Any]:
-    """The DAG run's parameters: only what was given, so that the DAG's own defaults hold for the rest.
+    """The DAG run's parameters. Images and model are always among them: a stack that another terminal started may have
+    others as its defaults. For the rest only what was given is, so that the DAG's own defaults hold.
 
     Raises FirstpassError for a score outside 0..1.
     """
-    conf: dict[str, Any] = {}
-    if images is not None:
-        conf["images"] = _absolute(str(images))
-    if model is not None:
-        conf["model"] = model
+    conf: dict[str, Any] = {
+        "images": _absolute(settings().images, home()) if images is None else _absolute(str(images), Path.cwd()),
+        "model": settings().model if model is None else model,
+    }
     if threshold is not None:
         conf["threshold"] = _score("threshold", threshold)
     if class_thresholds:
@@ -100,18 +101,23 @@ def run_parameters(
     return conf
 
 
-def start_and_watch(conf: dict[str, Any], publish: bool, say: Callable[[str], None], view: RunView) -> WatchedRun:
+def start_and_watch(
+    conf: dict[str, Any], publish: bool, say: Callable[[str], None], view: RunView, restart: bool = False
+) -> WatchedRun:
     """Bring the stack up, start a run with these parameters and follow it to its end.
 
-    say: gets a line for each step that takes a while. view: shows the run's progress. Raises FirstpassError when the
-    stack cannot be started or `publish` makes no sense for these images, Unwatched when it is interrupted.
+    say: gets a line for each step that takes a while. view: shows the run's progress. restart: start a running stack
+    again, even under a run. Raises FirstpassError when the stack cannot be started or `publish` makes no sense for
+    these images, Unwatched when it is interrupted.
     """
-    if publish and not source_of(conf.get("images") or settings().images).takes_drafts:
+    if publish and not source_of(conf["images"]).takes_drafts:
         raise FirstpassError("publishing is for images from CVAT", "give images as cvat:task/12 or cvat:project/3")
-    stack = control.up(say)
-    with AirflowApi(stack.url, stack.user, stack.password) as api:
-        api.wait_for_dag(DAG)
-        run_id = api.trigger(DAG, conf | {"publish": False})  # with `publish` it is done here, and told how it went
+    with ExitStack() as closing_api:
+        # Until the run is there, no other terminal may start the stack again; afterwards the run itself forbids it.
+        with control.ready(say, restart, OF_A_RUN) as stack:
+            api = closing_api.enter_context(AirflowApi(stack.url, stack.user, stack.password))
+            api.wait_for_dag(DAG)
+            run_id = api.trigger(DAG, conf | {"publish": False})  # with `publish` it is done here, and told how it went
         page = api.run_page(DAG, run_id)
         try:
             state, stages = watch(api, run_id, run_folder(run_id), view)
@@ -141,13 +147,13 @@ class _Unseen:
         del stages, images
 
 
-def _absolute(images: str) -> str:
+def _absolute(images: str, beside: Path) -> str:
     """The tasks run in another folder than the one that this is called in."""
     if is_address(images):
         return images
     if not images:
         raise FirstpassError("images is empty", "name a folder, s3://bucket/prefix or cvat:task/12")
-    return str(Path(images).expanduser().absolute())
+    return str(beside / Path(images).expanduser())
 
 
 def _score(name: str, value: float) -> float:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from firstpass.api.running import Unwatched, WatchedRun, run_parameters, start_and_watch
-from firstpass.cli.stack import say
+from firstpass.cli.stack import restart_option, say
 from firstpass.cli.views import LiveView, PlainView, floor_lowered, nothing_new, summary_view
 from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 
@@ -24,6 +24,7 @@ from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 @click.option("--reprocess", is_flag=True, help="Infer again what this model inferred before; replace its drafts.")
 @click.option("--engine", type=click.Choice(["local", "kubernetes"]), help="Where the chunks run. [FIRSTPASS_ENGINE]")
 @click.option("--publish", is_flag=True, help="Publish the drafts to the CVAT tasks that the frames came from.")
+@restart_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout, and nothing else there.")
 def run(
     images: str | None,
@@ -33,6 +34,7 @@ def run(
     reprocess: bool,
     engine: str | None,
     publish: bool,
+    restart: bool,
     as_json: bool,
 ) -> None:
     """Draft the annotations of every new image, through Airflow; starts the stack if it is down.
@@ -45,7 +47,7 @@ def run(
     terminal = Console(stderr=True)
     try:
         with LiveView(terminal) if terminal.is_terminal else PlainView() as view:
-            ended = start_and_watch(conf, publish, say, view)
+            ended = start_and_watch(conf, publish, say, view, restart)
     except Unwatched as page:
         say(f"\nNo longer watching; the run continues: {page}")
         sys.exit(130)

@@ -24,10 +24,20 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
+restart_option = click.option(
+    "--restart", is_flag=True, help="Start a running stack again, even under a run, so that it has these settings."
+)
+
+
 @click.command()
-def up() -> None:
-    """Start the local stack (PostgreSQL and Airflow). A stack that already runs is used as it is."""
-    _show(control.up(say))
+@restart_option
+def up(restart: bool) -> None:
+    """Start the local stack (PostgreSQL and Airflow). A stack that already runs is used as it is.
+
+    One that was started with other settings is started again, and the settings that differ are named. While a run is
+    active that is refused, unless --restart is given. Connections (AIRFLOW_CONN_…, AWS_…) that differ are no reason.
+    """
+    _show(control.up(say, restart))
 
 
 @click.command()

@@ -6,13 +6,15 @@ is used, what was left behind is ended, the data stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from firstpass.airflow.rest_client import AirflowApi
+from firstpass.errors import FirstpassError
 from firstpass.settings import settings
-from firstpass.stack import airflow_metadata, leftovers, postgres, readiness, supervision
-from firstpass.stack.environment import fingerprint, stack_environment, ui_url
+from firstpass.stack import airflow_metadata, leftovers, postgres, readiness, restarting, started_with, supervision
+from firstpass.stack.environment import stack_environment, ui_url
 from firstpass.stack.layout import Layout, layout, lock, make_layout, started_before
 from firstpass.stack.secrets import ADMIN, load_secrets, make_secrets
 from firstpass.stack.supervision import ProcessState
@@ -32,16 +34,27 @@ class Status:
     leftovers: int
 
 
-def up(say: Say) -> Status:
+def up(say: Say, restart: bool = False) -> Status:
     """Start what does not run yet and wait until the UI answers and the scheduler works.
 
+    A stack that runs with other settings is started again, unless a run is active. restart: start it again in any case.
     `say` gets a line for each step that takes a while. Raises FirstpassError when the port is taken, a folder cannot
-    be written, or a process does not stay up.
+    be written, a process does not stay up, or the settings differ under a run.
+    """
+    with ready(say, restart) as status:
+        return status
+
+
+@contextmanager
+def ready(say: Say, restart: bool = False, of_a_run: Collection[str] = ()) -> Iterator[Status]:
+    """As `up`, and nobody else starts or stops the stack until the block ends: a run can be started in it.
+
+    of_a_run: settings that the run brings with it, so that the stack may have others.
     """
     with lock(say):
         where = make_layout()
         environment = stack_environment(where, make_secrets(where))
-        _serve(where, environment, say)
+        _serve(where, environment, say, restart, of_a_run)
         if not _alive(where, "api-server"):
             readiness.check_port()
             say("Starting Airflow")
@@ -55,15 +68,19 @@ def up(say: Say) -> Status:
         readiness.wait_healthy(where)
         _make_pool(where)
         supervision.ensure(where, "triggerer")  # nothing waits for it: it starts when the others are done
-        return _status(where)
+        yield _status(where)
 
 
 def serve_postgres(say: Say) -> None:
-    """Make sure that the embedded PostgreSQL runs; Airflow is neither started nor stopped."""
+    """Make sure that the embedded PostgreSQL runs; Airflow is neither started nor stopped, whatever the settings.
+
+    Raises FirstpassError when a killed supervisord left processes behind, but no PostgreSQL: only `up` ends them.
+    """
     with lock(say):
         where = make_layout()
-        if supervision.processes(where) is None:
+        if supervision.processes(where) is None and not _left_behind(where):
             _serve(where, stack_environment(where, make_secrets(where)), say)
+        supervision.ensure(where, "postgres")
         postgres.wait_ready(where)
         _migrate_warehouse()
 
@@ -94,37 +111,53 @@ def status() -> Status:
 
 def _status(where: Layout) -> Status:
     found = supervision.processes(where)
+    port = started_with.port(where) if found is not None else settings().port  # this process's may be another one
     left = len(leftovers.find(where.instance)) if found is None else 0
     if found is None:
         state = "partly" if left else "down"
     else:
-        state = "up" if all(process.alive for process in found) and readiness.healthy() else "partly"
-    return Status(state, ui_url(), ADMIN, load_secrets(where).admin_password, tuple(found or ()), left)
+        state = "up" if all(process.alive for process in found) and readiness.healthy(port) else "partly"
+    return Status(state, ui_url(port), ADMIN, load_secrets(where).admin_password, tuple(found or ()), left)
 
 
-def _serve(where: Layout, environment: dict[str, str], say: Say) -> None:
-    """PostgreSQL under supervision, with the settings of now: a stack that runs with other ones is stopped first."""
-    wanted = fingerprint(environment, supervision.config(where))
+def _serve(
+    where: Layout, environment: dict[str, str], say: Say, restart: bool = False, of_a_run: Collection[str] = ()
+) -> None:
+    """PostgreSQL under supervision, with the settings of now."""
+    differences = restarting.without(started_with.compare(where), of_a_run)
     running = supervision.processes(where) is not None
-    if running and _started_with(where) != wanted:
-        say("The settings have changed since the stack was started: starting it again")
+    if running and (restart or restarting.needed(where, differences, say)):
+        for run in restarting.interrupted(where) if restart else ():
+            say(f"{run} is interrupted; it goes on when the stack is up again")
         _stop(where)
         running = False
     if not running:
-        ended = leftovers.end(leftovers.find(where.instance))
-        if ended:
+        left = leftovers.find(where.instance)
+        if left and not restart:
+            restarting.check_leftovers(where, differences)
+        if ended := leftovers.end(left):
             say(f"Ended {ended} processes that an earlier stack had left behind")
         say("Starting PostgreSQL")
         postgres.prepare(where)
         supervision.start(where, environment)
-        where.started_with.write_text(wanted, encoding="ascii")
+        started_with.remember(where)
     supervision.ensure(where, "postgres")
     postgres.wait_ready(where)
     postgres.create_databases(where)
+    if not running and (changed := restarting.names(differences)):
+        for run in restarting.interrupted(where):
+            say(f"{run} was interrupted and goes on with other settings: {changed}")
 
 
-def _started_with(where: Layout) -> str:
-    return where.started_with.read_text(encoding="ascii") if where.started_with.exists() else ""
+def _left_behind(where: Layout) -> bool:
+    """Whether processes run without their supervisord, PostgreSQL among them; whoever reads leaves them alone."""
+    left = leftovers.find(where.instance)
+    if left and not postgres.answers(where):
+        raise FirstpassError(
+            f"{len(left)} processes of the stack are running without their supervisor, and PostgreSQL is not",
+            "run `firstpass up`, which ends them and starts the stack",
+        )
+    return bool(left)
 
 
 def _stop(where: Layout) -> int:

@@ -6,12 +6,9 @@ configuration. airflow.cfg keeps what holds in production too; what is true of o
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 
 from dotenv import dotenv_values
-from pydantic import SecretStr
 
 from firstpass.settings import settings
 from firstpass.stack import postgres
@@ -20,7 +17,7 @@ from firstpass.stack.leftovers import MARKER
 from firstpass.stack.secrets import Secrets, passwords_file
 
 # Defaults for one machine with few cores; a variable of the same name, in the environment or in .env, wins.
-_TUNING = {
+TUNING = {
     "AIRFLOW__API__WORKERS": "1",
     # getfqdn asks the DNS, and a machine without one waits for its timeout at every start of a task.
     "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
@@ -41,9 +38,9 @@ _TUNING = {
 }
 
 
-def ui_url() -> str:
-    """Where Airflow's UI and API are."""
-    return f"http://127.0.0.1:{settings().port}"
+def ui_url(port: int | None = None) -> str:
+    """Where Airflow's UI and API are: on the port of the settings, or on another one."""
+    return f"http://127.0.0.1:{port or settings().port}"
 
 
 def with_dotenv(where: Layout) -> dict[str, str]:
@@ -55,13 +52,26 @@ def with_dotenv(where: Layout) -> dict[str, str]:
 def stack_environment(where: Layout, secrets: Secrets) -> dict[str, str]:
     """Everything that the stack's processes get."""
     chosen = with_dotenv(where)
-    url = ui_url()
     local = "127.0.0.1,localhost"
-    database = postgres.dsn("airflow", where).removeprefix("postgresql")
     # A pod is a task that waits: it costs this machine a process, and a slot.
     pods = settings().workers if settings().engine == "kubernetes" else 0
     parallelism = {"AIRFLOW__CORE__PARALLELISM": str(6 + pods)}
-    fixed = {
+    generated = {
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        # A proxy for the outside world must not get what tasks say to the API server on this machine.
+        "NO_PROXY": ",".join(filter(None, [chosen.get("NO_PROXY"), local])),
+        "no_proxy": ",".join(filter(None, [chosen.get("no_proxy"), local])),
+    }
+    return TUNING | parallelism | chosen | pinned(where) | generated
+
+
+def pinned(where: Layout) -> dict[str, str]:
+    """What the stack depends on, and no variable of the caller's can change; it holds no generated secret."""
+    url = ui_url()
+    database = postgres.dsn("airflow", where).removeprefix("postgresql")
+    return {
         MARKER: where.instance,
         "FIRSTPASS_HOME": str(where.home),
         "AIRFLOW_HOME": str(where.home),
@@ -69,31 +79,12 @@ def stack_environment(where: Layout, secrets: Secrets) -> dict[str, str]:
         "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",  # `up` has seen to them; four processes need not ask again
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2{database}",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg{database}",
-        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
-        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(where)),
         "FIRSTPASS_WAREHOUSE_DSN": settings().warehouse_dsn.get_secret_value() or postgres.dsn("firstpass", where),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(settings().port),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        # A proxy for the outside world must not get what tasks say to the API server on this machine.
-        "NO_PROXY": ",".join(filter(None, [chosen.get("NO_PROXY"), local])),
-        "no_proxy": ",".join(filter(None, [chosen.get("no_proxy"), local])),
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # setproctitle leaves /proc/PID/environ alone: leftovers are found by MARKER
     }
-    return _TUNING | parallelism | chosen | fixed
-
-
-def fingerprint(environment: dict[str, str], config: str) -> str:
-    """A hash over what a running stack cannot take up without a restart: settings, Airflow's variables, credentials."""
-    relevant = sorted(
-        (key, value) for key, value in environment.items() if re.match(r"AIRFLOW|AWS_|KUBECONFIG|SSL_|REQUESTS_CA", key)
-    )
-    chosen = {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in settings().model_dump().items()
-    }
-    return hashlib.sha256(repr((relevant, chosen, config)).encode(errors="surrogateescape")).hexdigest()

@@ -73,7 +73,7 @@ class Layout:
 
     @property
     def started_with(self) -> Path:
-        """The fingerprint of the settings that the running stack was started with."""
+        """What the running stack was started with; see `stack.started_with`."""
         return self.var / "started-with"
 
     def prepare(self) -> None:

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import closing
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -102,6 +103,28 @@ def wait_ready(where: Layout, seconds: float = 30) -> None:
                     f"see {where.logs / 'postgres.log'}",
                 ) from error
         time.sleep(0.05)
+
+
+def answers(where: Layout) -> bool:
+    """Whether the server takes a connection now."""
+    try:
+        psycopg2.connect(dsn("postgres", where), connect_timeout=5).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def warehouse_in_use(where: Layout) -> bool:
+    """Whether a command or somebody's psql is connected to the warehouse. A psql that only waits for input does not
+    count: it connects again by itself. Raises psycopg2.OperationalError when the server does not answer."""
+    connecting = psycopg2.connect(dsn("postgres", where), connect_timeout=5)
+    with closing(connecting) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = 'firstpass' AND (application_name = 'firstpass'"
+            " OR application_name = 'psql' AND state <> 'idle')"
+        )
+        [(sessions,)] = cursor.fetchall()
+        return bool(sessions)
 
 
 def create_databases(where: Layout) -> None:

@@ -60,17 +60,17 @@ def wait_healthy(where: Layout, seconds: float = 600) -> None:
         time.sleep(0.3)
 
 
-def healthy() -> bool:
-    """What Airflow says of itself."""
-    parts = _answer("/api/v2/monitor/health")
+def healthy(port: int | None = None) -> bool:
+    """What Airflow says of itself, on the port of the settings or on another one."""
+    parts = _answer("/api/v2/monitor/health", port=port)
     return all(
         (parts.get(name) or {}).get("status") == "healthy" for name in ("metadatabase", "scheduler", "dag_processor")
     )
 
 
-def _answer(path: str, timeout: float = 5) -> dict[str, Any]:
+def _answer(path: str, timeout: float = 5, port: int | None = None) -> dict[str, Any]:
     """The API server's JSON; empty when it does not answer."""
-    connection = HTTPConnection("127.0.0.1", settings().port, timeout=timeout)
+    connection = HTTPConnection("127.0.0.1", port or settings().port, timeout=timeout)
     try:
         connection.request("GET", path)
         answer: Any = json.load(connection.getresponse())

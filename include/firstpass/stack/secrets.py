@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -47,11 +48,11 @@ def make_secrets(where: Layout) -> Secrets:
             api_secret_key=secrets.token_urlsafe(48),
             admin_password=secrets.token_urlsafe(9),
         )
-        _write_private(_file(where), asdict(generated))
+        write_private(_file(where), asdict(generated))
     kept = load_secrets(where)
     passwords = _passwords(passwords_file(where))
     if passwords.get(ADMIN) != kept.admin_password:
-        _write_private(passwords_file(where), passwords | {ADMIN: kept.admin_password})
+        write_private(passwords_file(where), passwords | {ADMIN: kept.admin_password})
     return kept
 
 
@@ -91,8 +92,8 @@ def _file(where: Layout) -> Path:
     return where.var / "secrets.json"
 
 
-def _write_private(path: Path, content: dict[str, str]) -> None:
-    """Write whole or not at all, mode 0600 from the first byte on (which is what mkstemp gives)."""
+def write_private(path: Path, content: Mapping[str, object]) -> None:
+    """Write JSON, whole or not at all, mode 0600 from the first byte on (which is what mkstemp gives)."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(content, file)
