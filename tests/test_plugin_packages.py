@@ -167,3 +167,22 @@ print(json.dumps({"wanted": notifications.wanted()}))
 def test_an_example_is_short_enough_to_be_read():
     for path in EXAMPLES.rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 40, path
+
+
+def test_settings_of_a_plugin_that_is_installed_are_known_before_anything_is_imported(run_python, home):
+    script = """
+import json
+from firstpass.errors import FirstpassError
+from firstpass.settings import settings
+try:
+    said = settings().model
+except FirstpassError as error:
+    said = error.fix
+print(json.dumps({"said": said}))
+"""
+    (home / ".env").write_text("FIRSTPASS_FILE_PATH=/told.txt\n")
+    assert run_python(script)["said"] == "nanodet-coco"
+    (home / ".env").write_text("FIRSTPASS_FILE_PTAH=/told.txt\n")
+    assert "did you mean FIRSTPASS_FILE_PATH?" in run_python(script)["said"]
+    (home / ".env").write_text("FIRSTPASS_WORN_COLOUR=red\n")  # of the one that cannot be imported, for all we know
+    assert run_python(script)["said"] == "nanodet-coco"

@@ -62,5 +62,18 @@ def parts(group: str, check: Callable[[Any], bool]) -> Parts:
     return Parts(found, broken)
 
 
+def import_plugins() -> bool:
+    """Import every part of other packages; returns whether all could be. `parts` says what is wrong with the rest."""
+    complete = True
+    for group in GROUPS:
+        for entry in metadata.entry_points(group=group):
+            try:
+                if _package(entry) != "firstpass":
+                    entry.load()
+            except Exception:  # whatever a foreign package raises when it is imported
+                complete = False
+    return complete
+
+
 def _package(entry: metadata.EntryPoint) -> str:
     return entry.dist.name if entry.dist else "?"

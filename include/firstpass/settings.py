@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
-from firstpass.errors import FirstpassError
+from firstpass import cron, variables
+from firstpass.settings_reading import FromVariables, read
+from firstpass.variables import Variables
 
-AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+_ScoreOrEmpty = Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
 def home() -> Path:
@@ -29,19 +31,24 @@ def home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "firstpass"
 
 
-class Settings(BaseSettings):
+class Settings(FromVariables):
     """Every setting, its default and what it is for. The settings reference in docs/ is generated from this class."""
 
     model_config = SettingsConfigDict(env_prefix="FIRSTPASS_", frozen=True, extra="ignore")
 
     # What runs at night, and what the trigger form starts with.
-    schedule: str = Field("0 2 * * *", description="Cron expression of the nightly run; empty for never.")
+    schedule: Annotated[str, AfterValidator(cron.checked)] = Field(
+        "0 2 * * *", description="Cron expression of the nightly run; empty for never."
+    )
     images: str = Field(
         default_factory=lambda: str(home() / "include" / "samples"),
         description="Images of a run that names none: a folder, s3://bucket/prefix or cvat:task/12.",
     )
     model: str = Field("nanodet-coco", description="Model of a run that names none: name or name@version.")
-    floor: Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)] = Field(
+    threshold: _ScoreOrEmpty = Field(
+        None, ge=0, le=1, description="Threshold of a run that names none; the model's own when empty."
+    )
+    floor: _ScoreOrEmpty = Field(
         None,
         gt=0,
         le=1,
@@ -199,7 +206,7 @@ class Settings(BaseSettings):
     )
 
 
-class PluginSettings(BaseSettings):
+class PluginSettings(FromVariables):
     """Settings of a part that another package brings: subclass it, with an `env_prefix` of its own in `model_config`.
 
     >>> class OnnxSettings(PluginSettings):
@@ -214,28 +221,19 @@ class PluginSettings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """As they are now, from the environment and .env. Raises FirstpassError as `settings` does."""
-        return _read(cls)
+        return read(cls, all_variables())
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The settings of this process, read once.
 
-    Raises FirstpassError naming the variable for a value that does not fit.
+    Raises FirstpassError naming the variable and its place for a value that does not fit and for a misspelt name, and
+    file and line for a `.env` that cannot be read as it is meant.
     """
-    return _read(Settings)
+    return read(Settings, all_variables())
 
 
-def _read(kind: type[AnySettings]) -> AnySettings:
-    try:
-        return kind(_env_file=home() / ".env")
-    except SettingsError as error:
-        raise FirstpassError(
-            f"{error}: the value is not valid JSON", f"correct it in the environment or in {home() / '.env'}"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = kind.model_config["env_prefix"] + "_".join(str(part) for part in first["loc"]).upper()
-        raise FirstpassError(
-            f"{name}={first['input']!r}: {first['msg']}", f"correct {name} in the environment or in {home() / '.env'}"
-        ) from error
+def all_variables() -> Variables:
+    """The variables of this process and those of .env. Raises FirstpassError as `settings` does for a damaged .env."""
+    return variables.read(home() / ".env")

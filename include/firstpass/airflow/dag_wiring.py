@@ -96,7 +96,7 @@ NIGHT = {
         section="Model",
     ),
     "threshold": Param(
-        None,
+        settings().threshold,
         type=["null", "number"],
         minimum=0,
         maximum=1,

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 
-from dotenv import dotenv_values
-
+from firstpass import dotenv_file
 from firstpass.settings import settings
 from firstpass.stack import postgres
 from firstpass.stack.layout import Layout
@@ -45,7 +44,7 @@ def ui_url(port: int | None = None) -> str:
 
 def with_dotenv(where: Layout) -> dict[str, str]:
     """This process's environment, completed from .env; a variable that is set in both keeps the environment's value."""
-    written = {key: value for key, value in dotenv_values(where.home / ".env").items() if value is not None}
+    written = {name: entry.value for name, entry in dotenv_file.read(where.home / ".env").items()}
     return written | dict(os.environ)
 
 

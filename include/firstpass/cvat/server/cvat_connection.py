@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from firstpass import resolvers
 from firstpass.errors import FirstpassError
-from firstpass.settings import home
+from firstpass.settings import all_variables
 
 VARIABLE = "AIRFLOW_CONN_CVAT_DEFAULT"
 _FIX = (
@@ -44,7 +43,7 @@ def connection() -> CvatConnection:
 
     Raises FirstpassError when there is none, or when it lacks a host or a token. Does not ask the server.
     """
-    text = os.environ.get(VARIABLE, dotenv_values(home() / ".env").get(VARIABLE))
+    text = all_variables().values.get(VARIABLE)
     if text is None:
         fields = resolvers.cvat_connection()
         if fields is None:
