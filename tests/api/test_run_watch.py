@@ -8,10 +8,11 @@ import pytest
 from doubles.airflow import task_instance
 from firstpass import storage
 from firstpass.airflow.rest_client import AirflowApi
-from firstpass.api.run_watch import ImageCounter, ImageCounts, summarize, watch
+from firstpass.api.run_watch import LONGEST_ABSENCE, ImageCounter, ImageCounts, summarize, watch
 from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.stages import STAGES
+from firstpass.errors import Unavailable
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -88,10 +89,58 @@ def test_watching_ends_with_the_run(airflow, tmp_path):
 
     with AirflowApi(airflow.url, "admin", "right") as api:
         run_id = api.trigger("preannotate", {})
-        state, stages = watch(api, run_id, str(tmp_path), RunView())
+        state, stages = watch(api, run_id, str(tmp_path), RunView(), pytest.fail)
     assert state == "failed"
     assert stages[0].state == "failed"
     assert shown == [("failed", ImageCounts(0, 0))] * 3
+
+
+class Unseen:
+    def show(self, stages, images):
+        pass
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    made = []
+    monkeypatch.setattr("firstpass.api.run_watch.time.sleep", made.append)
+    return made
+
+
+def test_an_api_that_is_away_for_a_while_is_asked_again_with_growing_pauses(airflow, tmp_path, pauses):
+    said = []
+    with AirflowApi(airflow.url, "admin", "right", patience=0) as api:
+        run_id = api.trigger("preannotate", {})
+        airflow.unavailable, airflow.states = 6, ["success"]
+        state, _ = watch(api, run_id, str(tmp_path), Unseen(), said.append)
+    assert state == "success", "the run's own state, as if nothing had been"
+    assert pauses == [5, 10, 20, 40, 60, 60]
+    assert said[0] == "Airflow's API does not answer; the run continues. Asking again in 5 s"
+    assert said[-1] == "Airflow's API answers again"
+    assert len(said) == 7
+
+
+def test_an_api_that_stays_away_is_given_up_and_the_run_is_not(airflow, tmp_path, pauses):
+    said = []
+    with AirflowApi(airflow.url, "admin", "right", patience=0) as api:
+        run_id = api.trigger("preannotate", {})
+        airflow.unavailable = 1000
+        with pytest.raises(Unavailable) as given_up:
+            watch(api, run_id, str(tmp_path), Unseen(), said.append)
+        assert f"The run {run_id} continues" in given_up.value.problem
+        assert api.run_page("preannotate", run_id) in given_up.value.fix
+    assert LONGEST_ABSENCE <= sum(pauses) <= LONGEST_ABSENCE + 60
+
+
+def test_storage_that_is_away_hides_no_more_than_the_counts(airflow, tmp_path, pauses, monkeypatch):
+    def away(uri):
+        raise Unavailable("storage does not answer", "wait")
+
+    airflow.task_instances = [task_instance("plan_chunks", "success", (1, 2))]
+    monkeypatch.setattr(storage, "listing", away)
+    with AirflowApi(airflow.url, "admin", "right") as api:
+        run_id = api.trigger("preannotate", {})
+        assert watch(api, run_id, str(tmp_path), Unseen(), pytest.fail)[0] == "success"
 
 
 def _chunk(run: str, index: int, images: int) -> Chunk:

@@ -11,7 +11,7 @@ from firstpass.cli import COMMANDS
 FIRSTPASS = Path(sys.executable).with_name("firstpass")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "airflow"])  # whose --help is Airflow's
 def test_every_command_explains_itself(call, name):
     result = call(name, "--help")
     assert result.exit_code == 0, result.exception
@@ -19,9 +19,12 @@ def test_every_command_explains_itself(call, name):
 
 
 def test_help_imports_no_command():
-    code = "import sys; from firstpass.cli import cli; cli(['--help'], standalone_mode=False); print(*sys.modules)"
+    code = (
+        "import sys; from firstpass.cli import cli;"
+        " cli(['--help'], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
+    loaded = set(done.stderr.split())
     assert not loaded & {"firstpass.cli.run", "rich", "httpx", "psycopg2", "airflow", "tensorflow"}
 
 

@@ -85,6 +85,22 @@ def test_json_is_all_that_stdout_has(call, airflow, leaves):
     assert "resolve model" in result.stderr
 
 
+def test_a_run_that_succeeds_while_the_api_is_away_for_a_while_is_a_success(call, airflow, leaves, monkeypatch):
+    leaves({"known": 8}, report_html="<html>")
+    monkeypatch.setattr(running, "_SILENCE", 0)
+    trigger = airflow.trigger
+
+    def away_afterwards(body):
+        answer = trigger(body)
+        airflow.unavailable = 4
+        return answer
+
+    monkeypatch.setattr(airflow, "trigger", away_afterwards)
+    result = call("run")
+    assert result.exit_code == 0, result.output
+    assert "Airflow's API does not answer; the run continues" in result.stderr
+
+
 def test_images_without_an_outcome_are_not_success(call, leaves):
     leaves({"known": 7, "failed": 1})
     assert call("run").exit_code == 1

@@ -12,7 +12,7 @@ import pytest
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
 from firstpass.stack import control
-from firstpass.stack.control import Status, down, ready, serve_postgres, status, up
+from firstpass.stack.control import Status, airflow_environment, down, ready, serve_postgres, status, up
 from firstpass.stack.layout import layout, make_layout
 from firstpass.stack.secrets import load_secrets, make_secrets
 from firstpass.stack.started_with import OF_A_RUN
@@ -366,6 +366,18 @@ def test_whoever_only_reads_takes_a_running_stack_as_it_is(machine, monkeypatch)
     machine.done.clear()
     serve_postgres(machine.say)
     assert machine.done == ["ensure postgres", "wait for PostgreSQL", *WAREHOUSE]
+
+
+def test_airflows_own_command_line_needs_postgresql_and_its_tables_alone(machine):
+    environment = airflow_environment(machine.say)
+    assert "migrate Airflow" in machine.done
+    assert not [done for done in machine.done if "scheduler" in done]
+    assert environment["AIRFLOW_HOME"] == str(layout().home)
+    assert layout().instance not in environment.get("FIRSTPASS_INSTANCE", ""), "or `down` would take it for a leftover"
+    machine.current = True
+    machine.done.clear()
+    airflow_environment(machine.say)
+    assert "migrate Airflow" not in machine.done
 
 
 def test_nothing_that_never_started_is_stopped(machine):

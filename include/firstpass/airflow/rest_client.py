@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 
 _PAGE = 100  # Airflow's own limit of a page
 FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -35,7 +35,10 @@ class TaskInstance:
 
 
 class AirflowApi:
-    """A client with one login. An API server that is away for a while is waited for, `patience` seconds a call."""
+    """A client with one login. An API server that is away for a while is waited for, `patience` seconds a call.
+
+    Then Unavailable is raised.
+    """
 
     def __init__(self, url: str, user: str, password: str, patience: float = 60) -> None:
         self._login = {"username": user, "password": password}
@@ -168,9 +171,9 @@ class AirflowApi:
             except httpx.TransportError as error:
                 problem = str(error)
             if time.monotonic() > deadline:
-                raise FirstpassError(
+                raise Unavailable(
                     f"Airflow's API at {self.url} does not answer: {problem}",
-                    "`firstpass status` shows what runs, `firstpass up` starts what does not; the run continues",
+                    "`firstpass status` shows what runs, `firstpass up` starts what does not",
                 )
             time.sleep(0.5)
 

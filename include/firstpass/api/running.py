@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from firstpass.api.run_watch import DAG, RunView, StageProgress, watch
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import run_folder
 from firstpass.cvat.server.client import CvatDown
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.images.sources import is_address, source_of
 from firstpass.settings import home, settings
 from firstpass.stack import control
 from firstpass.stack.started_with import OF_A_RUN
+
+_SILENCE = 5.0  # seconds that the API may be silent before a word is said of it
 
 # A FirstpassError in one of these is about what was asked for; later on it is about how it went.
 _ABOUT_THE_REQUEST = {"resolve_model", "admit_model", "catalogue_images", "plan_chunks"}
@@ -108,19 +110,18 @@ def start_and_watch(
 
     say: gets a line for each step that takes a while. view: shows the run's progress. restart: start a running stack
     again, even under a run. Raises FirstpassError when the stack cannot be started or `publish` makes no sense for
-    these images, Unwatched when it is interrupted.
+    these images, Unwatched when it is interrupted, Unavailable when Airflow's API stays away; the run then continues.
     """
     if publish and not source_of(conf["images"]).takes_drafts:
         raise FirstpassError("publishing is for images from CVAT", "give images as cvat:task/12 or cvat:project/3")
-    with ExitStack() as closing_api:
-        # Until the run is there, no other terminal may start the stack again; afterwards the run itself forbids it.
-        with control.ready(say, restart, OF_A_RUN) as stack:
-            api = closing_api.enter_context(AirflowApi(stack.url, stack.user, stack.password))
-            api.wait_for_dag(DAG)
-            run_id = api.trigger(DAG, conf | {"publish": False})  # with `publish` it is done here, and told how it went
+    # Until the run is there, no other terminal may start the stack again; afterwards the run itself forbids it.
+    with control.ready(say, restart, OF_A_RUN) as stack, AirflowApi(stack.url, stack.user, stack.password) as api:
+        api.wait_for_dag(DAG)
+        run_id = api.trigger(DAG, conf | {"publish": False})  # with `publish` it is done here, and told how it went
         page = api.run_page(DAG, run_id)
+    with AirflowApi(stack.url, stack.user, stack.password, patience=_SILENCE) as api:
         try:
-            state, stages = watch(api, run_id, run_folder(run_id), view)
+            state, stages = watch(api, run_id, run_folder(run_id), view, say)
         except KeyboardInterrupt:
             raise Unwatched(page) from None
     failed = any(stage.state == "failed" for stage in stages)
@@ -128,7 +129,7 @@ def start_and_watch(
     summary = _summary(run_id) or {"run_id": run_id, "state": "failed", "outcomes": {}, "images": 0}
     if publish and state == "success":
         summary["publication"] = _publish(run_id)
-    summary |= {"report": report_path(run_id), "ui": page} | ({"error": asdict(error)} if error else {})
+    summary |= {"report": _report(run_id, say), "ui": page} | ({"error": asdict(error)} if error else {})
     return WatchedRun(summary, stages, state == "success", error)
 
 
@@ -138,6 +139,15 @@ def report_path(run_id: str) -> str | None:
     if not storage.exists(uri):
         return None
     return uri if storage.is_s3(uri) else str(storage.local_path(uri))
+
+
+def _report(run_id: str, say: Callable[[str], None]) -> str | None:
+    """Where the report is. Storage that is away now changes nothing of how the run ended."""
+    try:
+        return report_path(run_id)
+    except Unavailable as error:
+        say(f"The report cannot be looked for: {error.problem}")
+        return None
 
 
 class _Unseen:

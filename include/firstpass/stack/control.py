@@ -94,6 +94,18 @@ def serve_warehouse(say: Say) -> str:
     return postgres.dsn("firstpass")
 
 
+def airflow_environment(say: Say) -> dict[str, str]:
+    """The environment in which Airflow's own command line works on this stack: PostgreSQL runs, and has its tables."""
+    serve_postgres(say)
+    with lock(say):
+        where = layout()
+        environment = stack_environment(where, make_secrets(where))
+        if not airflow_metadata.is_current(where):
+            say("Preparing Airflow's database")
+            airflow_metadata.migrate(where, environment)
+    return {name: value for name, value in environment.items() if name != leftovers.MARKER}  # `down` leaves it alone
+
+
 def down(say: Say) -> int:
     """Stop everything, what killed parents left behind included; returns how many processes had to be looked for."""
     if not started_before():
