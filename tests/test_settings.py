@@ -221,8 +221,10 @@ def test_what_is_no_json_names_its_variable(monkeypatch, value):
 
 # Setting → the smallest and the largest value; None where there is no end.
 BOUNDS = {
+    "wait_minutes": (0, 1440),
     "port": (1, 65535),
     "workers": (1, 1024),
+    "gpus": (0, 16),
     "threads": (0, 256),
     "batch_size": (0, 1024),
     "max_image_bytes": (1, None),

@@ -3,6 +3,9 @@
 NEEDS_A_PERSON = 2
 """The exit code of a command that ended with a FirstpassError: no further try would put that right."""
 
+TRY_LATER = 75
+"""The exit code of a command that ended with Unavailable: what it needs is away, or full (sysexits' EX_TEMPFAIL)."""
+
 
 class FirstpassError(Exception):
     """Something that a person can fix.
@@ -23,4 +26,11 @@ class FirstpassError(Exception):
 
 
 class Unavailable(FirstpassError):
-    """A service that does not answer now but may later: a task that meets it is tried again."""
+    """Something that does not answer now, or is full now, but may do later.
+
+    A task that meets it waits: see `firstpass.waiting`. The command line exits with 75.
+    """
+
+
+class WaitedInVain(Unavailable):
+    """Something that was waited for as long as FIRSTPASS_WAIT_MINUTES allows: nobody waits for it a second time."""

@@ -81,6 +81,15 @@ class Settings(FromVariables):
         "", description="Airflow connection (AIRFLOW_CONN_…) for S3; boto3's own credential chain when empty."
     )
 
+    # What a night waits for.
+    wait_minutes: float = Field(
+        60,
+        ge=0,
+        le=1440,
+        description="Minutes that a task or a pod waits for what is away or full before it fails: object storage, the"
+        " warehouse, CVAT, the cluster's API and its quota, a disk, a network mount. 0: not at all.",
+    )
+
     # The local stack.
     port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow UI on 127.0.0.1.")
 
@@ -99,6 +108,13 @@ class Settings(FromVariables):
     )
     workers: int = Field(
         1, ge=1, le=1024, description="Chunks that run at the same time: the number of GPUs in a cluster."
+    )
+    gpus: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="GPUs that a chunk must find on this machine; it does not run without them. One where `machine` is"
+        " a GPU and the engine is `local`. Pods: FIRSTPASS_KUBERNETES_GPUS.",
     )
     threads: int = Field(0, ge=0, le=256, description="Decoding threads per chunk; 0 for one per core.")
     batch_size: int = Field(0, ge=0, le=1024, description="Images per network call; 0 to let planning choose.")

@@ -7,6 +7,7 @@ import pytest
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import MissingImage, UnreadableImage
+from firstpass.errors import Unavailable
 from firstpass.images import fetching
 from firstpass.images.fetching import expect, fetch
 from firstpass.images.folder import FOLDER
@@ -30,6 +31,7 @@ def test_an_object_deleted_after_it_was_listed_is_missing(tmp_path, bucket):
     [
         (PermissionError(13, "denied"), MissingImage, "access denied"),
         (OSError(5, "Input/output error"), UnreadableImage, "cannot be read from disk: Input/output error"),
+        (OSError(116, "Stale file handle"), Unavailable, "file:///a.jpg: it does not answer"),  # the mount's, not its
     ],
 )
 def test_what_the_disk_says_is_told(monkeypatch, failure, outcome, reason):

@@ -232,8 +232,9 @@ def test_the_marker_says_where_the_time_went_and_on_what(network, paint, chunk, 
     assert marker.keys() == {
         *("chunk", "sha256", "rows", "detections", "outcomes", "pixels", "seconds", "load_seconds", "fetch_seconds"),
         *("decode_seconds", "infer_seconds", "images_per_second", "resumed", "batch_size", "attempt", "ended_at"),
-        *("host", "device"),
+        *("host", "device", "gpus_asked", "waited_seconds"),
     }
+    assert (marker["gpus_asked"], marker["waited_seconds"]) == (0, 0.0)
     assert (marker["chunk"], marker["host"], marker["device"]) == (made.checksum, "gpu-node-7", "cpu")
     assert (marker["pixels"], marker["resumed"], marker["batch_size"], marker["attempt"]) == (250.0, 0, 2, 1)
     assert 0.06 <= marker["infer_seconds"] <= marker["seconds"] < 5

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from doubles.s3 import s3_client
 from doubles.s3_faults import Cut, Hang, Refuse, faulty_s3
 from firstpass import storage
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.models import admission, resolution
 from firstpass.models import sync as syncing
 from firstpass.models.class_checks import ClassFindings
@@ -351,8 +351,8 @@ def test_what_came_of_other_content_is_not_mixed_with_what_comes(local, store_fo
         (client_error(401, "Unauthorized"), r"Unauthorized \(401\)", "check the address"),
         (client_error(404, "NoSuchKey"), r"NoSuchKey \(404\)", "check the address"),
         (client_error(403, "RequestTimeTooSkewed"), "RequestTimeTooSkewed: the clocks differ", "clock"),
-        (OSError(28, "No space left on device", "/models/x"), "No space left on device: /models/x", "disk is not full"),
-        (OSError("odd"), "odd: ", "disk is not full"),
+        (OSError(30, "Read-only file system", "/models/x"), "Read-only file system: /models/x", "may be written"),
+        (OSError("odd"), "odd: ", "the model store may be written"),
     ],
 )
 def test_what_a_person_can_put_right_is_put_into_words(store_folder, monkeypatch, error, problem, fix):
@@ -375,8 +375,23 @@ def test_without_a_connection_the_default_credentials_are_meant(store_folder, mo
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_what_passes_by_itself_is_left_to_another_try(store_folder, monkeypatch, status):
+def test_a_source_that_may_come_back_is_waited_for(store_folder, monkeypatch, status):
     error = client_error(status, "SlowDown")
+    monkeypatch.setattr(syncing.discovery, "newest", lambda *_: _raise(error))
+    with pytest.raises(Unavailable, match="s3://training/pets: object storage answers SlowDown") as caught:
+        sync(make_source("pets", "s3://training/pets"), lambda: None)
+    assert caught.value.__cause__ is error
+
+
+def test_a_full_disk_is_waited_for_too(store_folder, monkeypatch):
+    error = OSError(28, "No space left on device", "/models/x")
+    monkeypatch.setattr(syncing.discovery, "newest", lambda *_: _raise(error))
+    with pytest.raises(Unavailable, match="/models/x: the disk is full"):
+        sync(make_source("pets", "s3://training/pets"), lambda: None)
+
+
+def test_any_other_answer_of_storage_is_left_to_another_try(store_folder, monkeypatch):
+    error = client_error(409, "OperationAborted")
     monkeypatch.setattr(syncing.discovery, "newest", lambda *_: _raise(error))
     with pytest.raises(ClientError) as caught:
         sync(make_source("pets", "s3://training/pets"), lambda: None)

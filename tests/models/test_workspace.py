@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.models.workspace import lock, staging, workshop, writing
 from firstpass.settings import settings
 
@@ -140,10 +141,15 @@ def test_a_store_that_cannot_be_written_is_told(store_folder, monkeypatch):
     (store_folder / ".staging").touch()
     with pytest.raises(FirstpassError, match=r"cannot write .*\.staging: File exists") as caught:
         workshop(".staging")
-    assert "disk" in caught.value.fix
+    assert "writable" in caught.value.fix
     (store_folder / ".locks" / "x").mkdir(parents=True)
     with pytest.raises(FirstpassError, match=r"cannot write .*\.locks: Is a directory"), lock("x"):
         raise AssertionError
+
+
+def test_a_store_whose_disk_is_full_is_waited_for(tmp_path):
+    with pytest.raises(Unavailable, match=r"cannot write .*: the disk is full"), writing(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_only_trouble_with_files_is_explained(tmp_path):

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, WaitedInVain
 from firstpass.nightly import local_engine
 from firstpass.nightly.local_engine import infer
 
@@ -65,6 +65,13 @@ def test_of_a_long_output_the_last_words_are_the_error(chunk, command):
     with pytest.raises(FirstpassError) as caught:
         infer(chunk)
     assert caught.value.problem.splitlines() == [str(n) for n in range(79, 100)]
+
+
+def test_what_was_waited_for_in_vain_is_no_killed_process(chunk, command):
+    command(r"print('firstpass: the store is away (waited)\n  What to do: bring it back'); sys.exit(75)")
+    with pytest.raises(WaitedInVain) as caught:
+        infer(chunk)
+    assert (caught.value.problem, caught.value.fix) == ("the store is away (waited)", "bring it back")
 
 
 @pytest.mark.parametrize("code", [1, 3, 137])

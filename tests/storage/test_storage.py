@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from firstpass import resolvers, storage
-from firstpass.errors import FirstpassError
+from firstpass import resolvers, storage, waiting
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.settings import settings
 
 
@@ -208,8 +212,9 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     target = tmp_path / "result"
     target.write_bytes(b"before")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(FirstpassError, match="No space left on device"):
+    with pytest.raises(Unavailable, match=f"cannot write {target}: the disk is full") as caught:
         storage.write(str(target), b"after")
+    assert "free space" in caught.value.fix
     assert target.read_bytes() == b"before"
     assert [p.name for p in tmp_path.iterdir()] == ["result"]
 
@@ -250,6 +255,76 @@ def test_a_write_that_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"result": b"before"}
 
 
+def test_a_disk_that_is_mounted_read_only_needs_a_person(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    with pytest.raises(FirstpassError, match="Read-only file system") as caught:
+        storage.write(str(tmp_path / "new" / "result"), b"after")
+    assert not isinstance(caught.value, Unavailable)
+    assert str(tmp_path / "new") in caught.value.fix
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_mount_that_is_away_is_no_missing_file(tmp_path, monkeypatch, number):
+    def lost(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "read_bytes", lost)
+    with pytest.raises(Unavailable, match=f"{tmp_path}/x: it does not answer"):
+        storage.read(str(tmp_path / "x"))
+
+
+def test_object_storage_that_nobody_serves_is_away(monkeypatch):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    config = Config(retries={"max_attempts": 1}, connect_timeout=1)
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "x"}
+    storage.use_s3(lambda: boto3.client("s3", endpoint_url=endpoint, config=config, **keys))
+    try:
+        for call in CALLS.values():
+            with pytest.raises(Unavailable, match=r"s3://bucket/key.*: object storage does not answer") as caught:
+                call()
+            assert "FIRSTPASS_S3_ENDPOINT" in caught.value.fix
+    finally:
+        storage.use_s3(None)
+
+
+def test_without_credentials_a_person_is_needed(monkeypatch):
+    class Unnamed:
+        def get_object(self, **_):
+            raise NoCredentialsError
+
+    storage.use_s3(Unnamed)
+    try:
+        with pytest.raises(FirstpassError, match="s3://bucket/key: there are no credentials"):
+            storage.read("s3://bucket/key")
+    finally:
+        storage.use_s3(None)
+
+
+def test_a_process_that_waits_in_place_gets_its_file_when_the_disk_has_room_again(tmp_path, monkeypatch, caplog):
+    fsync, full = os.fsync, [True, True]
+
+    def sync(descriptor):
+        if full:
+            full.pop()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.001)
+    waiting.wait_in_place(waiting.Waiter())
+    try:
+        storage.write(str(tmp_path / "result"), b"data")
+    finally:
+        waiting.wait_in_place(None)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"result": b"data"}
+    assert caplog.text.count("the disk is full") == 2
+
+
 CALLS = {
     "read": lambda: storage.read("s3://bucket/key"),
     "write": lambda: storage.write("s3://bucket/key", b""),
@@ -278,8 +353,9 @@ def test_s3_refusals_become_the_errors_that_files_raise(refusing, call):
         *((code, FileNotFoundError) for code in ("404", "NoSuchKey", "NoSuchBucket", "NotFound")),
         *((code, PermissionError) for code in ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")),
         ("AllAccessDisabled", PermissionError),
-        ("SlowDown", ClientError),
-        ("500", ClientError),
+        *((code, PermissionError) for code in ("ExpiredToken", "InvalidToken")),
+        *((code, Unavailable) for code in ("SlowDown", "503", "QuotaExceeded")),
+        ("MalformedXML", ClientError),
     ],
 )
 def test_other_answers_of_s3_stay_what_they_are(refusing, code, error):

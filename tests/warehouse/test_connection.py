@@ -133,10 +133,20 @@ PASSING = [
     "FATAL:  sorry, too many clients already",
     "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
 ]
-LASTING = ['FATAL:  role "me" does not exist', "password authentication failed", "could not translate host name"]
+LATER = [
+    'could not translate host name "db.example" to address: Temporary failure in name resolution',
+    "FATAL:  something in another language",
+]
+LASTING = [
+    'FATAL:  role "me" does not exist',
+    "password authentication failed",
+    'could not translate host name "db.example" to address: Name or service not known',
+    'no pg_hba.conf entry for host "10.0.0.1"',
+    "SSL error: certificate verify failed",
+]
 
 
-@pytest.mark.parametrize("reason", PASSING + LASTING)
+@pytest.mark.parametrize("reason", PASSING + LATER + LASTING)
 def test_only_what_may_pass_is_waited_for(dsn, monkeypatch, reason):
     dsn("postgresql://me:hunter2@db.example:5433/drafts")
     asked = []
@@ -146,8 +156,9 @@ def test_only_what_may_pass_is_waited_for(dsn, monkeypatch, reason):
         raise psycopg2.OperationalError(f"{reason} (as hunter2)\n")
 
     monkeypatch.setattr(psycopg2, "connect", refuse)
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(FirstpassError) as caught:
         connect(patience=0.02)
+    assert isinstance(caught.value, Unavailable) == (reason not in LASTING)
     assert caught.value.problem == f"the warehouse at db.example:5433/drafts cannot be used: {reason} (as …)"
     assert "firstpass up" in caught.value.fix
     assert (len(asked) > 1) == (reason in PASSING)

@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from firstpass.airflow import connections
-from firstpass.errors import NEEDS_A_PERSON, FirstpassError
+from firstpass.errors import NEEDS_A_PERSON, TRY_LATER, FirstpassError, Unavailable
 from firstpass.stack import embedded_warehouse
 
 # Command → (module in this package, attribute, line in `firstpass --help`).
@@ -72,12 +72,15 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point. A FirstpassError is printed as two lines and exits with 2; anything else keeps its traceback."""
+    """Entry point. A FirstpassError is printed as two lines and exits with 2, with 75 where it may pass by itself.
+
+    Anything else keeps its traceback.
+    """
     try:
         cli()
     except FirstpassError as error:
         click.echo(f"firstpass: {error}", err=True)
-        sys.exit(NEEDS_A_PERSON)
+        sys.exit(TRY_LATER if isinstance(error, Unavailable) else NEEDS_A_PERSON)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _OF_THE_STACK:
             raise

@@ -17,17 +17,22 @@ import click
 def infer(chunk_uri: str) -> None:
     """Run the chunk with the manifest CHUNK_URI, or the rest of it.
 
+    What is away or full (storage, CVAT, a disk) is waited for, FIRSTPASS_WAIT_MINUTES at most; then it exits with 75.
     On SIGTERM it finishes the current batch, keeps what is done and exits with 143; the same command continues from
-    there.
+    there. An error that a person must put right exits with 2: a GPU that was asked for and is not there, for example.
     """
+    from firstpass.inference.gpus import gpus_asked
     from firstpass.inference.stderr_filter import filter_stderr
+    from firstpass.waiting import Waiter, wait_in_place
 
     pass_stderr = filter_stderr()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter is no news; errors are
+    # TensorFlow's start-up chatter is no news; errors are, and what it says of a GPU that it was to find.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if gpus_asked() else "2")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("firstpass").setLevel(logging.INFO)  # botocore's own would tell each pod where it found its keys
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    wait_in_place(Waiter(stop))
 
     def leave(code: int) -> NoReturn:
         """All is on disk: to have TensorFlow and Python take themselves apart would take a second more."""

@@ -34,7 +34,7 @@ class RunError:
         """What the run's last failure said; None where there is none, or nothing that can be read."""
         try:
             return cls(**json.loads(storage.read(_uri(run_id))))
-        except (OSError, ValueError, TypeError):
+        except (OSError, FirstpassError, ValueError, TypeError):
             return None
 
     @staticmethod

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import MissingImage, UnreadableImage
 from firstpass.images.sources import source_of
+from firstpass.outages import outage
 from firstpass.settings import settings
 
 DENIED = "was listed, but may not be read: access denied"
@@ -25,8 +27,8 @@ def fetch(ref: ImageRef) -> bytes:
     """The bytes of one image, whole, in memory.
 
     Raises MissingImage when it is gone or access is denied, UnreadableImage when it is larger than the setting
-    max_image_bytes (nothing is read then) or the disk cannot read it. What the network does wrong is tried again, then
-    passed on: that is no fault of the image.
+    max_image_bytes (nothing is read then) or the disk cannot read it, Unavailable when what it lies on is away: that is
+    no fault of the image.
     """
     limit = settings().max_image_bytes
     if ref.size > limit:
@@ -38,4 +40,6 @@ def fetch(ref: ImageRef) -> bytes:
     except PermissionError as error:
         raise MissingImage(DENIED) from error
     except OSError as error:
+        if error.errno != errno.EIO and (away := outage(error, ref.uri)):  # EIO may be one bad sector
+            raise away from error
         raise UnreadableImage(f"cannot be read from disk: {error.strerror}") from error

@@ -8,14 +8,10 @@ from collections.abc import Iterator
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import ImageSource
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.images.file_names import looks_like_image, no_images
 
 _TRIES = 4
-
-
-class NoAnswer(Exception):
-    """Object storage stayed away. Unlike some of botocore's own errors, no OSError: that would blame the image."""
 
 
 class ObjectStorageSource(ImageSource):
@@ -48,18 +44,15 @@ class ObjectStorageSource(ImageSource):
     def fetch(self, ref: ImageRef) -> bytes:
         """The object's bytes. botocore retries requests but not bodies that break off in the middle; this does.
 
-        Raises NoAnswer when that does not help.
+        Raises Unavailable when that does not help.
         """
-        from botocore.exceptions import ConnectionError as NoConnection
-        from botocore.exceptions import HTTPClientError, IncompleteReadError
-
         attempt = 1
         while True:
             try:
                 return storage.read(ref.uri)
-            except (NoConnection, HTTPClientError, IncompleteReadError) as error:
+            except Unavailable:
                 if attempt == _TRIES:
-                    raise NoAnswer(f"{ref.uri}: {error}") from error
+                    raise
                 time.sleep(0.05 * 4**attempt)
                 attempt += 1
 

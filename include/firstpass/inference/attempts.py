@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 
 from firstpass import storage
 from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.waiting import waited
 
 log = logging.getLogger("firstpass")
 
@@ -28,7 +29,8 @@ def attempt(chunk: Chunk) -> Iterator[Attempt]:
     """This attempt. Its batches are the manifest's, or half of the last attempt's if that one was killed.
 
     An attempt leaves word of itself in <output>.parts/attempt.json as if it had been killed (out of memory, a lost
-    node), and corrects it when it ends in another way. In other batches a score may differ in its last bits.
+    node), and corrects it when it ends in another way. One that gave up waiting for storage cannot: so where this one
+    had to wait for it too, the last does not count as killed. In other batches a score may differ in its last bits.
     """
     uri = storage.join(chunk.parts_uri, "attempt.json")
     now = _next(uri, chunk)
@@ -55,7 +57,9 @@ def _next(uri: str, chunk: Chunk) -> Attempt:
     if planned != chunk.checksum:
         return Attempt(1, chunk.batch_size)
     batch_size = min(last.batch_size, chunk.batch_size)
-    if last.killed:
+    if last.killed and waited():
+        log.info("chunk %d: storage was away; the last attempt may not have been killed", chunk.index)
+    elif last.killed:
         batch_size = max(1, batch_size // 2)
         log.warning("chunk %d was killed before it ended: it continues in batches of %d", chunk.index, batch_size)
     return Attempt(last.number + 1, batch_size)

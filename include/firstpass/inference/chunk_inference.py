@@ -27,11 +27,13 @@ from firstpass.inference import process
 from firstpass.inference.attempts import attempt
 from firstpass.inference.batching import BatchRunner, batches
 from firstpass.inference.checkpoints import Checkpoints
+from firstpass.inference.gpus import gpus_asked, require_gpus, usable
 from firstpass.inference.image_reader import ImageReader, PreparedImage
 from firstpass.inference.progress import Progress
 from firstpass.inference.result_rows import ResultRow, to_bytes
 from firstpass.models.kinds import kind_of
 from firstpass.models.load_detector import load_detector
+from firstpass.waiting import through, waited
 
 log = logging.getLogger("firstpass")
 
@@ -48,15 +50,17 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
     Writes the Parquet file to the manifest's output_uri (contracts.chunk_result.RESULT: one row per image, in the
     manifest's order; equal chunks give equal bytes), then the done-marker beside it: {"chunk": the manifest's checksum,
     "rows", "detections", "outcomes": {outcome: rows}, "pixels": mean of the images read, "sha256": of the Parquet file,
-    "seconds", "load_seconds", "fetch_seconds", "decode_seconds" in CPU time and "infer_seconds": added up over threads,
-    "images_per_second": of this attempt, loading left out, null when it inferred nothing, "resumed":
-    images that an earlier attempt had finished, "attempt": its number from 1, "batch_size", "ended_at", "host",
-    "device"}. A chunk that is done is left alone.
+    "seconds": of work, waiting left out, "load_seconds", "fetch_seconds", "decode_seconds" in CPU time and
+    "infer_seconds": added up over threads, "images_per_second": of this attempt, loading left out, null when it
+    inferred nothing or had to wait, "resumed": images that an earlier attempt had finished, "attempt": its number from
+    1, "batch_size", "ended_at", "host", "device", "gpus_asked": how many GPUs it had to find, "waited_seconds": for
+    storage and the like}. A chunk that is done is left alone.
 
     When `stop` is set, the current batch is finished and checkpointed and Stopped is raised. No image stops a chunk:
     what is missing, unreadable or refused by the network gets a row that says so. Raises FirstpassError for a manifest
-    or a model that does not fit its checksum, for object storage that denies every image, and for storage that cannot
-    be written.
+    or a model that does not fit its checksum, for object storage that denies every image, for storage that may not be
+    written, and for a GPU that was asked for and cannot be used; Unavailable for storage that is away or full, which
+    the process waits for if it said so (`waiting.wait_in_place`).
     """
     started = time.monotonic()
     chunk = Chunk.load(chunk_uri)
@@ -75,12 +79,14 @@ def infer(chunk_uri: str, stop: Event | None = None) -> dict[str, Any]:
             "chunk": chunk.checksum,
             "sha256": sha256(data).hexdigest(),
             **_summary(table),
-            "seconds": round(time.monotonic() - started, 3),
+            "seconds": round(time.monotonic() - started - waited(), 3),
             **figures,
             "attempt": now.number,
             "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "host": os.environ.get("NODE_NAME") or platform.node(),  # a pod's own name would say nothing
             "device": process.device(),
+            "gpus_asked": gpus_asked(),
+            "waited_seconds": round(waited(), 3),
         }
         storage.write(chunk.done_uri, json.dumps(marker, indent=1).encode())
     checkpoints.clear()
@@ -99,7 +105,7 @@ def done_marker(chunk: Chunk) -> dict[str, Any] | None:
 
 def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: Event) -> dict[str, float | None]:
     """Infer what the checkpoints do not have. Returns where the time went."""
-    total, first = len(chunk.images), checkpoints.resume()
+    total, first = len(chunk.images), through(checkpoints.resume)
     if first:
         log.info("chunk %d continues at image %d of %d", chunk.index, first, total)
     times = ("load_seconds", "fetch_seconds", "decode_seconds", "infer_seconds")
@@ -112,12 +118,12 @@ def _infer_rest(chunk: Chunk, checkpoints: Checkpoints, batch_size: int, stop: E
 def _infer(
     chunk: Chunk, images: Sequence[ImageRef], checkpoints: Checkpoints, batch_size: int, stop: Event
 ) -> dict[str, float | None]:
-    started = time.monotonic()
+    started, waited_before = time.monotonic(), waited()
     process.settle()
     expect(images)
     threads = process.decoding_threads()
     with ImageReader(images, threads, ahead=max(_AHEAD, 4 * batch_size)) as pipeline:
-        network = pipeline.load(partial(_load, chunk, batch_size))
+        network = pipeline.load(partial(through, _load, chunk, batch_size))
         loaded = time.monotonic()
         head_start = pipeline.decode_seconds / threads  # what it would have taken after loading: the rate is without it
         progress = Progress(chunk)
@@ -127,12 +133,13 @@ def _infer(
     if checkpoints.count < len(chunk.images):
         checkpoints.save()
         raise Stopped(f"stopped after {checkpoints.count} of {len(chunk.images)} images; they are kept")
+    rate = len(images) / (time.monotonic() - loaded + head_start)
     return {
         "load_seconds": round(loaded - started, 3),
         "fetch_seconds": round(pipeline.fetch_seconds, 3),
         "decode_seconds": round(pipeline.decode_seconds, 3),
         "infer_seconds": round(network.seconds, 3),
-        "images_per_second": round(len(images) / (time.monotonic() - loaded + head_start), 3),
+        "images_per_second": round(rate, 3) if waited() == waited_before else None,
     }
 
 
@@ -154,8 +161,10 @@ def _load(chunk: Chunk, batch_size: int) -> BatchRunner:
             f"chunk {chunk.index} was planned for revision {chunk.revision} of {version.kind}, here is {revision}",
             "run the same release of Firstpass in Airflow and in the pods; then clear plan_chunks and what follows it",
         )
+    require_gpus(gpus_asked())
     network = BatchRunner(detector, chunk.floor, batch_size)
-    network.warm_up()
+    with usable(process.device()):
+        network.warm_up()
     return network
 
 

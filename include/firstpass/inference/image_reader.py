@@ -24,6 +24,7 @@ from firstpass.images.brightness import brightness
 from firstpass.images.decoding import decode, orientation
 from firstpass.images.fetching import fetch
 from firstpass.inference.result_rows import ResultRow
+from firstpass.waiting import through
 
 FETCHERS = 16  # enough to keep a network of 50 ms per request busier than two cores can decode
 BYTES_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
@@ -59,7 +60,7 @@ class ImageReader:
     `threads` decode and prepare, one of them after it has loaded the network; what is not a local file is fetched by
     others. At most `ahead` images are in flight, and BYTES_AHEAD bytes of pixels, as decoded or as the network takes
     them. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up what reading took, in
-    whichever thread. Leaving it waits for the images that are being read.
+    whichever thread, waiting for storage left out. Leaving it waits for the images that are being read.
     """
 
     def __init__(self, refs: Iterable[ImageRef], threads: int, ahead: int) -> None:
@@ -91,7 +92,7 @@ class ImageReader:
     def run(self, prepare: Prepare) -> Iterator[PreparedImage | ResultRow]:
         """Every reference in order: ready for the network, or the row of one that cannot be had or read.
 
-        What is no fault of an image (the network is down, a defect) is raised when its turn comes.
+        What is no fault of an image (a network that stays away, a defect) is raised when its turn comes.
         """
         self._prepare = prepare
         self._read_ahead()
@@ -118,6 +119,9 @@ class ImageReader:
             self._next = next(self._refs, None)
 
     def _fetch(self, ref: ImageRef) -> bytes:
+        return through(self._fetch_now, ref)
+
+    def _fetch_now(self, ref: ImageRef) -> bytes:
         started = time.perf_counter()
         try:
             return fetch(ref)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from firstpass import storage
 from firstpass.contracts.model_version import ModelVersion
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.models import artifacts, decided_sources, store
 from firstpass.models.admission import admit
 from firstpass.models.store import versions
@@ -80,6 +80,8 @@ def _admit_drop_ins(name: str) -> list[FirstpassError]:
         etag = _etag(folder)
         try:
             version = admit(name, folder, storage.file_uri(folder))
+        except Unavailable:
+            raise
         except FirstpassError as error:
             faults.append(error)
             continue

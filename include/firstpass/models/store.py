@@ -14,7 +14,7 @@ from pathlib import Path
 
 from firstpass import storage
 from firstpass.contracts.model_version import ModelVersion
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.models.text_files import MAX_TEXT_BYTES
 from firstpass.models.version_files import RECORD
 from firstpass.models.workspace import writing
@@ -69,6 +69,8 @@ def versions(name: str | None = None) -> list[ModelVersion]:
     for uri in _version_uris(check_name(name) if name else None):
         try:
             version = load_version(uri)
+        except Unavailable:
+            raise
         except FirstpassError as error:
             log.warning("%s", error)
             continue
@@ -129,6 +131,8 @@ def _admitted(uri: str) -> ModelVersion | None:
     """The admitted version at `uri`, if there is one."""
     try:
         version = load_version(uri)
+    except Unavailable:
+        raise
     except FirstpassError:
         return None
     return version if version.admitted else None

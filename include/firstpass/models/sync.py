@@ -21,6 +21,7 @@ from firstpass.models.decided_sources import remember, remembered
 from firstpass.models.discovery import FoundModel
 from firstpass.models.model_sources import ModelSource
 from firstpass.models.workspace import lock, workshop
+from firstpass.outages import outage
 from firstpass.settings import settings
 from firstpass.storage.downloads import SourceChanged, WantedObject, download
 
@@ -121,12 +122,13 @@ def _fetch(found: FoundModel, incoming: Path, s3: Any) -> None:
 
 @contextmanager
 def _explained(source: ModelSource) -> Iterator[None]:
-    """What a person can fix, in words; the rest passes, and another try may help."""
+    """What must be waited for and what a person can fix, in words; the rest passes, and another try may help."""
     from botocore.exceptions import ClientError, NoCredentialsError
 
     connection = source.connection or "the default S3 credentials"
     try:
-        yield
+        with _outages_told(source):
+            yield
     except NoCredentialsError as error:
         raise FirstpassError(f"{source.uri}: there are no credentials", f"set up {connection}") from error
     except ClientError as error:
@@ -142,5 +144,16 @@ def _explained(source: ModelSource) -> Iterator[None]:
     except OSError as error:
         raise FirstpassError(
             f"{source.uri}: {error.strerror or error}: {error.filename or settings().models}",
-            "see that the source may be read, the model store may be written and its disk is not full",
+            "see that the source may be read and the model store may be written",
         ) from error
+
+
+@contextmanager
+def _outages_told(source: ModelSource) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        place = getattr(error, "filename", None) or source.uri
+        if away := outage(error, str(place)):
+            raise away from error
+        raise

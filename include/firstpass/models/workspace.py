@@ -13,6 +13,7 @@ from pathlib import Path
 
 from firstpass import storage
 from firstpass.errors import FirstpassError
+from firstpass.outages import outage
 from firstpass.settings import settings
 
 _SWEEP_AFTER = 24 * 3600  # seconds
@@ -61,11 +62,13 @@ def workshop(name: str) -> Path:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turns what goes wrong while `target` is written into a FirstpassError that says what to do."""
+    """Turns what goes wrong while `target` is written into an error that says what to do: Unavailable for a full disk.
+
+    What cannot be written for another reason is a FirstpassError.
+    """
     try:
         yield
     except OSError as error:
-        raise FirstpassError(
-            f"cannot write {target}: {error.strerror}",
-            "make the model store writable, and see that its disk is not full",
+        raise outage(error, f"cannot write {target}") or FirstpassError(
+            f"cannot write {target}: {error.strerror}", "make the model store writable"
         ) from error

@@ -14,8 +14,9 @@ from firstpass.cvat.publishing import publications
 from firstpass.cvat.publishing.finished_run import load_finished_run
 from firstpass.cvat.publishing.publish_run import publish_run, publish_task
 from firstpass.cvat.server.client import CvatDown, cvat
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.images.sources import draft_takers
+from firstpass.outages import outage
 from firstpass.report.build import build_report
 from firstpass.warehouse.connection import connect
 from firstpass.warehouse.runs import runs_to_publish
@@ -62,6 +63,8 @@ def _unpublished(conn: connection, unchecked: bool) -> list[tuple[str, int]]:
     for run_id, tasks in publications.unpublished(conn, cvat().connection.host, wanted).items():
         try:
             load_finished_run(conn, run_id, unchecked=unchecked)
+        except Unavailable:
+            raise
         except FirstpassError as error:
             log.warning("left out: %s", error.problem)
         else:
@@ -72,7 +75,7 @@ def _unpublished(conn: connection, unchecked: bool) -> list[tuple[str, int]]:
 def publish(run_id: str, tasks: list[int], unmatched: str | None, *, unchecked: bool) -> dict[str, int]:
     """Publish a run in these tasks. Returns counts of tasks by state, and of shapes.
 
-    All are tried before the first error is raised: CvatDown, which is worth another try, before FirstpassError.
+    All are tried before the first error is raised: what may come back, which is waited for, before what may not.
     """
     counts = {"shapes": 0}
     errors: list[Exception] = []
@@ -87,7 +90,7 @@ def publish(run_id: str, tasks: list[int], unmatched: str | None, *, unchecked: 
             else:
                 counts["shapes"] += done.shapes
                 counts[done.state] = counts.get(done.state, 0) + 1
-    for failure in sorted(errors, key=lambda failure: isinstance(failure, FirstpassError)):
+    for failure in sorted(errors, key=lambda failure: outage(failure) is None):
         raise failure
     return counts
 

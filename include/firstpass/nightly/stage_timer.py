@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 from firstpass.contracts.run_error import RunError
+from firstpass.outages import outage
+from firstpass.waiting import goes_on
 from firstpass.warehouse import runs
 from firstpass.warehouse.connection import connect
 
@@ -22,8 +24,10 @@ def stage(run_id: str, name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if goes_on(error):  # what is away is waited for: the stage is called again and has not failed
+            raise
         with suppress(Exception):  # the failure itself is what counts, wherever it can still be told
-            RunError.of(name, error).save(run_id)
+            RunError.of(name, outage(error) or error).save(run_id)
         with suppress(Exception), closing(connect()) as connection:
             runs.finish_run(connection, run_id, "failed")
         raise

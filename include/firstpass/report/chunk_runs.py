@@ -64,5 +64,6 @@ def chunk_runs(conn: connection, run_id: str) -> list[ChunkRun]:
 
 
 def _start(row: dict[str, Any]) -> datetime | None:
-    ended = (row["marker"] or {}).get("ended_at")
-    return datetime.fromisoformat(ended) - timedelta(seconds=row["seconds"] or 0) if ended else None
+    marker = row["marker"] or {}
+    took = (row["seconds"] or 0) + marker.get("waited_seconds", 0)
+    return datetime.fromisoformat(marker["ended_at"]) - timedelta(seconds=took) if marker.get("ended_at") else None

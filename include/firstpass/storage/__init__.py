@@ -1,7 +1,8 @@
 """Storage by URI: a local folder or S3, behind one handful of functions.
 
 A URI is `s3://bucket/key`, `file:///path` or a plain absolute path. Writes are atomic: a reader sees the whole file or
-none. Nothing here retries beyond botocore's own retries, and nothing is cached.
+none. Nothing here retries beyond botocore's own retries, but for a process that waits in place (`firstpass.waiting`),
+and nothing is cached. Storage that is away or full raises Unavailable, one that is read-only FirstpassError.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from firstpass import resolvers
 from firstpass.errors import FirstpassError
+from firstpass.outages import outage
 from firstpass.settings import settings
+from firstpass.waiting import waits_in_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +56,27 @@ def file_uri(path: Path) -> str:
     return "file://" + quote(os.fsencode(path))
 
 
+@waits_in_place
 def read(uri: str) -> bytes:
     """The whole object. Raises FileNotFoundError when there is none, PermissionError when it may not be read."""
     if not is_s3(uri):
-        return local_path(uri).read_bytes()
+        with _errors(uri):
+            return local_path(uri).read_bytes()
     bucket, key = _split(uri)
-    with _s3_errors(uri):
+    with _errors(uri):
         body: bytes = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
 
 
+@waits_in_place
 def write(uri: str, data: bytes) -> None:
-    """Write atomically, replacing what was there.
+    """Write atomically, replacing what was there. A write that fails leaves nothing behind.
 
-    Raises FirstpassError, with what to do, when storage is full or not writable.
+    Raises Unavailable when storage is full or away, FirstpassError when it is read-only or may not be written.
     """
     if is_s3(uri):
         bucket, key = _split(uri)
-        with _s3_errors(uri):
+        with _errors(uri):
             s3().put_object(Bucket=bucket, Key=key, Body=data)
         return
     path = local_path(uri)
@@ -89,20 +95,21 @@ def write(uri: str, data: bytes) -> None:
                 os.unlink(temporary)  # noqa: PTH108
             raise
     except OSError as error:
-        raise FirstpassError(
+        raise outage(error, f"cannot write {path}") or FirstpassError(
             f"cannot write {path}: {error.strerror}",
-            "free space or make the folder writable (FIRSTPASS_STORAGE says where it is), then run again: "
-            "what is finished is kept",
+            f"make {path.parent} writable for this user, and the disk too (FIRSTPASS_STORAGE says where storage is); "
+            "then run again: what is finished is kept",
         ) from error
 
 
+@waits_in_place
 def exists(uri: str) -> bool:
     """Whether there is an object of exactly this URI."""
     if not is_s3(uri):
         return local_path(uri).is_file()
     bucket, key = _split(uri)
     try:
-        with _s3_errors(uri):
+        with _errors(uri):
             s3().head_object(Bucket=bucket, Key=key)
     except FileNotFoundError:
         return False
@@ -118,7 +125,7 @@ def listing(uri: str) -> Iterator[Entry]:
     if is_s3(uri):
         bucket, prefix = _split(uri)
         prefix = prefix.rstrip("/") + "/" if prefix else ""
-        with _s3_errors(uri):
+        with _errors(uri):
             for page in s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
                     if not item["Key"].endswith("/"):
@@ -132,6 +139,7 @@ def listing(uri: str) -> Iterator[Entry]:
             yield Entry(str(path), stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
 
 
+@waits_in_place
 def delete(uri: str) -> None:
     """Remove one object or everything below it; what is not there is not an error."""
     if not is_s3(uri):
@@ -142,10 +150,10 @@ def delete(uri: str) -> None:
             path.unlink(missing_ok=True)
         return
     bucket, key = _split(uri)
-    with _s3_errors(uri):
+    with _errors(uri):
         s3().delete_object(Bucket=bucket, Key=key)
     for entry in listing(uri):
-        with _s3_errors(entry.uri):
+        with _errors(entry.uri):
             s3().delete_object(Bucket=bucket, Key=_split(entry.uri)[1])
 
 
@@ -205,8 +213,18 @@ def _split(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-class _s3_errors:  # noqa: N801 - used like a function
-    """Turns S3's answers into the exceptions that files raise, so that callers need one set of handlers."""
+_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_DENIED = {
+    "403", "AccessDenied", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken",
+    "SignatureDoesNotMatch",
+}  # fmt: skip
+
+
+class _errors:  # noqa: N801 - used like a function
+    """Turns S3's answers into the exceptions that files raise, so that callers need one set of handlers.
+
+    What is away or full becomes Unavailable, for files too.
+    """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -215,11 +233,19 @@ class _s3_errors:  # noqa: N801 - used like a function
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        response = getattr(error, "response", None)
-        if not isinstance(response, dict):
+        if error is None:
             return
-        code = str(response.get("Error", {}).get("Code", ""))
-        if code in {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}:
+        if away := outage(error, self.uri):
+            raise away from error
+        code = ""
+        if isinstance(response := getattr(error, "response", None), dict):
+            code = str(response.get("Error", {}).get("Code", ""))
+        if code in _MISSING:
             raise FileNotFoundError(f"{self.uri}: {code}") from error
-        if code in {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}:
+        if code in _DENIED:
             raise PermissionError(f"{self.uri}: {code}") from error
+        if type(error).__name__ in {"NoCredentialsError", "PartialCredentialsError"}:
+            raise FirstpassError(
+                f"{self.uri}: there are no credentials for object storage",
+                "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role, or a connection in FIRSTPASS_S3_CONN_ID",
+            ) from error

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.storage import checksums
 from firstpass.storage.checksums import Checksum, PartDigests
 
@@ -67,8 +67,9 @@ def download(client: Any, bucket: str, wanted: list[WantedObject]) -> None:
 
     What is there already of an earlier try (target.part, target.ranges) is used. Memory stays bounded, whatever the
     sizes. Progress goes to the log every few seconds.
-    Raises SourceChanged for an object that is not what was listed, FirstpassError for a full disk and for bytes that
-    twice do not match the ETag, and botocore's own errors for what stays wrong after retries.
+    Raises SourceChanged for an object that is not what was listed, Unavailable for a disk without room for it,
+    FirstpassError for bytes that twice do not match the ETag, and botocore's own errors for what stays wrong after
+    retries.
     """
     for item in wanted:
         item.target.parent.mkdir(parents=True, exist_ok=True)
@@ -226,9 +227,9 @@ def _raise_if_final(error: Exception, wanted: WantedObject) -> None:
 def _check_space(needed: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise FirstpassError(
+        raise Unavailable(
             f"the download into {folder} needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} MB free",
-            "free space, then try again",
+            "free space",
         )
 
 

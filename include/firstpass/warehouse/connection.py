@@ -23,8 +23,8 @@ def connect(patience: float = 30.0) -> connection:
     """A new connection to the warehouse; the caller closes it. Its schema is `migrate`'s affair.
 
     A server that is not there yet (starting, restarting, network) is waited for, up to `patience` seconds. Raises
-    Unavailable, which never shows the password, when it stays unreachable or turns us away. A connection that is
-    lost later raises psycopg2.OperationalError, which is worth another try.
+    Unavailable when it stays unreachable, FirstpassError when it turns us away; neither shows the password. A
+    connection that is lost later raises psycopg2.OperationalError, which `outages.outage` knows for what it is.
     """
     dsn = _dsn()
     give_up = time.monotonic() + patience
@@ -38,6 +38,8 @@ def connect(patience: float = 30.0) -> connection:
             ) from None
         except psycopg2.OperationalError as error:
             reason = str(error).strip().replace(_password(dsn), "…")
+            if _refused(reason):
+                raise FirstpassError(f"the warehouse at {address(dsn)} cannot be used: {reason}", _FIX) from None
             if time.monotonic() >= give_up or not _may_come_back(reason):
                 raise Unavailable(f"the warehouse at {address(dsn)} cannot be used: {reason}", _FIX) from None
             log.warning("The warehouse at %s does not answer yet; waiting for it", address(dsn))
@@ -79,8 +81,30 @@ def _password(dsn: str) -> str:
     return parse_dsn(dsn).get("password") or "\0"
 
 
+def _refused(reason: str) -> bool:
+    """Whether a person is needed: a wrong password, a missing database, an unknown host stay what they are.
+
+    Only for servers that speak English; others' refusals are waited for like an outage, which costs time.
+    """
+    return any(
+        sign in reason
+        for sign in (
+            "authentication failed",
+            "does not exist",
+            "no pg_hba.conf entry",
+            "no password supplied",
+            "not permitted to log in",
+            "permission denied",
+            "certificate",
+            "does not support SSL",
+            "Name or service not known",
+            "No address associated with hostname",
+        )
+    )
+
+
 def _may_come_back(reason: str) -> bool:
-    """Whether waiting can help. A wrong password, a missing database or an unknown host stays what it is."""
+    """Whether a server says that it will be there within seconds."""
     return any(
         sign in reason
         for sign in (

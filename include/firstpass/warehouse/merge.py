@@ -16,7 +16,7 @@ from psycopg2.extras import Json
 from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.outcome import Outcome
 from firstpass.contracts.run_spec import RunSpec
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.prefetch import prefetched
 from firstpass.warehouse import table_rows
 from firstpass.warehouse.chunk_results import one_batch, read_result
@@ -69,14 +69,16 @@ def merge_chunks(
 ) -> Iterator[tuple[Chunk, dict[str, int] | FirstpassError]]:
     """`merge_chunk` for one after the other, with the next one read and encoded while PostgreSQL writes.
 
-    A chunk without a result of its own gives its error in place of counts and does not stop the others. Needs memory
-    for two chunks.
+    A chunk without a result of its own gives its error in place of counts and does not stop the others; storage
+    that is away raises Unavailable. Needs memory for two chunks.
     """
 
     def ready() -> Iterator[tuple[Chunk, EncodedResult | FirstpassError]]:
         for chunk in chunks:
             try:
                 yield chunk, prepare(spec, chunk)
+            except Unavailable:  # says nothing of the chunk
+                raise
             except FirstpassError as error:
                 yield chunk, error
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from firstpass.cvat.server.cvat_connection import CvatConnection, connection
 from firstpass.errors import FirstpassError
+from firstpass.outages import Away
 
 log = logging.getLogger("firstpass")
 
@@ -24,7 +25,7 @@ _LONGEST_WAIT = 60  # seconds that a server may make us wait by Retry-After
 _NOT_NOW = frozenset((408, 425, 429, 502, 503, 504))  # the request may do well another time
 
 
-class CvatDown(Exception):
+class CvatDown(Away):
     """CVAT did not answer, however often it was asked: worth another try later. `problem` and `fix` are for people.
 
     status: the HTTP status that it kept giving, None when there was no answer at all.
@@ -191,7 +192,7 @@ class Cvat:
             cause = error.reason if isinstance(error, MaxRetryError) else error
             if isinstance(cause, SSLError):
                 raise self._untrusted(cause) from None
-            if isinstance(cause, NameResolutionError):
+            if isinstance(cause, NameResolutionError) and "Temporary failure" not in str(cause):
                 raise FirstpassError(
                     f"there is no host {self.connection.host}", "correct the host in the connection cvat_default"
                 ) from None
