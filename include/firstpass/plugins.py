@@ -14,11 +14,12 @@ from firstpass.contracts.detector import Detector, PreparedInput, UnfitImage, We
 from firstpass.contracts.detector_kind import DetectorKind, single_file
 from firstpass.contracts.export_format import Draft, DraftedImage, ExportFormat, ExportHead
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import ImageNamer, ImageSource, MissingImage, UnreadableImage
+from firstpass.contracts.image_source import ImageNamer, ImageSource, LeftOut, MissingImage, UnreadableImage
 from firstpass.contracts.model_version import ModelFile, ModelVersion
 from firstpass.contracts.network_profile import NetworkProfile
 from firstpass.contracts.notification import Notification, Notifier
 from firstpass.contracts.option_rule import OptionRule, numbers, one_of, share, whole_number
+from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.settings import PluginSettings
 
@@ -35,6 +36,7 @@ __all__ = [
     "ImageNamer",
     "ImageRef",
     "ImageSource",
+    "LeftOut",
     "MissingImage",
     "ModelClass",
     "ModelFile",
@@ -43,6 +45,7 @@ __all__ = [
     "Notification",
     "Notifier",
     "OptionRule",
+    "Outcome",
     "Part",
     "PluginSettings",
     "PreparedInput",

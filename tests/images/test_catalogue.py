@@ -15,6 +15,8 @@ from PIL import Image
 
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.image_source import LeftOut
+from firstpass.contracts.outcome import Outcome
 from firstpass.images import catalogue as catalogues
 from firstpass.images.catalogue import CATALOGUE, catalogue, counts, references
 from firstpass.images.sources import list_images
@@ -218,6 +220,40 @@ def test_a_file_that_vanishes_meanwhile_is_left_for_inference_to_miss(folder):
     table = catalogue(vanishing(), nothing, forgotten)
     assert len(table) == 5
     assert set(table["outcome"].to_pylist()) == {None}
+
+
+def test_what_the_source_left_out_has_a_row_and_is_looked_at_anew(folder):
+    """An unreadable folder, and links that lead nowhere: neither asked about, nor known, nor anyone's copy."""
+    asked = []
+    listed = [
+        *(each for each in list_images(str(folder)) if each.uri.endswith("a.png")),
+        LeftOut(f"file://{folder}/locked/", "this folder could not be listed: Permission denied"),
+        *(LeftOut(f"file://{folder}/{name}.jpg", "is a link", Outcome.MISSING) for name in ("x", "y")),
+    ]
+
+    def remember(uris):
+        asked.extend(uris)
+        return {}
+
+    table = catalogue(iter(listed), lambda hashes: set(hashes), remember)
+    assert asked == [f"file://{folder}/a.png"]
+    assert counts(table) == {"images": 4, "new": 0, "known": 1, "unreadable": 1, "missing": 2}
+    row = table.to_pylist()[1]
+    assert (row["uri"], row["size"], row["sha256"]) == (f"file://{folder}/locked/", 0, None)
+    assert row["reason"] == "this folder could not be listed: Permission denied"
+
+
+@pytest.mark.timeout(10)
+def test_what_takes_a_file_s_place_after_listing_is_not_read(folder):
+    def replaced():
+        for ref in list_images(str(folder)):
+            if ref.uri.endswith("a.png"):
+                storage.local_path(ref.uri).unlink()
+                os.mkfifo(storage.local_path(ref.uri))
+            yield ref
+
+    row = by_name(catalogue(replaced(), nothing, forgotten))["a.png"]
+    assert (row["outcome"], row["reason"], row["sha256"]) == ("unreadable", "is no regular file any more", None)
 
 
 def test_limits(folder, limits):

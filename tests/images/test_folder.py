@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.errors import FirstpassError
-from firstpass.images import fetching
+from firstpass.contracts.image_source import LeftOut
+from firstpass.contracts.outcome import Outcome
+from firstpass.errors import FirstpassError, Unavailable
+from firstpass.images import fetching, local_files
 from firstpass.images.folder import FOLDER
 from firstpass.images.sources import check, list_images
 from firstpass.settings import settings
@@ -25,8 +30,14 @@ def put(root: Path, *names: str) -> None:
 
 
 def names(root: Path) -> list[str]:
-    found = [storage.local_path(ref.uri) for ref in list_images(str(root))]
+    found = [storage.local_path(ref.uri) for ref in list_images(str(root)) if isinstance(ref, ImageRef)]
     return [str(path.relative_to(root.resolve())) for path in found]
+
+
+def left_out(root: Path) -> dict[str, LeftOut]:
+    """By what follows the root's URI."""
+    found = [each for each in list_images(str(root)) if isinstance(each, LeftOut)]
+    return {each.uri.removeprefix(storage.file_uri(root.resolve()) + "/"): each for each in found}
 
 
 @pytest.fixture
@@ -85,16 +96,19 @@ def test_any_name_comes_back_from_its_uri(tmp_path, name):
     assert fetching.fetch(ref) == b"1234"
 
 
-def test_links_to_files_are_followed_and_dangling_ones_are_listed(tmp_path):
+def test_links_to_files_are_followed_and_those_that_lead_nowhere_are_left_out(tmp_path):
     put(tmp_path, "store/real.jpg", "images/a.jpg")
     (tmp_path / "images" / "link.jpg").symlink_to(tmp_path / "store" / "real.jpg")
     (tmp_path / "images" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (tmp_path / "images" / "self.jpg").symlink_to(tmp_path / "images" / "self.jpg")
+    (tmp_path / "images" / "not an image").symlink_to(tmp_path / "nowhere")
     refs = {Path(ref.uri).name: ref for ref in list_images(str(tmp_path / "images"))}
     assert list(refs) == ["a.jpg", "gone.jpg", "link.jpg", "self.jpg"]
     assert fetching.fetch(refs["link.jpg"]) == b"1234"
-    with pytest.raises(fetching.MissingImage, match="gone"):
-        fetching.fetch(refs["gone.jpg"])
+    assert refs["gone.jpg"].outcome is Outcome.MISSING
+    assert refs["gone.jpg"].reason == f"is a link to {tmp_path}/nowhere.jpg, which is not there"
+    assert refs["self.jpg"].outcome is Outcome.UNREADABLE
+    assert refs["self.jpg"].reason == "is a link that leads back to itself"
 
 
 def test_loops_of_links_end(tmp_path):
@@ -110,25 +124,158 @@ def test_loops_of_links_end(tmp_path):
     assert names(tmp_path / "images") == ["a/x.jpg", "b/y.jpg", "out/z.jpg"]
 
 
-def test_a_pipe_named_like_an_image_is_left_out(tmp_path):
+@pytest.mark.timeout(10)
+def test_what_is_named_like_an_image_and_is_no_file_is_left_out_unopened(tmp_path):
     put(tmp_path, "a.jpg")
     os.mkfifo(tmp_path / "b.jpg")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "c.jpg").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / "d.jpg"))
+    found = left_out(tmp_path)
     assert names(tmp_path) == ["a.jpg"]
+    assert list(found) == ["b.jpg", "c.jpg", "d.jpg"]
+    for name, kind in (("b.jpg", "a named pipe"), ("c.jpg", "a device"), ("d.jpg", "a socket")):
+        assert found[name].reason.startswith(f"is {kind}, which is not opened")
+        assert found[name].outcome is Outcome.UNREADABLE
 
 
-def test_a_folder_that_may_not_be_listed_is_passed_over_aloud(tmp_path, monkeypatch, caplog):
-    put(tmp_path, "a.jpg", "lost+found/b.jpg")
-    scandir = os.scandir
+class TestFailures:
+    """What the system refuses; by hand, since root, who runs the tests in a container, may read everything."""
 
-    def denied(path):
-        if Path(path).name == "lost+found":
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch):
+        monkeypatch.setattr(local_files, "PAUSES", (0, 0, 0))
 
-    monkeypatch.setattr(os, "scandir", denied)  # root, who runs the tests in a container, may list everything
-    assert names(tmp_path) == ["a.jpg"]
-    assert "ignored" in caplog.text
-    assert "lost+found: Permission denied" in caplog.text
+    @pytest.fixture
+    def fail(self, monkeypatch):
+        """`fail("sub", errno.EIO, 2)`: listing a folder of that name fails so often, then works."""
+        left, tried, scandir = {}, Counter(), os.scandir
+
+        def failing(path):
+            name = Path(path).name
+            tried[name] += 1
+            number, times = left.get(name, (0, 0))
+            if tried[name] <= times:
+                raise OSError(number, os.strerror(number))
+            return scandir(path)
+
+        def arrange(name: str, number: int, times: int = 10**6) -> Counter[str]:
+            left[name] = (number, times)
+            return tried
+
+        monkeypatch.setattr(os, "scandir", failing)
+        return arrange
+
+    @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN])
+    def test_that_pass_are_waited_out(self, tmp_path, fail, number):
+        put(tmp_path, "a.jpg", "sub/b.jpg")
+        tried = fail("sub", number, times=3)
+        assert names(tmp_path) == ["a.jpg", "sub/b.jpg"]
+        assert tried["sub"] == 4
+        assert left_out(tmp_path) == {}
+
+    @pytest.mark.parametrize(
+        ("number", "tries", "reason"),
+        [
+            (errno.EACCES, 1, rf"Permission denied\. Let user {os.geteuid()} read and enter it"),
+            (errno.EIO, 4, r"Input/output error\. Check the disk or the mount"),
+            (errno.ESTALE, 4, "Stale file handle"),
+        ],
+    )
+    def test_that_stay_are_a_row_for_the_folder(self, tmp_path, fail, number, tries, reason):
+        put(tmp_path, "a.jpg", "sub ü/b.jpg", "z.jpg")
+        tried = fail("sub ü", number)
+        assert names(tmp_path) == ["a.jpg", "z.jpg"]
+        assert tried["sub ü"] == tries
+        (found,) = left_out(tmp_path).values()
+        assert found.uri == storage.file_uri(tmp_path / "sub ü") + "/"
+        assert found.outcome is Outcome.UNREADABLE
+        assert re.search(
+            "^this folder could not be listed, and none of its images is in the run: " + reason, found.reason
+        )
+
+    def test_of_a_server_that_is_away_are_no_folder_s_fault(self, tmp_path, fail):
+        put(tmp_path, "a.jpg", "sub/b.jpg")
+        fail("sub", errno.EHOSTDOWN)
+        with pytest.raises(Unavailable, match="sub cannot be read: Host is down") as error:
+            list(list_images(str(tmp_path)))
+        assert "mount" in error.value.fix
+
+    def test_of_the_whole_source_are_no_folder_s_fault_either(self, tmp_path, monkeypatch, fail):
+        put(tmp_path, "images/a.jpg", "images/sub/b.jpg")
+        fail("sub", errno.EIO)
+        listing = list_images(str(tmp_path / "images"))
+        assert next(listing).uri.endswith("a.jpg")
+        fail("images", errno.EIO)
+        with pytest.raises(Unavailable, match="images cannot be read: Input/output error"):
+            next(listing)
+
+    def test_of_the_folder_itself_stop_the_run(self, tmp_path, fail):
+        put(tmp_path, "images/a.jpg")
+        fail("images", errno.EACCES)
+        with pytest.raises(FirstpassError, match="cannot be listed: Permission denied") as error:
+            list(list_images(str(tmp_path / "images")))
+        assert not isinstance(error.value, Unavailable)
+        fail("images", errno.EIO)
+        with pytest.raises(Unavailable):
+            list(list_images(str(tmp_path / "images")))
+
+    def test_a_folder_that_goes_meanwhile_is_missing(self, tmp_path, fail):
+        put(tmp_path, "a.jpg", "sub/b.jpg")
+        fail("sub", errno.ENOENT)
+        assert left_out(tmp_path)["sub/"].outcome is Outcome.MISSING
+
+    def test_a_listing_that_breaks_off_is_begun_anew(self, tmp_path, monkeypatch):
+        put(tmp_path, *(f"{i}.jpg" for i in range(5)))
+        scandir, tried = os.scandir, []
+
+        class Broken:
+            def __init__(self, path):
+                self.entries = scandir(path)
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                self.entries.close()
+
+            def __iter__(self):
+                yield next(self.entries)
+                raise OSError(errno.EIO, "Input/output error")
+
+        def once_broken(path):
+            tried.append(path)
+            return Broken(path) if len(tried) == 1 else scandir(path)
+
+        monkeypatch.setattr(os, "scandir", once_broken)
+        assert len(names(tmp_path)) == 5
+
+    @pytest.mark.parametrize(
+        ("number", "error", "reason"),
+        [
+            (errno.EIO, fetching.UnreadableImage, "cannot be read from disk: Input/output error"),
+            (errno.EACCES, fetching.MissingImage, "access denied"),
+            (errno.ETIMEDOUT, Unavailable, "Connection timed out"),
+        ],
+    )
+    def test_of_reading_an_image(self, tmp_path, monkeypatch, number, error, reason):
+        put(tmp_path, "a.jpg")
+        (ref,) = list_images(str(tmp_path))
+        opened, left = os.open, [3]
+
+        def failing(path, *rest, **options):
+            if Path(path).name == "a.jpg" and left[0]:
+                left[0] -= 1
+                raise OSError(number, os.strerror(number))
+            return opened(path, *rest, **options)
+
+        monkeypatch.setattr(os, "open", failing)
+        if number != errno.EACCES:
+            assert fetching.fetch(ref) == b"1234"
+        left[0] = 10**6
+        with pytest.raises(error, match=reason):
+            fetching.fetch(ref)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +306,10 @@ def test_image_roots_confine_what_may_be_read(tmp_path, roots):
     (tmp_path / "allowed" / "fine").symlink_to(tmp_path / "also")
     roots(tmp_path / "allowed", tmp_path / "also")
     assert names(tmp_path / "allowed") == ["a.jpg", "fine/e.jpg", "sub/b.jpg"]
+    assert {name: each.reason for name, each in left_out(tmp_path / "allowed").items()} == {
+        "folder": "is a link to a folder outside of the allowed ones (FIRSTPASS_IMAGE_ROOTS)",
+        "link.jpg": "is a link that leads out of the allowed folders (FIRSTPASS_IMAGE_ROOTS)",
+    }
     assert names(tmp_path / "allowed" / "sub") == ["b.jpg"]
     for outside in ("secret", "allowed-not", "allowed/../secret", "allowed/folder", ""):
         with pytest.raises(FirstpassError, match="outside the allowed folders"):
@@ -181,10 +332,9 @@ def test_a_link_out_of_the_roots_is_left_out_and_one_within_them_is_not(tmp_path
     assert names(tmp_path / "allowed") == ["a.jpg", "real/b.jpg", "within.jpg"]
 
 
-def test_only_a_dangling_link_is_still_an_image_to_be_missed(tmp_path):
+def test_a_folder_with_nothing_but_what_is_left_out_is_not_empty(tmp_path):
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    (ref,) = list_images(str(tmp_path))
-    assert (ref.uri, ref.size) == (f"file://{tmp_path}/gone.jpg", 0)
+    assert list(left_out(tmp_path)) == ["gone.jpg"]
 
 
 def test_of_equal_names_files_and_folders_come_in_order_together(tmp_path):

@@ -101,10 +101,13 @@ def test_what_holds_no_images_says_what_to_do(bucket, uri, problem, fix):
     assert re.search(fix, error.value.fix)
 
 
-def test_a_bucket_that_may_not_be_listed_says_what_to_allow(monkeypatch):
+@pytest.mark.parametrize("listed", [0, 2])
+def test_a_bucket_that_may_not_be_listed_says_what_to_allow(monkeypatch, listed):
+    """A listing that is denied on its second page is no shorter listing."""
+
     def denied(uri):
+        yield from (storage.Entry(f"{uri}/{i}.jpg", 1, "e") for i in range(listed))
         raise PermissionError(uri)
-        yield
 
     monkeypatch.setattr(storage, "listing", denied)
     with pytest.raises(FirstpassError, match="images='s3://b/p': access denied") as error:

@@ -367,6 +367,19 @@ def test_unreadable_images_beyond_the_usual_are_a_warning(finished_run, only):
     assert verdict.failures[0].observed == "66.7%"
 
 
+def test_a_folder_that_could_not_be_listed_fails_the_run(finished_run, monkeypatch, only):
+    """Its images are in no other row, however few of the others are unreadable."""
+    only("run")
+    monkeypatch.setenv("FIRSTPASS_CHECK_UNREADABLE", "1")
+    folder = unreadable("file:///night/locked/")
+    gone = unreadable("file:///night/gone/") | {"outcome": "missing"}
+    spec = finished_run([row("file:///night/a.jpg")], decided=[folder, gone])
+    verdict = check_run(spec.run_id)
+    assert verdict.state == "failed"
+    (result,) = verdict.failures
+    assert (result.expectation, result.severity, result.observed) == ("folders_not_listed", "critical", "1")
+
+
 def test_an_image_that_lost_its_outcome_fails_the_run(finished_run, warehouse, only):
     only("run")
     spec = finished_run([row("file:///a.jpg"), row("file:///b.jpg")])

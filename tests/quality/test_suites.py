@@ -58,7 +58,7 @@ def test_speed_has_a_lower_bound_and_shares_have_upper_ones():
     assert (expectations["speed"].minimum, expectations["speed"].maximum) == (0.5, None)
     for name in ("unreadable_rate", "empty_rate", "duplicate_rate"):
         assert expectations[name].minimum is None
-    for name in ("images_without_outcome", "chunks_not_merged", "chunks_failed"):
+    for name in ("images_without_outcome", "folders_not_listed", "chunks_not_merged", "chunks_failed"):
         assert (expectations[name].minimum, expectations[name].maximum) == (None, 0)
 
 
@@ -73,7 +73,8 @@ def test_values_are_shown_as_people_write_them():
 def test_what_is_wrong_beyond_doubt_is_critical_and_what_is_only_odd_is_not():
     critical = {name for name, each in found().items() if each.severity == "critical"}
     assert critical == {
-        *("images_without_outcome", "chunks_not_merged", "class_not_in_table", "class_unnamed", "class_repeated"),
+        *("images_without_outcome", "folders_not_listed", "chunks_not_merged"),
+        *("class_not_in_table", "class_unnamed", "class_repeated"),
         *("box_outside_image", "box_without_area", "score_outside_range", "score_below_floor"),
         *("polygon_broken", "polygon_outside_image"),
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from firstpass.contracts.image_reference import ImageRef
+from firstpass.contracts.outcome import Outcome
 
 ImageNamer = Callable[[ImageRef], str]
 """An image → its name in exports and pages."""
@@ -17,6 +19,20 @@ class UnreadableImage(Exception):
 
 class MissingImage(Exception):
     """The image was listed but cannot be had; the message is one sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that a source met, and that no image is to be fetched from: a row of its own in the run.
+
+    uri: its address; that of a folder whose content could not be listed ends in a slash, and fails a critical check.
+    reason: one sentence that says why, and what to do. outcome: UNREADABLE, or MISSING for what is not there.
+    It is never opened, and looked at anew in every run.
+    """
+
+    uri: str
+    reason: str
+    outcome: Outcome = Outcome.UNREADABLE
 
 
 class ImageSource(Protocol):
@@ -31,10 +47,12 @@ class ImageSource(Protocol):
 
     takes_drafts: bool = False
 
-    def list(self, uri: str) -> Iterator[ImageRef]:
+    def list(self, uri: str) -> Iterator[ImageRef | LeftOut]:
         """Every image that `uri` names, always in the same order, one at a time.
 
-        Raises FirstpassError when there is none, or when the address cannot be read.
+        What might be an image, or hold some, and cannot be looked at comes as a LeftOut: none is dropped in silence.
+        Raises FirstpassError when there is no image, or when the address cannot be read, and Unavailable when it may be
+        read later. A listing that breaks off raises too: it never ends early.
         """
         ...
 

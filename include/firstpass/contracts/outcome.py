@@ -9,7 +9,8 @@ class Outcome(StrEnum):
     """What became of an image. Images in = outcomes out.
 
     The first four are written by inference; `known` and `duplicate` by the catalogue, which spares them the network;
-    `failed` by the merge for images of a chunk that never finished.
+    so it does what the source itself or a header tells to be `unreadable` or `missing`. `failed` is written by the
+    merge for images of a chunk that never finished.
     """
 
     OK = "ok"  # at least one detection at or above its threshold

@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import UnreadableImage
+from firstpass.contracts.image_source import LeftOut, UnreadableImage
+from firstpass.contracts.outcome import Outcome
 from firstpass.images.decoding import probe
+from firstpass.images.local_files import open_image, patiently
 from firstpass.settings import settings
 
 CATALOGUE = pa.schema(
@@ -31,7 +33,7 @@ CATALOGUE = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("task", pa.int32()),
         pa.field("frame", pa.int32()),
-        pa.field("outcome", pa.string()),  # null: to be inferred; else known, duplicate or unreadable
+        pa.field("outcome", pa.string()),  # null: to be inferred; else known, duplicate, unreadable or missing
         pa.field("reason", pa.string()),
     ]
 )
@@ -42,25 +44,28 @@ Known = Callable[[list[str]], set[str]]
 Remembered = Callable[[list[str]], dict[str, tuple[str, str, int | None, int | None]]]
 """URIs → (etag, sha256, width, height) as they were when last read."""
 
-_Row = tuple[ImageRef, str | None]  # with why it is unreadable, if it is
+_Row = tuple[ImageRef, Outcome | None, str | None]  # with what is decided of it already, and why
 BATCH = 4096  # references in flight at a time: what bounds memory, and one question each to `known` and `remembered`
 _THREADS = 8
 
 
-def catalogue(images: Iterator[ImageRef], known: Known, remembered: Remembered, reprocess: bool = False) -> pa.Table:
+def catalogue(
+    images: Iterator[ImageRef | LeftOut], known: Known, remembered: Remembered, reprocess: bool = False
+) -> pa.Table:
     """Every image as a row of CATALOGUE, in the order in which they are listed.
 
     Local files are read once to hash them and to see their headers, a piece at a time, unless `remembered` has them
     under an unchanged etag. Objects in storage are not read: their hash is the remembered one or null. The outcome is
-    `unreadable` for what is too large or has no image's header, `known` for what `known` returns (never asked with
-    `reprocess`), `duplicate` for the same content under a second name (for unread objects: the same etag and size),
-    null for what is left to infer. Raises FirstpassError when the source has no images.
+    that of a LeftOut, `unreadable` for what is too large or has no image's header, `known` for what `known` returns
+    (never asked with `reprocess`), `duplicate` for the same content under a second name (for unread objects: the same
+    etag and size), null for what is left to infer. Raises FirstpassError when the source has no images, Unavailable
+    when it is away.
     """
     batches = []
     with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
         for refs in _batched(images, BATCH):
             rows = _look(pool, _recall(refs, remembered))
-            done = set() if reprocess else known([ref.sha256 for ref, _ in rows if ref.sha256])
+            done = set() if reprocess else known([ref.sha256 for ref, *_ in rows if ref.sha256])
             batches.append(_to_batch(rows, done))
     return _mark_duplicates(pa.Table.from_batches(batches, CATALOGUE).combine_chunks())
 
@@ -91,49 +96,69 @@ def references(table: pa.Table) -> list[ImageRef]:
     return [ImageRef(*row) for row in zip(*columns, strict=True)]
 
 
-def _recall(refs: list[ImageRef], remembered: Remembered) -> Iterator[ImageRef]:
+def _recall(refs: list[ImageRef | LeftOut], remembered: Remembered) -> Iterator[ImageRef | LeftOut]:
     """The references with what was found out when these very bytes were last read."""
-    memory = remembered([ref.uri for ref in refs])
+    memory = remembered([ref.uri for ref in refs if isinstance(ref, ImageRef)])
     for ref in refs:
+        if isinstance(ref, LeftOut):
+            yield ref
+            continue
         etag, sha256, width, height = memory.get(ref.uri, (None, None, None, None))
         yield replace(ref, sha256=sha256, width=width, height=height) if etag == ref.etag and sha256 else ref
 
 
-def _look(pool: ThreadPoolExecutor, refs: Iterable[ImageRef]) -> list[_Row]:
+def _look(pool: ThreadPoolExecutor, refs: Iterable[ImageRef | LeftOut]) -> list[_Row]:
     """The references completed from their files, in order; only files never read in this state are opened."""
     limit = settings().max_image_bytes
     rows: list[_Row | Future[_Row]] = []
     for ref in refs:
-        if ref.size > limit:
-            rows.append((ref, f"is too large: {ref.size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}"))
+        if isinstance(ref, LeftOut):
+            rows.append((ImageRef(ref.uri, 0, ""), ref.outcome, ref.reason))
+        elif ref.size > limit:
+            rows.append(
+                _unreadable(ref, f"is too large: {ref.size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}")
+            )
         elif ref.sha256 is None and ref.uri.startswith("file://"):
             rows.append(pool.submit(_open, ref))
         else:
-            rows.append((ref, None))
+            rows.append((ref, None, None))
     return [row.result() if isinstance(row, Future) else row for row in rows]
 
 
 def _open(ref: ImageRef) -> _Row:
-    try:
-        with storage.local_path(ref.uri).open("rb") as file:
-            ref = replace(ref, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+    """A local file's row. What was opened counts: see `open_image`."""
+    path = storage.local_path(ref.uri)
+
+    def read() -> _Row:
+        with open_image(path) as file:
+            seen = replace(ref, sha256=hashlib.file_digest(file, "sha256").hexdigest())
             file.seek(0)
-            width, height = probe(file)
-            return replace(ref, width=width, height=height), None
+            try:
+                width, height = probe(file)
+            except UnreadableImage as error:
+                return _unreadable(seen, str(error))
+            return replace(seen, width=width, height=height), None, None
+
+    try:
+        return patiently(read, path)
     except FileNotFoundError:
-        return ref, None  # inference looks again, and calls it missing
+        return ref, None, None  # inference looks again, and calls it missing
     except OSError as error:
-        return ref, f"cannot be read: {error.strerror}"
+        return _unreadable(ref, f"cannot be read: {error.strerror}")
     except UnreadableImage as error:
-        return ref, str(error)
+        return _unreadable(ref, str(error))
+
+
+def _unreadable(ref: ImageRef, reason: str) -> _Row:
+    return ref, Outcome.UNREADABLE, reason
 
 
 def _to_batch(rows: list[_Row], known: set[str]) -> pa.RecordBatch:
-    def outcome(ref: ImageRef, reason: str | None) -> str | None:
-        return "unreadable" if reason else "known" if ref.sha256 in known else None
+    def outcome(ref: ImageRef, decided: Outcome | None) -> str | None:
+        return str(decided) if decided else "known" if ref.sha256 in known else None
 
-    columns = [[value(ref) for ref, _ in rows] for value in map(attrgetter, CATALOGUE.names[:-2])]
-    columns += [[outcome(*row) for row in rows], [reason for _, reason in rows]]
+    columns = [[value(ref) for ref, *_ in rows] for value in map(attrgetter, CATALOGUE.names[:-2])]
+    columns += [[outcome(ref, decided) for ref, decided, _ in rows], [reason for *_, reason in rows]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, CATALOGUE, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=CATALOGUE)
 
@@ -158,6 +183,6 @@ def _mark_duplicates(table: pa.Table) -> pa.Table:
     return table.set_column(9, CATALOGUE.field("reason"), pc.if_else(mask, reason, table["reason"]))
 
 
-def _batched(refs: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:
+def _batched(refs: Iterator[ImageRef | LeftOut], size: int) -> Iterator[list[ImageRef | LeftOut]]:
     while batch := list(islice(refs, size)):
         yield batch

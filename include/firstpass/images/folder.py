@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR
 from urllib.parse import unquote_to_bytes
 
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import ImageNamer, ImageSource, UnreadableImage
+from firstpass.contracts.image_source import ImageNamer, ImageSource, LeftOut, UnreadableImage
+from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError
-from firstpass.images.file_names import looks_like_image, no_images
+from firstpass.images.file_names import no_images
+from firstpass.images.folder_entries import look_at
+from firstpass.images.local_files import allowed, away, open_image, passes, patiently
 from firstpass.settings import settings
-
-log = logging.getLogger("firstpass")
 
 
 class FolderSource(ImageSource):
@@ -24,45 +24,44 @@ class FolderSource(ImageSource):
 
     Symbolic links to files are followed. Those to folders are followed when they lead out of the source (what lies
     inside is listed under its own name), each real folder once: loops end. With image_roots set, links that lead out of
-    the roots are ignored.
+    the roots are not followed.
     """
 
     def check(self, uri: str) -> None:
         """Refuse a relative path, and a folder that is missing, is a file or lies outside the setting image_roots."""
         _root(uri)
 
-    def list(self, uri: str) -> Iterator[ImageRef]:
-        """Every image file in order of path; one that cannot be looked at (a dangling link, say) has size 0."""
+    def list(self, uri: str) -> Iterator[ImageRef | LeftOut]:
+        """Every image file in order of path, and as LeftOut what is named like one but is not to be opened: pipes,
+        devices, links that lead nowhere or out of the roots; and folders that cannot be listed, though tried again.
+        """
+        root = _root(uri)
         found = False
-        for entry in _files(_root(uri)):
-            try:
-                stat = entry.stat()
-            except OSError:
+        try:
+            for each in _below(root):
                 found = True
-                yield ImageRef(storage.file_uri(Path(entry.path)), 0, "gone")
-                continue
-            if S_ISREG(stat.st_mode):  # a pipe or a device that is named like an image would block whoever opens it
-                found = True
-                yield ImageRef(storage.file_uri(Path(entry.path)), stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
+                yield each
+        except OSError as error:  # the folder itself
+            raise _unreadable(uri, root, error) from error
         if not found:
             raise no_images(uri)
 
     def fetch(self, ref: ImageRef) -> bytes:
         """The file's bytes. What was opened counts, not what was listed: it may be another file by now.
 
-        Raises UnreadableImage for a pipe or a device, for a link that leads out of the setting image_roots, and for a
-        file that has grown beyond max_image_bytes. None of them is read, and none blocks.
+        Raises UnreadableImage as `open_image` does, and for a file that has grown beyond max_image_bytes, which is not
+        read; Unavailable when the file server stays away.
         """
-        path = storage.local_path(ref.uri)
-        with open(path, "rb", opener=_without_blocking) as file:
-            stat, limit = os.fstat(file.fileno()), settings().max_image_bytes
-            if not S_ISREG(stat.st_mode):
-                raise UnreadableImage("is no regular file any more")
-            if _allowed(path) and not _allowed(Path(os.path.realpath(f"/proc/self/fd/{file.fileno()}"))):
-                raise UnreadableImage("leads out of the allowed folders (FIRSTPASS_IMAGE_ROOTS)")
-            if stat.st_size > limit:
-                raise UnreadableImage(f"has grown to {stat.st_size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}")
-            return file.read(stat.st_size)
+        path, limit = storage.local_path(ref.uri), settings().max_image_bytes
+
+        def read() -> bytes:
+            with open_image(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > limit:
+                    raise UnreadableImage(f"has grown to {size} bytes, more than FIRSTPASS_MAX_IMAGE_BYTES={limit}")
+                return file.read(size)
+
+        return patiently(read, path)
 
     def reaches_pods(self) -> bool:
         """A pod sees what volumes bring it, and no folder of this machine."""
@@ -81,10 +80,6 @@ class FolderSource(ImageSource):
         return lambda ref: _decoded(ref.uri.removeprefix(root))
 
 
-def _without_blocking(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
 def _decoded(name: str) -> str:
     try:
         return unquote_to_bytes(name).decode()
@@ -99,13 +94,17 @@ def _root(uri: str) -> Path:
             f"images={uri!r} is not an absolute path", "give the folder from / on, or s3://bucket/prefix"
         )
     root = path.resolve()
-    if not root.exists():
+    try:
+        stat = patiently(root.stat, root)
+    except (FileNotFoundError, NotADirectoryError):
         raise FirstpassError(
             f"images={uri!r}: there is no such folder", "check the spelling, and that it is mounted here"
-        )
-    if not root.is_dir():
+        ) from None
+    except OSError as error:
+        raise _unreadable(uri, root, error) from error
+    if not S_ISDIR(stat.st_mode):
         raise FirstpassError(f"images={uri!r} is a file", f"give the folder that holds it: {root.parent}")
-    if not _allowed(root):
+    if not allowed(root):
         raise FirstpassError(
             f"images={uri!r} lies outside the allowed folders ({settings().image_roots})",
             "choose a folder below one of them, or add it to FIRSTPASS_IMAGE_ROOTS",
@@ -113,49 +112,64 @@ def _root(uri: str) -> Path:
     return root
 
 
-def _files(root: Path) -> Iterator[os.DirEntry[str]]:
+def _unreadable(uri: str, root: Path, error: OSError) -> FirstpassError:
+    if passes(error):
+        return away(root, error)
+    return FirstpassError(
+        f"images={uri!r} cannot be listed: {error.strerror}",
+        f"let user {os.geteuid()}, which Firstpass runs as, read and enter it",
+    )
+
+
+def _below(root: Path) -> Iterator[ImageRef | LeftOut]:
+    """What lies in the folder and in all those below it, in order of path."""
     seen: set[tuple[int, int]] = set()
     waiting = _entries(root, seen)
     while waiting:
         entry = waiting.pop()
-        if entry.name.startswith("."):
-            continue
-        if _is_folder(entry):
-            if not entry.is_symlink() or _leads_out(Path(entry.path).resolve(), root):
-                waiting += _entries(Path(entry.path), seen)
-        elif looks_like_image(entry.name) and (not entry.is_symlink() or _allowed(Path(os.path.realpath(entry.path)))):
-            yield entry
-
-
-def _leads_out(target: Path, root: Path) -> bool:
-    return _allowed(target) and not target.is_relative_to(root) and not root.is_relative_to(target)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
+        found = None if entry.name.startswith(".") else look_at(entry, root)
+        if isinstance(found, Path):
+            try:
+                waiting += _entries(found, seen)
+            except OSError as error:
+                yield _unlisted(found, error, root)
+        elif found is not None:
+            yield found
 
 
 def _entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
     """What lies in a folder, last name first; nothing the second time that the same folder is met."""
-    try:
-        stat = folder.stat()
+
+    def listed() -> tuple[os.stat_result, list[os.DirEntry[str]]]:
         with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name, reverse=True)
-    except OSError as error:
-        log.warning("ignored %s: %s", folder, error.strerror)
-        return []
+            return folder.stat(), sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+    stat, found = patiently(listed, folder)
     if (stat.st_dev, stat.st_ino) in seen:
         return []
     seen.add((stat.st_dev, stat.st_ino))
     return found
 
 
-def _allowed(path: Path) -> bool:
-    roots = [Path(root).resolve() for root in settings().image_roots.split(":") if root]
-    return not roots or any(path.is_relative_to(root) for root in roots)
+def _unlisted(folder: Path, error: OSError, root: Path) -> LeftOut:
+    """A folder that stays unreadable, as a row. Raises Unavailable where the whole source is: then nothing is known."""
+    uri = storage.file_uri(folder) + "/"
+    if isinstance(error, FileNotFoundError):
+        return LeftOut(uri, "this folder was there a moment ago, but is gone", Outcome.MISSING)
+    if passes(error):
+        try:
+            patiently(lambda: os.scandir(root).close(), root)
+        except OSError as whole:
+            raise away(root, whole) from error
+    return LeftOut(
+        uri,
+        f"this folder could not be listed, and none of its images is in the run: {error.strerror}. "
+        + (
+            f"Let user {os.geteuid()} read and enter it, or move it out of the source"
+            if isinstance(error, PermissionError)
+            else "Check the disk or the mount that it lies on"
+        ),
+    )
 
 
 FOLDER = FolderSource()

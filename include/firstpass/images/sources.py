@@ -7,7 +7,7 @@ from typing import Any
 
 from firstpass import entry_points
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import ImageSource
+from firstpass.contracts.image_source import ImageSource, LeftOut
 from firstpass.errors import FirstpassError
 
 GROUP = "firstpass.sources"
@@ -43,8 +43,11 @@ def check(uri: str) -> None:
     source_of(uri).check(uri)
 
 
-def list_images(uri: str) -> Iterator[ImageRef]:
-    """Every image that `uri` names, always in the same order, one at a time. Raises FirstpassError as `check` does."""
+def list_images(uri: str) -> Iterator[ImageRef | LeftOut]:
+    """Every image that `uri` names, always in the same order, one at a time, and what had to be left out.
+
+    Raises as `ImageSource.list` does.
+    """
     return source_of(uri).list(uri)
 
 

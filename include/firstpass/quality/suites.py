@@ -64,6 +64,7 @@ def _run(limits: Settings) -> Suite:
         "run",
         (
             _critical("images_without_outcome", "Every image that was listed has one outcome.", maximum=0),
+            _critical("folders_not_listed", "Every folder of the source could be listed.", maximum=0),
             _critical("chunks_not_merged", "Every planned chunk was merged or is known to have failed.", maximum=0),
             _warning("chunks_failed", "No chunk failed.", maximum=0),
             share("unreadable_rate", f"At most {unreadable:.0%} of the images cannot be read.", maximum=unreadable),

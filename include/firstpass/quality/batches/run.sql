@@ -9,6 +9,7 @@ WITH throughput AS (
     HAVING sum(c.images) >= {drift_samples}
 )
 SELECT {listed} - count(o.uri) AS images_without_outcome,
+       count(*) FILTER (WHERE o.outcome = 'unreadable' AND right(o.uri, 1) = '/') AS folders_not_listed,
        (SELECT count(*) FROM run_chunks c WHERE c.run_id = r.run_id AND c.state = 'planned') AS chunks_not_merged,
        (SELECT count(*) FROM run_chunks c WHERE c.run_id = r.run_id AND c.state = 'failed') AS chunks_failed,
        count(*) FILTER (WHERE o.outcome IN ('unreadable', 'missing'))::float8 / nullif(count(o.uri), 0)
