@@ -9,6 +9,21 @@ UV := $(BIN)/uv
 export UV_LINK_MODE ?= hardlink
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
+# A variable that nothing reads is a typing error, told before a night runs without it. Settings are looked at by
+# Firstpass itself, which knows their names. A make that was started by another one inherits that one's variables.
+TAKEN := IMAGES MODEL THRESHOLD PYTHON UV_LINK_MODE
+OTHERS := PYTHON% UV_% PIP_% FIRSTPASS_% AIRFLOW% AWS_% SSL_% REQUESTS_% %_PROXY %_proxy
+ifeq ($(MAKELEVEL),0)
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+UNKNOWN := $(firstword $(filter-out $(TAKEN) $(OTHERS),$(GIVEN)))
+ifneq ($(UNKNOWN),)
+LIKE := import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1, 0.5))
+NEAR := $(shell $(PYTHON) -c '$(LIKE)' '$(UNKNOWN)' $(TAKEN) 2>/dev/null)
+$(error there is no variable $(UNKNOWN)$(if $(NEAR),: did you mean $(NEAR)?,; there are $(TAKEN) and settings, FIRSTPASS_…))
+endif
+export FIRSTPASS_COMMAND_LINE := $(filter FIRSTPASS_%,$(GIVEN))
+endif
+
 .PHONY: run test test-containers lint docs lock up down status clean
 
 run: .venv/ready  ## pre-annotate: make run [IMAGES=folder] [MODEL=name[@version]] [THRESHOLD=0.4]

@@ -19,7 +19,11 @@ def checked(expression: str) -> str:
     if not expression or expression in _PRESETS:
         return expression
     try:
-        from croniter import CroniterBadDateError, CroniterError, croniter
+        from croniter import (  # type: ignore[import-untyped]
+            CroniterBadDateError,
+            CroniterError,
+            croniter,
+        )
     except ModuleNotFoundError:
         return expression
     try:

@@ -22,7 +22,8 @@ class FromVariables(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given to the class, then the environment without what a cluster injects."""
         return init_settings, _Source(settings_cls, variables.environment())

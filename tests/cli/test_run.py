@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -40,9 +41,36 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatc
     assert result.exception.fix
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--images", "/typo"], "/typo"),
+        (["--model", "typo"], "there is no model 'typo'"),
+        (["--model", "nanodet-coco@ffff"], "ffff"),
+        (["--class-threshold", "elephant=0.5"], "names 'elephant', which is not a class of nanodet-coco@"),
+        (["--engine", "kubernetes"], "a folder that pods cannot reach"),
+    ],
+)
+def test_what_this_machine_can_tell_is_refused_without_a_run(call, airflow, leaves, arguments, words):
+    leaves()
+    result = call("run", *arguments)
+    assert isinstance(result.exception, FirstpassError)
+    assert words in result.exception.problem
+    assert airflow.confs == {}
+
+
+def test_a_model_that_nobody_has_looked_at_yet_may_be_the_one(call, airflow, leaves, home, model):
+    leaves({"known": 1}, report_html="<html>")
+    shutil.copytree(model, home / "models" / "pets")
+    call("run", "--model", "pets", "--class-threshold", "elephant=0.5")
+    assert [conf["model"] for conf in airflow.confs.values()] == ["pets"]
+
+
 @pytest.fixture
-def leaves(airflow, monkeypatch, warehouse, night):
+def leaves(airflow, monkeypatch, home, stored, warehouse, night):
     """Run against the double; say what the run leaves: images by outcome in the warehouse, files in its folder."""
+    (home / "include" / "samples").mkdir(parents=True)
+    stored("nanodet-coco")
     stack = Status("up", airflow.url, "admin", "right", (), 0)
     monkeypatch.setattr(running.control, "ready", lambda *_: nullcontext(stack))
     monkeypatch.setattr("firstpass.api.run_watch.time.sleep", lambda _: None)
@@ -107,13 +135,13 @@ def test_images_without_an_outcome_are_not_success(call, leaves):
 
 
 def test_a_wrong_request_is_told_in_two_lines_and_exits_with_2(call, airflow, leaves):
-    error = {"stage": "resolve_model", "problem": "there is no model 'x'", "fix": "use one of: y"}
+    error = {"stage": "resolve_model", "problem": "there is no s3://x", "fix": "use one of: y"}
     leaves(None, error_json=json.dumps(error))
     airflow.states = ["failed"]
     airflow.task_instances = [task_instance("resolve_model", "failed", (1, 2))]
-    result = call("run", "--model", "x")
+    result = call("run", "--images", "s3://x")
     assert result.exit_code == 2
-    assert "firstpass: there is no model 'x'\n  What to do: use one of: y\n" in result.stderr
+    assert "firstpass: there is no s3://x\n  What to do: use one of: y\n" in result.stderr
     assert "resolve_model failed; the log is at" in result.stderr
 
 

@@ -105,6 +105,40 @@ def test_a_class_that_the_model_does_not_have_shows_those_alike(resolved):
     assert caught.value.fix == "use one of its 2 classes, for example 'cat', 'dog'"
 
 
+def test_what_this_machine_can_tell_is_refused_early(photos, stored, store_folder):
+    stored(threshold=0.35)
+
+    def early(**fields: Any) -> None:
+        RunRequest(**{"run_id": "", "images": photos, "model": "pets"} | fields).refuse_early()
+
+    early(class_thresholds={"dog": 0.4}, threshold=0)
+    early(images="s3://bucket/that/nobody/asks", engine="")
+    for fields, problem in (
+        ({"images": "/nowhere"}, "nowhere"),
+        ({"model": "cars"}, "there is no model 'cars'"),
+        ({"model": "pets@bbbb"}, "bbbb"),
+        ({"threshold": 40}, "threshold is 40"),
+        ({"class_thresholds": {"dgo": 0.4}}, "'dgo'"),
+        ({"engine": "kubernetes"}, "pods cannot reach"),
+    ):
+        with pytest.raises(FirstpassError, match=problem):
+            early(**fields)
+    stored("cars", admitted=False, reasons=("it has no classes",))
+    with pytest.raises(FirstpassError, match="was refused: it has no classes"):
+        early(model="cars")
+    (store_folder / "cars" / "new").mkdir()
+    (store_folder / "cars" / "new" / "classes.csv").write_text("labels\ncat\n")
+    (store_folder / "cars" / "new" / "frozen_inference_graph.pb").touch()
+    early(model="cars")
+
+
+def test_a_store_on_s3_is_left_to_the_run(photos, monkeypatch):
+    monkeypatch.setenv("FIRSTPASS_MODELS", "s3://nobody/asks")
+    settings.cache_clear()
+    RunRequest(run_id="", images=photos, model="cars").refuse_early()
+    settings.cache_clear()
+
+
 def test_images_are_checked_before_the_model(resolved):
     with pytest.raises(FirstpassError, match="nowhere"):
         resolved(images="/nowhere", model="cars")

@@ -16,6 +16,7 @@ from firstpass.contracts.run_spec import run_folder
 from firstpass.cvat.server.client import CvatDown
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.images.sources import is_address, source_of
+from firstpass.nightly.run_request import RunRequest
 from firstpass.settings import home, settings
 from firstpass.stack import control
 from firstpass.stack.started_with import OF_A_RUN
@@ -110,10 +111,12 @@ def start_and_watch(
 
     say: gets a line for each step that takes a while. view: shows the run's progress. restart: start a running stack
     again, even under a run. Raises FirstpassError when the stack cannot be started or `publish` makes no sense for
-    these images, Unwatched when it is interrupted, Unavailable when Airflow's API stays away; the run then continues.
+    these images, and for a request that this machine can tell is wrong; Unwatched when it is interrupted, Unavailable
+    when Airflow's API stays away: the run then continues.
     """
     if publish and not source_of(conf["images"]).takes_drafts:
         raise FirstpassError("publishing is for images from CVAT", "give images as cvat:task/12 or cvat:project/3")
+    RunRequest(run_id="", **conf).refuse_early()
     # Until the run is there, no other terminal may start the stack again; afterwards the run itself forbids it.
     with control.ready(say, restart, OF_A_RUN) as stack, AirflowApi(stack.url, stack.user, stack.password) as api:
         api.wait_for_dag(DAG)

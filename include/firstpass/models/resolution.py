@@ -30,14 +30,18 @@ def resolve(ref: str) -> ModelVersion:
     faults = _admit_drop_ins(name)
     if faults and not versions(name):
         raise faults[0]
-    chosen = find(ref)
-    if not chosen.admitted:
-        raise FirstpassError(
-            f"{chosen.ref} was refused: {'; '.join(chosen.reasons)}", "correct its files and sync it again"
-        )
+    chosen = _admitted(find(ref))
     for fault in faults:
         log.warning("%s continues with %s: %s", name, chosen.ref, fault)
     return chosen
+
+
+def expected(ref: str) -> ModelVersion | None:
+    """The version that `resolve` will settle on, as far as that can be told without admitting anything.
+
+    None where files that nobody has looked at yet may be what is meant. Raises FirstpassError as `resolve` does.
+    """
+    return None if drop_ins(store.check_name(ref.partition("@")[0])) else _admitted(find(ref))
 
 
 def find(ref: str) -> ModelVersion:
@@ -71,6 +75,14 @@ def drop_ins(name: str) -> list[Path]:
         and artifacts.holds_weights(artifacts.names_in(folder))
         and not decided_sources.remembered(name, str(folder), _etag(folder))
     ]
+
+
+def _admitted(chosen: ModelVersion) -> ModelVersion:
+    if not chosen.admitted:
+        raise FirstpassError(
+            f"{chosen.ref} was refused: {'; '.join(chosen.reasons)}", "correct its files and sync it again"
+        )
+    return chosen
 
 
 def _admit_drop_ins(name: str) -> list[FirstpassError]:

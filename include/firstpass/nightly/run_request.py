@@ -13,10 +13,10 @@ from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
 from firstpass.images.sources import check as check_images
-from firstpass.images.sources import source_of
+from firstpass.images.sources import is_address, source_of
 from firstpass.models.floors import floor_of
 from firstpass.models.kinds import kind_of
-from firstpass.models.resolution import resolve
+from firstpass.models.resolution import expected, resolve
 from firstpass.models.store import version_uri
 from firstpass.settings import Settings, settings
 
@@ -45,16 +45,11 @@ class RunRequest:
         Raises FirstpassError for images that are not there, an unknown model or version, a threshold outside 0..1, a
         threshold for a class that the model does not have, and folders that pods could not reach.
         """
-        threshold = None if self.threshold is None else _score("threshold", self.threshold)
+        self._check_score()
         check_images(self.images)
         version = resolve(self.model)
-        thresholds = Thresholds(
-            version.threshold if threshold is None else threshold,
-            _class_thresholds(version, self.class_thresholds or {}),
-        )
-        engine = self.engine or settings().engine
-        if engine == "kubernetes":
-            require_reachable(settings(), self.images)
+        thresholds = self._thresholds(version)
+        self._check_reach()
         spec = RunSpec(
             run_id=self.run_id,
             images=self.images,
@@ -64,11 +59,36 @@ class RunRequest:
             floor=min(floor_of(version), thresholds.lowest),
             revision=kind_of(version.kind).revision,
             reprocess=self.reprocess,
-            engine=engine,
+            engine=self.engine or settings().engine,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             publish=self.publish,
         )
         return spec, version
+
+    def refuse_early(self) -> None:
+        """Check what this machine can tell by itself, before a run is started.
+
+        Raises FirstpassError as `resolve` does for a folder, a model in a local store, thresholds and the engine.
+        Admits nothing, and asks neither S3 nor CVAT: for those a run has Airflow's connections, and time to wait.
+        """
+        self._check_score()
+        if not is_address(self.images):
+            check_images(self.images)
+        self._check_reach()
+        if not storage.is_s3(settings().models) and (version := expected(self.model)):
+            self._thresholds(version)
+
+    def _check_score(self) -> None:
+        if self.threshold is not None:
+            _score("threshold", self.threshold)
+
+    def _check_reach(self) -> None:
+        if (self.engine or settings().engine) == "kubernetes":
+            require_reachable(settings(), self.images)
+
+    def _thresholds(self, version: ModelVersion) -> Thresholds:
+        default = version.threshold if self.threshold is None else _score("threshold", self.threshold)
+        return Thresholds(default, _class_thresholds(version, self.class_thresholds or {}))
 
 
 def require_reachable(settings: Settings, images: str) -> None:
