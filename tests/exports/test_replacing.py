@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,10 +46,15 @@ def test_work_is_done_beside_the_place_where_it_goes(tmp_path):
         assert folder.name.startswith(".firstpass-")
 
 
-def test_others_may_read_what_was_written(tmp_path):
-    with replacing(tmp_path, "coco", "Firstpass") as folder:
-        (folder / "a.json").touch(0o600)
-    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_persons_umask_says_who_may_read_what_was_written(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with replacing(tmp_path, "coco", "Firstpass") as folder:
+            (folder / "a.json").touch(0o600)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == mode
 
 
 def test_an_earlier_export_is_replaced_and_what_it_had_beyond_the_new_one_goes(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,11 +114,16 @@ def test_models_are_named_in_order(stored, store_folder):
 
 
 def test_a_version_is_brought_in_with_its_record_and_may_be_read_by_a_pods_user(stored, store_folder):
-    version = put(replace(stored(), version="b" * 12))
+    before = os.umask(0o027)  # as in the stack's processes
+    try:
+        version = put(replace(stored(), version="b" * 12))
+    finally:
+        os.umask(before)
     folder = store_folder / "pets" / ("b" * 12)
     assert set(tree(folder)) == {"model.json", "sub/file.txt"}
     assert store.load_version(str(folder)) == version
-    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {path.stat().st_mode & 0o777 for path in (folder.parent, folder, folder / "sub")} == {0o755}
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o644}
 
 
 def test_an_admitted_version_stays_as_it_is(stored, store_folder):

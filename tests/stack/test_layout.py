@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firstpass.errors import FirstpassError
+from firstpass.settings import settings
 from firstpass.stack.layout import Layout, layout, lock, make_layout, started_before
 
 
@@ -53,6 +54,26 @@ def test_sockets_stay_at_home_where_they_fit():
 def test_folders_with_sockets_and_logs_are_closed_to_others(where):
     for folder in (where.runtime, where.logs):
         assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_what_comes_of_photographs_is_closed_to_others_in_an_older_installation_too(home, monkeypatch):
+    elsewhere = home / "elsewhere"
+    for folder in (home / "var", home / "logs", elsewhere / "runs", elsewhere / "somebody's"):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o775)
+    monkeypatch.setenv("FIRSTPASS_STORAGE", str(elsewhere))
+    settings.cache_clear()
+    make_layout()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (home / "var", home / "logs", *elsewhere.iterdir())}
+    assert modes == {"var": 0o770, "logs": 0o770, "runs": 0o770, "somebody's": 0o775}
+    assert elsewhere.stat().st_mode & 0o005, "a folder of the person's own"
+
+
+def test_new_folders_are_closed_to_others(home):
+    (home / "var").rmdir()
+    with lock(print):
+        make_layout()
+    assert {(home / name).stat().st_mode & 0o777 for name in ("var", "logs")} == {0o750}
 
 
 @pytest.mark.parametrize("name", ["a ;b", "a #b", "a\nb"])

@@ -235,10 +235,11 @@ def test_a_write_that_is_killed_is_never_seen_in_part(tmp_path):
 
 
 @pytest.mark.parametrize("length", [1, 255])
-def test_a_file_may_be_read_by_others_and_leaves_nothing_beside_it(tmp_path, length):
+def test_a_file_is_for_its_owner_and_group_and_leaves_nothing_beside_it(tmp_path, length):
     target = tmp_path / "new" / "folders" / ("x" * length)
     storage.write(str(target), b"data")
-    assert target.stat().st_mode & 0o777 == 0o644
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert {folder.stat().st_mode & 0o777 for folder in (tmp_path / "new", tmp_path / "new" / "folders")} == {0o750}
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 

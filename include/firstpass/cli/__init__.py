@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from firstpass.airflow import connections
+from firstpass.cli import file_modes
 from firstpass.errors import NEEDS_A_PERSON, TRY_LATER, FirstpassError, Unavailable
 from firstpass.stack import embedded_warehouse
 
@@ -76,6 +77,7 @@ def main() -> None:
 
     Anything else keeps its traceback.
     """
+    file_modes.close()
     try:
         cli()
     except FirstpassError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from firstpass.cli.file_modes import persons_own
 from firstpass.cli.stack import warehouse
 
 
@@ -36,7 +37,7 @@ def export(run_id: str, kind: str, out: Path, threshold: float | None, switch: s
     from firstpass.warehouse.runs import find_run
 
     warehouse()
-    with closing(connect()) as connection:
+    with closing(connect()) as connection, persons_own():
         run = find_run(connection, run_id)
         written = write(connection, run, kind, out.absolute(), switch=switch or "", threshold=threshold)
     click.echo(json.dumps(written, indent=1, ensure_ascii=False, default=str))

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from firstpass.cli.file_modes import persons_own
 from firstpass.errors import FirstpassError
 from firstpass.stack import control, postgres
 from firstpass.stack.control import Status
@@ -72,7 +73,8 @@ def sql(statement: str | None, dsn: bool) -> None:
     arguments = ["-X", "-v", "ON_ERROR_STOP=1", "-c", statement] if statement else []
     sys.stdout.flush()
     # By environment and not by argument: the list of processes is public, a DSN's password is not.
-    os.execve(program, [program, *arguments], os.environ | _libpq(target))  # noqa: S606 - no shell
+    with persons_own():  # what psql writes is the person's
+        os.execve(program, [program, *arguments], os.environ | _libpq(target))  # noqa: S606 - no shell
 
 
 def warehouse() -> str:

@@ -50,11 +50,12 @@ def _bring(staged: Path, out: Path, format: str, author: str) -> None:  # noqa: 
                 "give another folder, or move the file away: people's work is not overwritten",
             )
     (staged / _WRITTEN).write_text(json.dumps(earlier | {format: names}, indent=1), encoding="utf-8")
+    as_others = (staged / _WRITTEN).stat().st_mode & 0o777  # as the umask has it, whatever library wrote the rest
     for name in [*names, _WRITTEN]:
         source, target = staged / name, out / name
         with source.open("rb") as file:
             os.fsync(file.fileno())
-        source.chmod(0o644)
+        source.chmod(as_others)
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
     others = {name for other, written in earlier.items() if other != format for name in written}

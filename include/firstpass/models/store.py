@@ -102,8 +102,12 @@ def put(staged: Path, version: ModelVersion) -> ModelVersion:
     target = storage.local_path(uri)
     with writing(target):
         (staged / RECORD).write_text(version.to_json(), encoding="utf-8")
-        staged.chmod(0o755)  # mkdtemp's 0700 would shut out the pod's user
-        target.parent.mkdir(exist_ok=True)
+        if not target.parent.exists():
+            target.parent.mkdir()
+            target.parent.chmod(0o755)
+        # Not closed as storage is: a model is no photograph, and what runs in a container reads it as another user.
+        for path in (staged, *staged.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         shutil.rmtree(target, ignore_errors=True)
         staged.rename(target)
     return version

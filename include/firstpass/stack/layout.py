@@ -6,13 +6,14 @@ import fcntl
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from firstpass.errors import FirstpassError
-from firstpass.settings import home
+from firstpass.settings import home, settings
 
 # sun_path holds 107 bytes; supervisord binds a longer, temporary name beside its socket's own first.
 _LONGEST_SOCKET_FOLDER = 107 - len("/supervisor.sock.4194304")
@@ -89,8 +90,25 @@ class Layout:
                 if folder.stat().st_uid != os.geteuid():
                     raise PermissionError(1, "belongs to somebody else", str(folder))
                 folder.chmod(0o700)
+            for folder in self._photographs():
+                close_to_others(folder)
         except OSError as error:
             raise _unwritable(self.home, error) from error
+
+    def _photographs(self) -> list[Path]:
+        """The folders with what comes of photographs: closing them closes all that is below. Where storage is a folder
+        of the person's own, what Firstpass makes in it."""
+        storage = Path(settings().storage)
+        ours = [] if "://" in settings().storage or storage.is_relative_to(self.var) else [storage / "runs"]
+        return [self.var, self.home / "logs", *ours]
+
+
+def close_to_others(folder: Path) -> None:
+    """Make the folder if there is none, and take away whatever other users may do in it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o007:
+        folder.chmod(mode & ~0o007)
 
 
 def started_before() -> bool:
@@ -136,7 +154,7 @@ def lock(say: Callable[[str], None]) -> Iterator[None]:
     """
     path = home() / "var" / "stack.lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        close_to_others(path.parent)
         file = path.open("w")
     except OSError as error:
         raise _unwritable(home(), error) from error

@@ -149,6 +149,8 @@ def _default_values() -> Mapping[str, str]:
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer():  # a default may be written as 60
+        return str(int(value))
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 

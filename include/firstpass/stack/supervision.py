@@ -59,6 +59,7 @@ def config(where: Layout) -> str:
             "pidfile": where.runtime / "supervisord.pid",
             "childlogdir": where.logs,
             "strip_ansi": "true",
+            "umask": "027",  # what the stack writes is nobody else's to read
             **({"user": "root"} if where.as_root else {}),
         },
         "unix_http_server": {"file": where.supervisor_socket, "chmod": "0700"},
@@ -95,7 +96,7 @@ def start(where: Layout, environment: dict[str, str]) -> None:
     """Start supervisord, which starts PostgreSQL and keeps on running when this process ends."""
     where.supervisor_config.write_text(config(where), encoding="utf-8")
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(where.supervisor_config)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, umask=0o027)
     if done.returncode:
         raise FirstpassError(
             f"supervisord did not start: {(done.stderr or done.stdout).strip()}",

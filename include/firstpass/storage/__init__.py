@@ -72,6 +72,7 @@ def read(uri: str) -> bytes:
 def write(uri: str, data: bytes) -> None:
     """Write atomically, replacing what was there. A write that fails leaves nothing behind.
 
+    A local file is for its owner and group (0640), and so are the folders that have to be made for it (0750).
     Raises Unavailable when storage is full or away, FirstpassError when it is read-only or may not be written.
     """
     if is_s3(uri):
@@ -81,14 +82,14 @@ def write(uri: str, data: bytes) -> None:
         return
     path = local_path(uri)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp's 0600 would shut out the pod's or the UI's user
+            os.chmod(temporary, 0o640)  # noqa: PTH101 - mkstemp's 0600 would shut out the pod's or the UI's user
             os.replace(temporary, path)  # noqa: PTH105
         except BaseException:
             with suppress(OSError):
@@ -100,6 +101,13 @@ def write(uri: str, data: bytes) -> None:
             f"make {path.parent} writable for this user, and the disk too (FIRSTPASS_STORAGE says where storage is); "
             "then run again: what is finished is kept",
         ) from error
+
+
+def _make_folder(path: Path) -> None:
+    """Like `mkdir(parents=True)`, which would leave the parents open to everybody."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(mode=0o750, exist_ok=True)
 
 
 @waits_in_place
