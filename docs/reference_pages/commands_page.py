@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from firstpass.cli import COMMANDS, cli
+from firstpass.cli.exit_codes import EXIT_CODES
 from reference_pages.markdown import GENERATED, docstring, line, table
 
 _INTRODUCTION = """# Commands
@@ -14,8 +15,12 @@ _INTRODUCTION = """# Commands
 `firstpass` is installed into `.venv/bin`. Results go to standard output, progress and errors to standard error. Each
 command answers `--help`.
 
-A command that cannot do what was asked prints two lines, what is wrong and what to do about it, and exits with 2. A
-variable in brackets is the setting that is used when the option is left out: see [Settings](settings.md).
+A command that cannot do what was asked prints two lines: what is wrong, and what to do about it. `FIRSTPASS_DEBUG=1`
+adds the traceback. A variable in brackets is the setting that is used when the option is left out: see
+[Settings](settings.md). What `.env` has for others, credentials and Airflow's connections, reaches every command too.
+"""
+
+_CODES = """`firstpass airflow` and `firstpass sql` exit as Airflow and psql do. The others:
 """
 
 
@@ -24,9 +29,10 @@ def page() -> str:
     overview = table(
         ("command", "what it does"), ((_link(name), line(what)) for name, (_, _, what) in COMMANDS.items())
     )
+    codes = table(("exit code", "what it means"), ((str(code), line(what)) for code, what in EXIT_CODES.items()))
     context = click.Context(cli, info_name="firstpass")
     sections = [section for name in COMMANDS for section in _sections(name, context)]
-    return "\n".join([GENERATED, _INTRODUCTION, overview, *_options(cli, context), *sections])
+    return "\n".join([GENERATED, _INTRODUCTION, overview, _CODES, codes, *_options(cli, context), *sections])
 
 
 def _link(name: str) -> str:

@@ -19,7 +19,7 @@ IN_A_STACK = "FIRSTPASS_INSTANCE"
 file since counts from the next `up` on, not under a running night."""
 
 _TYPED_FOR_MAKE = "FIRSTPASS_COMMAND_LINE"  # names of variables, from the Makefile
-OWN = frozenset({"FIRSTPASS_HOME", IN_A_STACK, _TYPED_FOR_MAKE, "FIRSTPASS_TEST_POSTGRES"})
+OWN = frozenset({"FIRSTPASS_HOME", "FIRSTPASS_DEBUG", IN_A_STACK, _TYPED_FOR_MAKE, "FIRSTPASS_TEST_POSTGRES"})
 """Variables that are no settings."""
 
 # What Kubernetes and Docker put into every container beside a Service called firstpass or firstpass-something.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from firstpass.cli import cli
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 from firstpass.models import admission, resolution, store
 from firstpass.models.admission import admit
 from firstpass.nightly import sync_models
@@ -109,6 +110,35 @@ def test_sync_of_all_sources_goes_on_after_one_that_fails(run, model):
     assert code == 2
     assert [(row["name"], row["state"]) for row in json.loads(output)] == [("gone", "failed"), ("pets", "admitted")]
     assert "No sources" not in output
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "code"),
+    [
+        (Unavailable("s3://b does not answer", "wait"), "s3://b does not answer", 75),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "reset", 75),
+        (KeyError("x"), "KeyError: 'x'", 1),
+    ],
+)
+def test_no_error_of_one_source_keeps_the_others_from_being_synced(
+    store_folder, model, monkeypatch, error, words, code
+):
+    sync_one = sync_models.sync_source
+
+    def sync_source(source, again):
+        if source.name == "away":
+            raise error
+        return sync_one(source, again)
+
+    monkeypatch.setattr(sync_models, "sync_source", sync_source)
+    sources = f"sources: [{{name: away, source: 's3://b/c'}}, {{name: pets, source: {model}}}]"
+    Path(settings().model_sources).write_text(sources)
+    result = CliRunner().invoke(cli, ["models", "sync", "--json"])
+    assert result.exit_code == code
+    away, pets = json.loads(result.stdout)
+    assert (away["state"], pets["state"]) == ("failed", "admitted")
+    assert words in away["reasons"][0]
+    assert "firstpass: 1 of 2 sources failed: away" in result.stderr
 
 
 def test_sync_without_sources_says_how(run):

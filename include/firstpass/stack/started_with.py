@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from firstpass import variables
 from firstpass.settings import Settings, settings
 from firstpass.stack import supervision
 from firstpass.stack.environment import TUNING, pinned, with_dotenv
@@ -25,7 +26,7 @@ from firstpass.stack.secrets import write_private
 # `firstpass run` passes these on with its run, so another terminal may have others.
 OF_A_RUN = frozenset({"FIRSTPASS_IMAGES", "FIRSTPASS_MODEL"})
 # They say where the project is, which stack this is, or how one command behaves.
-_OF_A_COMMAND = re.compile(r"FIRSTPASS_(HOME|INSTANCE|DEBUG|TEST_\w+)")
+_OF_A_COMMAND = frozenset(variables.OWN)
 _CONNECTION = re.compile(r"AIRFLOW_CONN_|AWS_|KUBECONFIG$|SSL_|REQUESTS_CA")
 _CONFIGURATION = "the stack's own configuration"
 
@@ -119,7 +120,7 @@ class _Chosen:
         others = {
             name: value
             for name, value in with_dotenv(where).items()
-            if name not in ours and name not in pinned(where) and not _OF_A_COMMAND.fullmatch(name)
+            if name not in ours and name not in pinned(where) and name not in _OF_A_COMMAND
         }
         connections = {name: value for name, value in others.items() if _CONNECTION.match(name)}
         airflow = {
