@@ -130,6 +130,12 @@ def test_what_the_form_refuses(wiring, name: str, value: Any):
         wiring().NIGHT[name].resolve(value)
 
 
+def test_the_form_changes_no_number_without_a_word(wiring):
+    """Airflow's form clamps a number to its param's `minimum` and `maximum`: 40 would become 1."""
+    for param in wiring().NIGHT.values():
+        assert not {"minimum", "maximum"} & param.schema.keys()
+
+
 def test_both_engines_are_offered_where_there_is_a_cluster(wiring):
     module = wiring(FIRSTPASS_ENGINE="kubernetes")
     assert module.ENGINES == ["kubernetes", "local"]

@@ -98,10 +98,10 @@ NIGHT = {
     "threshold": Param(
         settings().threshold,
         type=["null", "number"],
-        minimum=0,
-        maximum=1,
+        # With `minimum` and `maximum` beside `type`, the form would make 1 of 40 without a word. The server refuses it.
+        allOf=[{"minimum": 0, "maximum": 1}],
         title="Threshold",
-        description_md="Detections of this score or more become drafts. Empty: the model's own.",
+        description_md="From 0 to 1. Detections of this score or more become drafts. Empty: the model's own.",
         section="Model",
     ),
     "class_thresholds": Param(
@@ -109,7 +109,7 @@ NIGHT = {
         type="object",
         additionalProperties={"type": "number", "minimum": 0, "maximum": 1},
         title="Thresholds per class",
-        description_md='Thresholds of single classes: `{"person": 0.6}`.',
+        description_md='Thresholds of single classes, from 0 to 1: `{"person": 0.6}`.',
         section="Model",
     ),
     "engine": Param(

@@ -142,6 +142,27 @@ def test_the_page_follows_the_system_s_theme(page, triggered, theme):
     assert (paper < 60 and ink > 200) if theme == "dark" else (paper > 230 and ink < 60)
 
 
+def test_a_threshold_that_is_none_is_refused_with_words(page, login):
+    page.goto("/dags/preannotate")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("button", name="Model").click()
+    form.locator("input[name=element_threshold]").fill("40")
+    page.keyboard.press("Tab")
+    assert form.locator("input[name=element_threshold]").input_value() == "40", "and not 1"
+    form.get_by_role("button", name="Trigger").last.click()
+    page.get_by_text("40 is greater than the maximum of 1").first.wait_for()
+    form.locator("input[name=element_threshold]").fill("0.4")
+    page.keyboard.press("Tab")
+    assert form.locator("input[name=element_threshold]").input_value() == "0.4"
+    for wrong in ({"threshold": 40}, {"class_thresholds": {"person": 40}}):
+        answer = page.context.request.post(
+            "/api/v2/dags/preannotate/dagRuns", data={"logical_date": None, "conf": wrong}
+        )
+        assert answer.status == 400
+        assert "40 is greater than the maximum of 1" in answer.json()["detail"]
+
+
 PAGES = ["/", "/icon.svg", f"/report?run={RUN}", "/runs/x/report.html", "/runs/x/data_docs/index.html"]
 
 
