@@ -17,8 +17,10 @@ report with pictures. Images that the same model inferred before cost nothing.
 | `report` | one HTML file with totals, pictures and quarantined files; asset `firstpass_drafts` wakes `publish` |
 
 A chunk that fails does not affect the rest of the night: its images are reported as failed and come first next
-time. Everyone in FIRSTPASS_NOTIFY_EMAIL, and the endpoint in FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID, is told about a night
-with warnings, one that failed, and one that is late (FIRSTPASS_DEADLINE_MINUTES). A good night sends nothing.
+time. What is away or full (storage, the warehouse, CVAT, a disk, the cluster) is waited for, up to
+FIRSTPASS_WAIT_MINUTES, and costs no try; the task's log says what it waits for. Everyone in FIRSTPASS_NOTIFY_EMAIL,
+and the endpoint in FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID, is told about a night with warnings, one that failed, and one
+that is late (FIRSTPASS_DEADLINE_MINUTES). A good night sends nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, TriggerRule, get_current_context, task
 
-from firstpass.airflow.dag_wiring import NIGHT, RETRY_POLICY, at, night_callbacks, pods_wanted
+from firstpass.airflow.dag_wiring import NIGHT, RETRY_POLICY, at, night_callbacks, pods_wanted, with_patience
 from firstpass.settings import settings
+from firstpass.waiting import patiently
 
 # "x-": no provider's scheme, so that Airflow does not import every provider to find out.
 DRAFTS = Asset(name="firstpass_drafts", uri="x-firstpass://drafts", group="firstpass")
@@ -49,9 +52,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=5),
         "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(hours=2),
+        "execution_timeout": with_patience(timedelta(hours=2)),
     },
-    dagrun_timeout=timedelta(hours=12),
+    dagrun_timeout=with_patience(timedelta(hours=12), waits=4),
     render_template_as_native_obj=True,
     **night_callbacks(),
 ):
@@ -61,28 +64,29 @@ with DAG(
         from firstpass.nightly import preannotate
 
         context = get_current_context()
-        return preannotate.resolve_model(preannotate.RunRequest(run_id=context["run_id"], **context["params"]))
+        request = preannotate.RunRequest(run_id=context["run_id"], **context["params"])
+        return patiently(preannotate.resolve_model, request)
 
     @task
     def admit_model(run_uri: str) -> None:
         from firstpass.nightly import preannotate
 
-        preannotate.admit_model(run_uri)
+        patiently(preannotate.admit_model, run_uri)
 
     @task
     def catalogue_images(run_uri: str) -> dict[str, int]:
         from firstpass.nightly import preannotate
 
-        return preannotate.catalogue_images(run_uri)
+        return patiently(preannotate.catalogue_images, run_uri)
 
     @task
     def plan_chunks(run_uri: str) -> list[str]:
         from firstpass.nightly import preannotate
 
-        return preannotate.plan_chunks(run_uri)
+        return patiently(preannotate.plan_chunks, run_uri)
 
     @task(
-        execution_timeout=timedelta(hours=10),
+        execution_timeout=with_patience(timedelta(hours=10), waits=2),
         max_active_tis_per_dagrun=settings().workers,
         map_index_template="{{ chunk_uri.rsplit('/', 1)[-1] }}",
     )
@@ -96,19 +100,19 @@ with DAG(
     def merge(run_uri: str, planned: list[str] | None) -> dict[str, int]:
         from firstpass.nightly import preannotate
 
-        return preannotate.merge(run_uri, planned)
+        return patiently(preannotate.merge, run_uri, planned)
 
     @task
     def check(run_uri: str) -> str:
         from firstpass.nightly import preannotate
 
-        return preannotate.check(run_uri)
+        return patiently(preannotate.check, run_uri)
 
     @task(outlets=[DRAFTS])
     def report(run_uri: str) -> str:
         from firstpass.nightly import preannotate
 
-        return preannotate.report(run_uri)
+        return patiently(preannotate.report, run_uri)
 
     run = resolve_model()
     chunk_uris = plan_chunks(run)
@@ -122,7 +126,7 @@ with DAG(
         def choose_engine(run_uri: str) -> str:
             from firstpass.nightly import preannotate
 
-            return {"kubernetes": "infer_in_pod", "local": "infer"}[preannotate.engine(run_uri)]
+            return {"kubernetes": "infer_in_pod", "local": "infer"}[patiently(preannotate.engine, run_uri)]
 
         in_pods = InferencePod.partial(
             task_id="infer_in_pod",

@@ -35,7 +35,8 @@ from airflow.sdk import (
     task,
 )
 
-from firstpass.airflow.dag_wiring import RETRY_POLICY, at
+from firstpass.airflow.dag_wiring import RETRY_POLICY, at, with_patience
+from firstpass.waiting import patiently
 
 PARAMS = {
     "run_id": Param(
@@ -83,9 +84,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=15),
         "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(minutes=10),
+        "execution_timeout": with_patience(timedelta(minutes=10)),
     },
-    dagrun_timeout=timedelta(hours=12),
+    dagrun_timeout=with_patience(timedelta(hours=12), waits=4),
 ):
 
     @task
@@ -93,10 +94,10 @@ with DAG(
         from firstpass.nightly import publish
 
         params = get_current_context()["params"]
-        return publish.find_work(params["run_id"], unchecked=params["unchecked"])
+        return patiently(publish.find_work, params["run_id"], unchecked=params["unchecked"])
 
     @task(
-        execution_timeout=timedelta(hours=4),
+        execution_timeout=with_patience(timedelta(hours=4)),
         max_active_tis_per_dagrun=4,
         map_index_template="{{ task.op_kwargs['work']['tasks'] | join(', ') }}",
     )
@@ -104,19 +105,21 @@ with DAG(
         from firstpass.nightly import publish
 
         params = get_current_context()["params"]
-        return publish.publish(work["run_id"], work["tasks"], params["unmatched"], unchecked=params["unchecked"])
+        return patiently(
+            publish.publish, work["run_id"], work["tasks"], params["unmatched"], unchecked=params["unchecked"]
+        )
 
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def renew_reports(work: list[dict[str, Any]]) -> list[str]:
         from firstpass.nightly import publish
 
-        return publish.renew_reports(work)
+        return patiently(publish.renew_reports, work)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def questions() -> list[dict[str, Any]]:
         from firstpass.nightly import publish
 
-        return publish.questions()
+        return patiently(publish.questions)
 
     work, asked = find_work(), questions()
     publish.expand(work=work) >> [renew_reports(work), asked]

@@ -23,7 +23,8 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param, get_current_context, task
 
-from firstpass.airflow.dag_wiring import RETRY_POLICY
+from firstpass.airflow.dag_wiring import RETRY_POLICY, with_patience
+from firstpass.waiting import patiently
 
 PARAMS = {
     "scope": Param(
@@ -59,7 +60,7 @@ with DAG(
         "retries": 2,
         "retry_delay": timedelta(seconds=30),
         "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(minutes=5),
+        "execution_timeout": with_patience(timedelta(minutes=5)),
     },
     dagrun_timeout=timedelta(days=8),
 ):
@@ -69,7 +70,7 @@ with DAG(
         from firstpass.nightly import review_mapping
 
         params = get_current_context()["params"]
-        return review_mapping.proposal(params["scope"], params["model"])
+        return patiently(review_mapping.proposal, params["scope"], params["model"])
 
     proposal = propose()
 
@@ -98,9 +99,8 @@ with DAG(
 
         (choice,) = answer["chosen_options"]
         user = (answer.get("responded_by_user") or {}).get("name") or "nobody"
-        return review_mapping.record(
-            asked["scope"], asked["model"], choice, answer["params_input"].get("changes") or {}, user
-        )
+        changes = answer["params_input"].get("changes") or {}
+        return patiently(review_mapping.record, asked["scope"], asked["model"], choice, changes, user)
 
     recorded = record(proposal, decide.output)
     proposal >> decide

@@ -31,7 +31,8 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowSkipException
 
-from firstpass.airflow.dag_wiring import RETRY_POLICY, at
+from firstpass.airflow.dag_wiring import RETRY_POLICY, at, with_patience
+from firstpass.waiting import patiently
 
 MODELS = Asset(name="firstpass_models", uri="x-firstpass://models", group="firstpass")
 
@@ -79,9 +80,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
         "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(minutes=10),
+        "execution_timeout": with_patience(timedelta(minutes=10)),
     },
-    dagrun_timeout=timedelta(hours=6),
+    dagrun_timeout=with_patience(timedelta(hours=6), waits=2),
 ):
 
     @task
@@ -91,11 +92,12 @@ with DAG(
         from firstpass.nightly import sync_models
 
         params = get_current_context()["params"]
-        return [asdict(s) for s in sync_models.wanted_sources(params["name"], params["source"], params["connection"])]
+        asked = params["name"], params["source"], params["connection"]
+        return [asdict(source) for source in patiently(sync_models.wanted_sources, *asked)]
 
     @task(
         outlets=[MODELS],
-        execution_timeout=timedelta(hours=4),
+        execution_timeout=with_patience(timedelta(hours=4)),
         max_active_tis_per_dagrun=4,
         map_index_template="{{ task.op_kwargs['source']['name'] }}",
     )
@@ -104,7 +106,7 @@ with DAG(
         from firstpass.models.model_sources import ModelSource
         from firstpass.nightly import sync_models
 
-        synced = sync_models.sync_source(ModelSource(**source))
+        synced = patiently(sync_models.sync_source, ModelSource(**source))
         if synced.version is None:
             raise AirflowSkipException(f"{synced.source} is unchanged since {synced.ref}")
         if not synced.admitted:

@@ -102,7 +102,7 @@ def _of_postgresql(error: BaseException) -> tuple[str, str] | None:
     if psycopg2 is None or not isinstance(error, psycopg2.Error):
         return None
     code: str | None = error.pgcode
-    reason = " ".join(str(error).split())
+    reason = str(error).strip().partition("\n")[0]
     if code == "53100":
         return f"its disk is full ({reason})", "free space on the warehouse's disk; nothing else needs to be done"
     if code:

@@ -142,7 +142,12 @@ class Settings(FromVariables):
     kubernetes_image: str = Field(
         "", description="Container image built from docker/inference; the template's when empty."
     )
-    kubernetes_gpus: int = Field(1, ge=0, le=16, description="GPUs per pod; 0 to run on the CPU.")
+    kubernetes_gpus: int = Field(
+        1,
+        ge=0,
+        le=16,
+        description="GPUs per pod; 0 to run on the CPU. A pod that finds fewer fails, and says which driver it found.",
+    )
     kubernetes_gpu_resource: str = Field("nvidia.com/gpu", description="What the cluster calls a GPU.")
     kubernetes_cpu: str = Field("2", description="CPUs that a pod requests.")
     kubernetes_memory: str = Field("8Gi", description="Memory that a pod requests, and its limit.")
@@ -168,7 +173,10 @@ class Settings(FromVariables):
         "gpu", description="Airflow pool of the pods; `firstpass up` creates it with FIRSTPASS_WORKERS slots."
     )
     kubernetes_deadline_minutes: int = Field(
-        240, ge=1, description="Kubernetes ends a pod that runs longer than this; a new pod continues the chunk."
+        240,
+        ge=1,
+        description="Kubernetes ends a pod that runs longer than this and FIRSTPASS_WAIT_MINUTES together; a new pod"
+        " continues the chunk.",
     )
     kubernetes_startup_minutes: int = Field(
         15, ge=1, description="A pod that waits longer than this for a node or its image is given up and tried again."

@@ -32,7 +32,9 @@ def test_the_default_pod_is_valid_and_has_no_rights():
         "capabilities": {"drop": ["ALL"]},
     }
     assert base(manifest)["resources"]["limits"] == {"memory": "8Gi", "nvidia.com/gpu": "1"}
-    assert manifest["spec"]["activeDeadlineSeconds"] == 4 * 3600
+    assert manifest["spec"]["activeDeadlineSeconds"] == (4 + 1) * 3600  # what it may wait comes on top
+    environment = {entry["name"]: entry.get("value") for entry in base(manifest)["env"]}
+    assert (environment["FIRSTPASS_GPUS"], float(environment["FIRSTPASS_WAIT_MINUTES"])) == ("1", 60)
 
 
 def test_everything_can_be_set():
@@ -55,6 +57,7 @@ def test_everything_can_be_set():
         kubernetes_volumes=[{"name": "photos", "hostPath": {"path": "/photos"}}],
         kubernetes_volume_mounts=[{"name": "photos", "mountPath": "/photos"}],
         kubernetes_deadline_minutes=30,
+        wait_minutes=15,
     )
     manifest = pod(chosen)
     require_valid(manifest)
@@ -72,10 +75,17 @@ def test_everything_can_be_set():
     assert environment["FIRSTPASS_STORAGE"] == "s3://b/runs"
     assert environment["FIRSTPASS_S3_ENDPOINT"] == "http://store:8333"
     assert environment["TF_NUM_INTRAOP_THREADS"] == "4"
+    assert (environment["FIRSTPASS_GPUS"], float(environment["FIRSTPASS_WAIT_MINUTES"])) == ("2", 15)
     assert container["envFrom"] == [{"secretRef": {"name": "s3"}}, {"secretRef": {"name": "cvat"}}]
     assert {"name": "photos", "mountPath": "/photos"} in container["volumeMounts"]
     assert spec["volumes"][-1]["name"] == "photos"
-    assert spec["activeDeadlineSeconds"] == 1800
+    assert spec["activeDeadlineSeconds"] == (30 + 15) * 60
+
+
+def test_a_pod_on_the_cpu_is_asked_for_no_gpu():
+    container = base(pod(Settings(kubernetes_gpus=0, gpus=3, machine="t4")))
+    assert {"name": "FIRSTPASS_GPUS", "value": "0"} in container["env"]
+    assert "nvidia.com/gpu" not in container["resources"]["limits"]
 
 
 TEMPLATE = """

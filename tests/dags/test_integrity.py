@@ -42,6 +42,14 @@ def test_every_task_can_fail_and_be_tried_again(bag):
             assert task.execution_timeout <= timedelta(hours=12), task.task_id
 
 
+def test_every_timeout_leaves_room_for_what_is_waited_for(bag):
+    hour = timedelta(hours=1)  # FIRSTPASS_WAIT_MINUTES
+    for dag in bag.dags.values():
+        longest = max(task.execution_timeout for task in dag.tasks)
+        assert min(task.execution_timeout for task in dag.tasks) > hour, dag.dag_id
+        assert dag.dagrun_timeout >= longest + hour, dag.dag_id
+
+
 def test_every_parameter_explains_itself(bag):
     for dag in bag.dags.values():
         for name in dag.params:

@@ -35,7 +35,7 @@ def test_a_chunk_is_a_pod_in_the_pool(dag):
     assert task.pool == "gpu"
     given = task.partial_kwargs
     pod = given["full_pod_spec"]
-    assert pod.spec.active_deadline_seconds == 240 * 60
+    assert pod.spec.active_deadline_seconds == (240 + 60) * 60
     assert pod.metadata.labels["cost-centre"] == "vision"
     assert given["execution_timeout"].total_seconds() > pod.spec.active_deadline_seconds
     assert given["retries"] >= 1

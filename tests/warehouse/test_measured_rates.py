@@ -88,9 +88,17 @@ def test_what_this_attempt_inferred_counts_and_not_what_an_earlier_one_had_finis
     assert measured(warehouse, REF)(REF, "cpu") == (0.5, 1e6)
 
 
-def test_a_marker_without_a_device_is_of_a_cpu(warehouse, night):
-    merged(warehouse, night(), 0, images_per_second=9.0, pixels=1e6)
-    assert measured(warehouse, REF)(REF, "cpu") == (9.0, 1e6)
+@pytest.mark.parametrize("marker", [{}, {"device": None}, {"device": "cpu", "gpus_asked": 1}])
+def test_a_chunk_on_an_unknown_or_a_wrong_device_teaches_nothing(warehouse, night, marker):
+    merged(warehouse, night(), 0, images_per_second=9.0, pixels=1e6, **marker)
+    assert measured(warehouse, REF)(REF, "cpu") is None
+
+
+def test_of_two_devices_of_one_profile_the_newest_counts_alone(warehouse, night):
+    run = night()
+    merged(warehouse, run, 0, images_per_second=9.0, pixels=1e6, device="Tesla V100-SXM2-16GB", gpus_asked=1)
+    merged(warehouse, run, 1, images_per_second=5.0, pixels=1e6, device="Tesla V100-PCIE-32GB", gpus_asked=1)
+    assert measured(warehouse, REF)(REF, "v100") == (5.0, 1e6)
 
 
 def test_another_version_of_the_model_teaches_nothing(warehouse, night):

@@ -52,13 +52,24 @@ def night_callbacks() -> dict[str, Any]:
     }
 
 
+def with_patience(work: timedelta, waits: int = 1) -> timedelta:
+    """A timeout for so much work, with room for what a task may wait: `waits` times FIRSTPASS_WAIT_MINUTES."""
+    return work + waits * timedelta(minutes=settings().wait_minutes)
+
+
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
-        RetryRule(exception="firstpass.errors.Unavailable", action=RetryAction.RETRY, reason="may come back"),
+        RetryRule(
+            exception="firstpass.errors.Unavailable", action=RetryAction.RETRY, reason="was waited for, may come back"
+        ),
         RetryRule(exception="firstpass.errors.FirstpassError", action=RetryAction.FAIL, reason="needs a person"),
     ]
 )
-"""For every task: an error that only a person can fix is not retried."""
+"""For every task: an error that only a person can fix is not retried.
+
+What is away is waited for within a try (`firstpass.waiting`), which no rule of Airflow's could do: each of its retries
+uses one up. So tries are left for what fails differently; an outage that outlasts the waiting begins the next one.
+"""
 
 ENGINES = ["kubernetes", "local"] if settings().engine == "kubernetes" else ["local"]
 

@@ -17,7 +17,7 @@ BASE = "base"
 """The container that runs `firstpass infer`, as KubernetesPodOperator calls it."""
 
 # What a pod's own settings are taken from. Credentials never are: they come by service account or secret.
-_PASSED_ON = ("storage", "models", "s3_endpoint", "threads", "max_image_bytes", "max_image_pixels")
+_PASSED_ON = ("storage", "models", "s3_endpoint", "threads", "max_image_bytes", "max_image_pixels", "wait_minutes")
 
 
 def pod(settings: Settings) -> Manifest:
@@ -33,7 +33,7 @@ def pod(settings: Settings) -> Manifest:
     spec["volumes"] = [*spec.get("volumes", []), *settings.kubernetes_volumes]
     spec["tolerations"] = [*spec.get("tolerations", []), *settings.kubernetes_tolerations]
     spec["nodeSelector"] = spec.get("nodeSelector", {}) | settings.kubernetes_node_selector
-    spec["activeDeadlineSeconds"] = settings.kubernetes_deadline_minutes * 60
+    spec["activeDeadlineSeconds"] = round(60 * (settings.kubernetes_deadline_minutes + settings.wait_minutes))
     given = {
         "serviceAccountName": settings.kubernetes_service_account,
         "priorityClassName": settings.kubernetes_priority_class,
@@ -55,6 +55,7 @@ def _complete(base: Manifest, settings: Settings) -> None:
         "limits": limits,
     }
     values = {f"FIRSTPASS_{name.upper()}": str(getattr(settings, name)) for name in _PASSED_ON}
+    values["FIRSTPASS_GPUS"] = str(settings.kubernetes_gpus)  # a pod that finds fewer says so and ends
     values = {name: value for name, value in values.items() if value} | settings.kubernetes_env
     own = [entry for entry in base.get("env", []) if entry.get("name") not in values]
     base["env"] = [*own, *({"name": name, "value": value} for name, value in values.items())]

@@ -14,8 +14,8 @@ from firstpass.errors import FirstpassError
 from firstpass.inference.stderr_filter import overheard
 from firstpass.settings import settings
 
-_DRIVER = Path("/proc/driver/nvidia/version")
-_DEVICES = Path("/dev")
+DRIVER = Path("/proc/driver/nvidia/version")
+DEVICES = Path("/dev")
 _WORDS = 600  # characters of what TensorFlow said, at most
 
 _FIX = (
@@ -43,7 +43,7 @@ def require_gpus(asked: int) -> None:
     if not asked:
         return
     tensorflow = sys.modules.get("tensorflow")
-    there = len(tensorflow.config.list_physical_devices("GPU") if tensorflow else list(_DEVICES.glob("nvidia[0-9]*")))
+    there = len(tensorflow.config.list_physical_devices("GPU") if tensorflow else list(DEVICES.glob("nvidia[0-9]*")))
     if there < asked:
         raise FirstpassError(
             f"{asked} GPU{'s' if asked > 1 else ''} asked for, {there or 'none'} found: {_circumstances(tensorflow)}",
@@ -84,9 +84,9 @@ def _circumstances(tensorflow: Any) -> str:
 
 def _driver() -> str:
     try:
-        text = _DRIVER.read_text(errors="replace")
+        text = DRIVER.read_text(errors="replace")
     except OSError:
-        return f"no NVIDIA driver here ({_DRIVER} is missing)"
+        return f"no NVIDIA driver here ({DRIVER} is missing)"
     version = re.search(r"\s(\d+\.\d+(\.\d+)?)\s", text)
     return f"NVIDIA driver {version[1] if version else text.splitlines()[0]}"
 

@@ -45,6 +45,12 @@ def frozen(until: Callable[[], bool]) -> PodFault:
     return PodFault("", "", until=until)
 
 
+def quota_used_up(times: int) -> ApiFault:
+    """The namespace has no room for another pod, so many times."""
+    message = "is forbidden: exceeded quota: gpus, requested: limits.nvidia.com/gpu=1, used: 4, limited: 4"
+    return ApiFault("^POST /.*/pods$", 403, times, f'pods "firstpass-infer" {message}')
+
+
 @dataclass
 class ApiFault:
     """The next `times` requests whose `METHOD /path` matches are answered with this status instead."""
@@ -52,6 +58,7 @@ class ApiFault:
     request: str
     status: int
     times: int = 1
+    message: str = "by script"
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this request is to fail; counts it when so."""

@@ -112,7 +112,7 @@ def _guard(double: KubernetesDouble) -> Any:
             return _failure(401, "Unauthorized", "Unauthorized")
         for fault in double.api_faults:
             if fault.strikes(request.method, request.path):
-                return _failure(fault.status, "Injected", "by script", {"Retry-After": "1"})
+                return _failure(fault.status, "Injected", fault.message, {"Retry-After": "1"})
         return await handler(request)  # type: ignore[no-any-return]
 
     return guard

@@ -1,0 +1,83 @@
+"""Every task waits for what is away, instead of failing at once."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from firstpass import waiting
+from firstpass.errors import Unavailable
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = {
+    "preannotate": {"images": "/photos", "model": "pets"},
+    "publish": {"run_id": "", "unchecked": False, "unmatched": None},
+    "sync_models": {"name": "", "source": "", "connection": ""},
+    "review_mapping": {"scope": "project/3", "model": "pets@1"},
+}
+ANSWER = {"chosen_options": ["Approve"], "params_input": {}}
+TASKS = {  # DAG and task: the function behind it, and its arguments
+    ("preannotate", "resolve_model"): ("resolve_model", []),
+    ("preannotate", "admit_model"): ("admit_model", ["/run"]),
+    ("preannotate", "catalogue_images"): ("catalogue_images", ["/run"]),
+    ("preannotate", "plan_chunks"): ("plan_chunks", ["/run"]),
+    ("preannotate", "merge"): ("merge", ["/run", []]),
+    ("preannotate", "check"): ("check", ["/run"]),
+    ("preannotate", "report"): ("report", ["/run"]),
+    ("publish", "find_work"): ("find_work", []),
+    ("publish", "publish"): ("publish", [{"run_id": "a run", "tasks": [1]}]),
+    ("publish", "renew_reports"): ("renew_reports", [[]]),
+    ("publish", "questions"): ("questions", []),
+    ("sync_models", "list_sources"): ("wanted_sources", []),
+    ("sync_models", "sync"): ("sync_source", [{"name": "pets", "uri": "s3://b/p", "connection": "", "options": {}}]),
+    ("review_mapping", "propose"): ("proposal", []),
+    ("review_mapping", "record"): ("record", [{"scope": "project/3", "model": "pets@1"}, ANSWER]),
+}
+ELSEWHERE = {("preannotate", "infer")}  # the process that runs the chunk waits
+
+
+@pytest.fixture(scope="module")
+def bag(airflow_database):
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(ROOT / "dags")
+
+
+def test_this_knows_every_task_of_ours(bag):
+    ours = {
+        (dag.dag_id, task.task_id)
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        if hasattr(task, "python_callable") or "python_callable" in getattr(task, "partial_kwargs", {})
+    }
+    assert ours == TASKS.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("task", TASKS, ids="/".join)
+def test_a_task_calls_again_what_was_away(bag, monkeypatch, task):
+    dag_id, task_id = task
+    name, arguments = TASKS[task]
+    calls: list[Any] = []
+
+    def away_once(*given: Any, **named: Any) -> Any:
+        calls.append((given, named))
+        if len(calls) == 1:
+            raise Unavailable("the store is away", "bring it back")
+        return SimpleNamespace(version=SimpleNamespace(reasons=()), ref="pets@1", admitted=True, source="s3://b/p")
+
+    module = importlib.import_module(f"firstpass.nightly.{dag_id}")
+    monkeypatch.setattr(module, name, away_once if name != "wanted_sources" else lambda *a: away_once(*a) and [])
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.001)
+    operator = bag.dags[dag_id].get_task(task_id)
+    function = getattr(operator, "python_callable", None) or operator.partial_kwargs["python_callable"]
+    context = {"run_id": "a run", "params": PARAMS[dag_id]}
+    monkeypatch.setitem(function.__globals__, "get_current_context", lambda: context)
+    result = function(*arguments)
+    if task_id == "sync":
+        list(result)
+    assert len(calls) == 2
+    assert calls[0] == calls[1]
