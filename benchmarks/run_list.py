@@ -19,7 +19,7 @@ import httpx
 import made_up
 import uvicorn
 
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.report.web import application
 from firstpass.warehouse.runs import begin_run
 from firstpass.warehouse.verdicts import store_verdict as store
@@ -67,13 +67,14 @@ def fill(conn, number: int) -> None:
             " SELECT %s, 'file:///photos/' || n, 'ok', 7 FROM generate_series(1, 100) AS n",
             [spec.run_id],
         )
-    failing = number % 7 == 0
+    first = CheckState.HOLDS if number % 7 else CheckState.FAILS
     store(
         conn,
         QualityVerdict(
             spec.run_id,
             tuple(
-                CheckResult("run", f"rule {n}", "warning", not (failing and n == 0), "0", 0.1, "s") for n in range(25)
+                CheckResult("run", f"rule {n}", "warning", state, "0", 0.1, "s")
+                for n, state in enumerate([first, *24 * [CheckState.HOLDS]])
             ),
         ),
     )

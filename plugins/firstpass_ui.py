@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "/pre-annotation"
-ROOT = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PREFIX
+AIRFLOW = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+ROOT = AIRFLOW + PREFIX
 
 
 @lru_cache(maxsize=1)
@@ -32,7 +33,7 @@ def _application() -> ASGIApp:
     connections.register()
 
     guards = [requires_access_view(AccessView.WEBSITE), requires_access_dag("GET", param_dag_id="preannotate")]
-    return application([Depends(guard) for guard in guards])
+    return application([Depends(guard) for guard in guards], AIRFLOW)
 
 
 class PreAnnotation:

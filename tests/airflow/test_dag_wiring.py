@@ -53,17 +53,19 @@ def test_what_only_a_person_can_put_right_is_not_tried_again(wiring, error, acti
     assert decision.action.value == action
 
 
-def test_nobody_is_told_where_nobody_is_named(wiring):
-    assert wiring().night_callbacks() == {}
+def test_nobody_is_told_where_nobody_is_named_but_a_failure_is_recorded(wiring):
+    from firstpass.airflow import failed_runs
+
+    assert wiring().night_callbacks() == {"on_failure_callback": failed_runs.record_failure}
 
 
 def test_who_is_named_hears_of_a_nights_end_and_of_a_late_one(wiring):
-    from firstpass.airflow import notifications
+    from firstpass.airflow import failed_runs, notifications
 
     given = wiring(FIRSTPASS_NOTIFY_EMAIL="ann@example.org", FIRSTPASS_DEADLINE_MINUTES="45").night_callbacks()
     assert given.keys() == {"on_success_callback", "on_failure_callback", "deadline"}
     assert given["on_success_callback"] is notifications.run_succeeded
-    assert given["on_failure_callback"] is notifications.run_failed
+    assert given["on_failure_callback"] == [failed_runs.record_failure, notifications.run_failed]
     deadline = given["deadline"]
     assert deadline.interval == timedelta(minutes=45)
     assert type(deadline.reference).__name__ == "DagRunQueuedAtDeadline"

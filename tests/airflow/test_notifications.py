@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,16 +13,18 @@ from firstpass import entry_points
 from firstpass.airflow import notifications
 from firstpass.contracts.notification import Notification
 from firstpass.contracts.run_error import RunError
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.entry_points import Parts
 from firstpass.settings import settings
 from firstpass.warehouse.merge import fail_chunk
 from firstpass.warehouse.verdicts import store_verdict
 from fixtures.made_up_runs import row
 
-HOLDS = CheckResult("run", "x", "warning", True, "0", 0.0, "s")
-ODD = CheckResult("run", "empty_rate", "warning", False, "91%", 0.91, "Few are empty.")
-WRONG = CheckResult("detections", "box_outside_image", "critical", False, "1 of 1 images", 1.0, "Boxes lie inside.")
+HOLDS = CheckResult("run", "x", "warning", CheckState.HOLDS, "0", 0.0, "s")
+ODD = CheckResult("run", "empty_rate", "warning", CheckState.FAILS, "91%", 0.91, "Few are empty.")
+WRONG = CheckResult(
+    "detections", "box_outside_image", "critical", CheckState.FAILS, "1 of 1 images", 1.0, "Boxes lie inside."
+)
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_warnings_are_told_with_what_did_not_hold(checked, told):
         run_id="night <1>",
         title="Pre-annotation: 2 drafts on 1 image",
         lines=(
-            "1 of 2 checks hold. Worth a look:",
+            "1 of 2 checks does not hold. Worth a look:",
             "warning: Few are empty. Found: 91%.",
             "Run night <1>",
         ),
@@ -71,6 +74,8 @@ def test_warnings_are_told_with_what_did_not_hold(checked, told):
         facts={
             "model": "toy@0123456789ab",
             "verdict": "warnings",
+            "checks": {"holds": 1, "does not hold": 1, "nothing to check": 0},
+            "devices": {},
             "images": 1,
             "new_drafts": 2,
             "empty": 0,
@@ -83,7 +88,7 @@ def test_warnings_are_told_with_what_did_not_hold(checked, told):
 
 
 def test_five_of_many_failures_are_told(checked, told):
-    results = [CheckResult("run", f"x{n}", "warning", False, str(n), None, f"Sentence {n}.") for n in range(7)]
+    results = [replace(ODD, expectation=f"x{n}", observed=str(n), sentence=f"Sentence {n}.") for n in range(7)]
     notifications.run_succeeded({"run_id": checked(*results)})
     lines = told[0].lines
     assert [line for line in lines if line.startswith("warning: ")] == [

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 
 import pytest
 
 from firstpass import storage
+from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import run_folder
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
+from firstpass.warehouse.run_failures import fail_run, record_request
+from firstpass.warehouse.runs import finish_run
 from firstpass.warehouse.verdicts import store_verdict as store
 
 
@@ -18,16 +22,43 @@ def nights(night, warehouse):
     night("manual__1")
     store(
         warehouse,
-        QualityVerdict("manual__1", (CheckResult("drift", "class_drift", "warning", False, "0.4", 0.4, "s"),)),
+        QualityVerdict(
+            "manual__1", (CheckResult("drift", "class_drift", "warning", CheckState.FAILS, "0.4", 0.4, "s"),)
+        ),
     )
+    finish_run(warehouse, "manual__1", "success")
     night("manual__2")
 
 
 def test_history_is_newest_first(call, nights):
     lines = call("quality", "history").stdout.splitlines()
-    assert lines[0].split() == ["Started", "Verdict", "Model", "Images", "Drafts", "Drift"]
+    assert lines[0].split() == ["Started", "State", "Model", "Images", "Drafts", "Drift", "Device"]
     assert [line.split()[2] for line in lines[1:]] == ["running", "warnings"]
-    assert lines[2].split()[-1] == "0.40"
+    assert lines[2].split()[-2:] == ["0.40", "–"]
+
+
+def test_history_says_where_and_why_a_run_failed(call, nights, warehouse):
+    error = RunError("resolve_model", "there is no folder /x", "create it")
+    record_request(warehouse, "lost", "/x", "pets", {})
+    fail_run(warehouse, "lost", error)
+    lines = call("quality", "history").stdout.splitlines()
+    assert lines[1].split()[2:4] == ["failed", "pets"]
+    assert lines[-2].endswith("failed at resolve_model: there is no folder /x")
+    assert lines[-1] == "  What to do: create it"
+    lost = json.loads(call("quality", "history", "--json").stdout)[0]
+    assert (lost["standing"], lost["error"], lost["devices"]) == ("failed", asdict(error), [])
+
+
+def test_the_latest_report_says_that_a_later_run_failed(call, nights, warehouse):
+    storage.write(storage.join(run_folder("manual__2"), "report.html"), b"<html>")
+    record_request(warehouse, "lost", "/x", "pets", {})
+    fail_run(warehouse, "lost", RunError("resolve_model", "there is no folder /x", "create it"))
+    result = call("report")
+    assert result.stdout.strip().endswith("report.html")
+    assert "a later run, lost, failed: there is no folder /x" in result.stderr
+    error = call("report", "lost").exception
+    assert "it failed at resolve_model: there is no folder /x" in error.problem
+    assert error.fix == "create it"
 
 
 def test_history_for_machines(call, nights):

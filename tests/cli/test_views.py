@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from firstpass.api.run_watch import ImageCounts, StageProgress
-from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view
+from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view, verdict_view
 from firstpass.contracts.stages import STAGES
 
 SUMMARY = {
@@ -152,3 +152,20 @@ def test_live_bars_show_images_rate_and_time_left(infer, images, words):
         view.show(stages(resolve_model=("done", 1.2), infer=infer), images)
     assert words in console.file.getvalue()
     assert "1.2 s" in console.file.getvalue()
+
+
+def checked(verdict: str | None, holds: int = 0, fails: int = 0, idle: int = 0) -> list[str]:
+    wrong = [{"severity": "warning", "sentence": "Few [are] empty.", "observed": "91%"}] * fails
+    counts = {"holds": holds, "does not hold": fails, "nothing to check": idle}
+    summary = {"verdict": verdict, "checks": counts if verdict else None, "failed_checks": wrong}
+    return lines(verdict_view(summary))
+
+
+def test_the_verdict_counts_what_holds_what_does_not_and_what_had_nothing_to_check():
+    assert checked("passed", holds=17, idle=9) == ["Checks passed: 17 hold, 9 had nothing to check"]
+    assert checked("warnings", holds=2, fails=1) == [
+        "Checks warnings: 2 hold, 1 do not hold",
+        "warning: Few [are] empty. Found: 91%",
+    ]
+    assert checked("failed", fails=1)[0] == "Checks held back: 1 do not hold"
+    assert checked(None) == ["Checks this run was not checked"]

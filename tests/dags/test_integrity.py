@@ -102,7 +102,8 @@ def test_a_night_tells_those_who_are_named_and_otherwise_nobody(bag, monkeypatch
 
     from firstpass.settings import settings
 
-    assert not bag.dags["preannotate"].has_on_failure_callback
+    assert not bag.dags["preannotate"].has_on_success_callback
+    assert bag.dags["preannotate"].has_on_failure_callback  # which records the failure
     assert not bag.dags["preannotate"].deadline
 
     monkeypatch.setenv("FIRSTPASS_NOTIFY_EMAIL", "ann@example.org")

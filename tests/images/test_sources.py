@@ -12,7 +12,7 @@ from firstpass.errors import FirstpassError
 from firstpass.images import fetching, sources
 from firstpass.images.folder import FOLDER
 from firstpass.images.object_storage import OBJECT_STORAGE
-from firstpass.images.sources import check, draft_takers, is_address, list_images, source_of
+from firstpass.images.sources import check, draft_takers, is_address, list_images, one_spelling, source_of
 
 
 class Other(ImageSource):
@@ -54,6 +54,25 @@ def plugin(monkeypatch):
 )
 def test_a_scheme_has_its_source_and_anything_else_is_a_folder(uri, source):
     assert source_of(uri) is source
+
+
+@pytest.mark.parametrize(
+    ("uri", "spelling"),
+    [
+        ("/photos", "/photos"),
+        ("/photos//", "/photos"),
+        ("file:///photos/", "/photos"),
+        ("file:///a%20b", "/a b"),
+        ("file:///caf%E9", "/caf\\xe9"),
+        ("/", "/"),
+        ("s3://bucket/prefix/", "s3://bucket/prefix"),
+        ("cvat:task/12?policy=empty", "cvat:task/12?policy=empty"),
+        ("strange:thing", "strange:thing"),
+        ("", ""),
+    ],
+)
+def test_one_place_has_one_spelling(uri, spelling):
+    assert one_spelling(uri) == spelling
 
 
 def test_a_scheme_that_nobody_knows_is_told_with_those_that_somebody_does(plugin):

@@ -15,12 +15,13 @@ from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.nightly import preannotate
 from firstpass.nightly.run_request import RunRequest
 from firstpass.settings import settings
 from firstpass.warehouse.merge import fail_chunk, merge_chunk
+from firstpass.warehouse.run_list import list_runs
 from firstpass.warehouse.run_summary import run_summary
 from firstpass.warehouse.runs import finish_run
 from fixtures.made_up_runs import Night, row
@@ -76,15 +77,53 @@ def test_a_run_is_opened_with_what_was_settled_on(warehouse: connection, opened:
     assert stages(warehouse) == ["resolve_model"]
 
 
-def test_a_run_that_cannot_begin_leaves_word_and_no_folder(warehouse: connection, opened: Any, photos: Path) -> None:
-    with pytest.raises(FirstpassError, match="there is no model 'cars'"):
-        preannotate.resolve_model(RunRequest("a run", str(photos), "cars"))
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"model": "cars"}, "there is no model 'cars'"),
+        ({"images": "/no/such/folder"}, "/no/such/folder"),
+        ({"threshold": 40}, "threshold is 40"),
+        ({"class_thresholds": {"car\0": "x"}}, "class_thresholds names"),
+        ({"images": "strange://x"}, "nothing reads strange:// addresses"),
+    ],
+)
+def test_a_run_that_cannot_begin_is_recorded_with_what_was_asked_for_and_why(
+    warehouse: connection, opened: Any, photos: Path, asked: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(FirstpassError, match=problem):
+        preannotate.resolve_model(RunRequest(**{"run_id": "a run", "images": str(photos), "model": "pets"} | asked))
     error = RunError.load("a run")
     assert error
     assert error.stage == "resolve_model"
-    with warehouse, warehouse.cursor() as cur:
-        cur.execute("SELECT FROM runs")
-        assert cur.rowcount == 0
+    (found,), _ = list_runs(warehouse)
+    assert (found.state, found.stage) == ("failed", "resolve_model")
+    assert (found.model, found.images_uri) == (asked.get("model", "pets"), asked.get("images", str(photos)))
+    assert found.error
+    assert problem in found.error.problem
+
+
+def test_a_run_that_begins_at_its_second_try_forgets_why_it_had_failed(
+    warehouse: connection, opened: Any, photos: Path
+) -> None:
+    hidden = photos.rename(photos.with_name("hidden"))
+    with pytest.raises(FirstpassError):
+        opened()
+    hidden.rename(photos)
+    opened()
+    (found,), _ = list_runs(warehouse)
+    assert (found.state, found.error, found.model) == ("running", None, "pets@aaaaaaaaaaaa")
+
+
+def test_a_run_whose_storage_is_away_is_recorded_all_the_same(
+    warehouse: connection, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FIRSTPASS_STORAGE", str(tmp_path / "file"))
+    settings.cache_clear()
+    with pytest.raises(FirstpassError):
+        opened()
+    (found,), _ = list_runs(warehouse)
+    assert (found.state, found.stage) == ("failed", "resolve_model")
 
 
 def test_the_models_files_are_held_against_what_was_admitted(warehouse: connection, opened: Any) -> None:
@@ -253,7 +292,7 @@ def test_the_engine_is_the_one_that_the_run_was_opened_with(opened: Any) -> None
 def test_the_verdict_of_the_checks_is_what_is_returned(
     warehouse: connection, opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = CheckResult("run", "x", "warning", False, "0", 0.0, "s")
+    result = CheckResult("run", "x", "warning", CheckState.FAILS, "0", 0.0, "s")
     monkeypatch.setattr("firstpass.quality.checks.check_run", lambda run_id: QualityVerdict(run_id, (result,)))
     uri = opened()
     assert json.loads(json.dumps(preannotate.check(uri))) == "warnings"

@@ -11,9 +11,10 @@ from fastapi import Depends, HTTPException
 from fastapi.testclient import TestClient
 
 from firstpass.contracts.run_spec import run_folder
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.report.web import application
 from firstpass.storage import write
+from firstpass.warehouse.runs import finish_run
 from firstpass.warehouse.verdicts import store_verdict as store
 from fixtures.made_up_runs import row
 
@@ -36,7 +37,11 @@ def client(warehouse_dsn, storage_home) -> TestClient:
 def reported(finished_run, warehouse):
     """A run with a verdict and a report, ready to be looked at."""
     spec = finished_run([row("file:///a.jpg", detections=3)], run_id="manual__2026-02-01T02:00:00+00:00")
-    store(warehouse, QualityVerdict(spec.run_id, (CheckResult("drift", "d", "warning", False, "0.5", 0.5, "s"),)))
+    store(
+        warehouse,
+        QualityVerdict(spec.run_id, (CheckResult("drift", "d", "warning", CheckState.FAILS, "0.5", 0.5, "s"),)),
+    )
+    finish_run(warehouse, spec.run_id, "success")
     write(f"{spec.uri}/report.html", b"<!doctype html><p>the report")
     write(f"{spec.uri}/data_docs/index.html", b"<!doctype html><p>the docs")
     write(f"{spec.uri}/results/secret.html", b"not for the browser")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -13,7 +14,7 @@ from psycopg2.extensions import make_dsn
 
 from firstpass.contracts.class_table import ClassTable, ModelClass
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.contracts.verdict import QualityVerdict
+from firstpass.contracts.verdict import CheckState, QualityVerdict
 from firstpass.quality import checks
 from firstpass.quality.checks import check_run
 from firstpass.quality.drift import store_profile
@@ -64,12 +65,14 @@ def test_a_detection_that_cannot_be_right_fails_the_run_and_names_the_image(fini
     for result in verdict.results:
         if result.suite == "detections":
             guilty = {name for name, (_, expected) in ODD.items() if result.expectation in expected}
-            assert result.success == (not guilty)
-            assert result.severity == "critical" or not guilty
-            assert result.value == len(guilty)
             count, _, names = result.observed.partition(": ")
-            assert count == f"{len(guilty)} of {len(ODD) + 1} images"
+            if result.severity == "warning":
+                assert result.state is not CheckState.FAILS
+                continue
+            assert count == f"{len(guilty)} of {len(ODD)} images"
             assert set(filter(None, names.split(", "))) == guilty, result.expectation
+            assert result.state is (CheckState.FAILS if guilty else CheckState.HOLDS)
+            assert result.value == len(guilty)
 
 
 def test_of_one_detection_that_is_wrong_among_others_the_image_is_guilty(finished_run, only):
@@ -204,11 +207,120 @@ def test_a_model_without_classes_cannot_have_found_one(finished_run, only):
     assert broken(check_run(finished_run([row("file:///a.jpg")], version=version).run_id)) == {"class_not_in_table"}
 
 
-def test_what_earlier_runs_found_is_not_held_against_this_one(finished_run, warehouse):
-    wrong = [row("file:///a.jpg", x2=[900.0], polygons=[[[[1.0, 2.0]]]])]
-    finished_run(wrong)
-    spec = finished_run([row("file:///b.jpg")], decided=[wrong[0] | {"outcome": "known"}])
-    assert check_run(spec.run_id).state == "passed"
+class TestKnownDrafts:
+    """They were looked at by the run that inferred them, or else are looked at by the one that knows them."""
+
+    RIGHT = row("file:///a.jpg", polygons=[[[[20.0, 30.0, 100.0, 30.0, 100.0, 200.0]]]])
+    WRONG = row("file:///a.jpg", x2=[900.0], polygons=[[[[1.0, 2.0]]]])
+
+    @pytest.fixture(autouse=True)
+    def only_drafts(self, only):
+        only("detections", "polygons")
+
+    def know(self, finished_run, known: dict, rows=()):
+        return check_run(finished_run(list(rows), decided=[known | {"outcome": "known"}]).run_id)
+
+    def test_of_a_checked_run_are_not_looked_at_again(self, finished_run, warehouse):
+        check_run(finished_run([self.RIGHT]).run_id)
+        query(warehouse, "UPDATE predictions SET x2 = '{900}'")
+        verdict = self.know(finished_run, self.RIGHT, [row("file:///b.jpg")])
+        assert verdict.state == "passed"
+        assert {r.observed for r in verdict.results if r.suite == "detections"} >= {"0 of 1 images"}
+
+    def test_of_a_night_with_nothing_new_leave_nothing_to_check(self, finished_run):
+        check_run(finished_run([self.RIGHT]).run_id)
+        assert self.know(finished_run, self.RIGHT).state == "nothing to check"
+
+    def test_of_a_run_that_was_held_back_hold_back_whoever_knows_them(self, finished_run):
+        assert check_run(finished_run([self.WRONG]).run_id).state == "failed"
+        verdict = self.know(finished_run, self.WRONG)
+        assert broken(verdict) == {"box_outside_image", "polygon_broken"}
+        assert {r.observed for r in verdict.failures} == {"1 of 1 images: a.jpg"}
+
+    def test_of_a_run_that_was_never_checked_are_checked(self, finished_run):
+        finished_run([self.RIGHT])
+        verdict = self.know(finished_run, self.RIGHT)
+        assert (verdict.state, verdict.failures) == ("passed", ())
+        assert {r.observed for r in verdict.results if r.suite == "polygons"} == {"0 of 1 images"}
+
+
+def states(verdict) -> dict[str, CheckState]:
+    return {r.expectation: r.state for r in verdict.results}
+
+
+class TestNothingToCheck:
+    """What had nothing to look at is not said to hold."""
+
+    def test_of_images_without_a_detection(self, finished_run, only):
+        only("detections", "polygons")
+        verdict = check_run(finished_run([row("file:///a.jpg", "empty", 0)]).run_id)
+        assert set(states(verdict).values()) == {CheckState.NOTHING}
+        assert verdict.state == "nothing to check"
+
+    def test_of_detections_that_are_no_drafts_and_of_a_draft_alone(self, finished_run, only):
+        only("detections")
+        faint = check_run(finished_run([row("file:///a.jpg", scores=[0.2])]).run_id)
+        assert [name for name, state in states(faint).items() if state is CheckState.NOTHING] == [
+            "too_many_boxes", "boxes_overlap"
+        ]  # fmt: skip
+        alone = check_run(finished_run([row("file:///a.jpg"), row("file:///b.jpg")]).run_id)
+        assert [name for name, state in states(alone).items() if state is CheckState.NOTHING] == ["boxes_overlap"]
+        crowd = check_run(finished_run([row("file:///a.jpg", detections=2), row("file:///b.jpg")]).run_id)
+        (overlap,) = [r for r in crowd.results if r.expectation == "boxes_overlap"]
+        assert (overlap.state, overlap.observed) == (CheckState.HOLDS, "0 of 1 images")
+
+    def test_of_the_brightness_of_images_that_were_not_decoded(self, finished_run, only):
+        only("images")
+        verdict = check_run(finished_run([], [row("file:///a.jpg", "known", 0, brightness=None)]).run_id)
+        assert states(verdict) == {"image_too_small": CheckState.HOLDS, "image_nearly_black": CheckState.NOTHING}
+
+    def test_of_a_model_without_masks(self, finished_run, only):
+        only("polygons")
+        assert set(states(check_run(finished_run([row("file:///a.jpg")]).run_id)).values()) == {CheckState.NOTHING}
+
+    def test_of_a_run_of_known_images(self, finished_run, only):
+        only("run")
+        found = states(check_run(finished_run([], [row("file:///a.jpg", "known")]).run_id))
+        assert {name for name, state in found.items() if state is CheckState.HOLDS} == {
+            "images_without_outcome", "folders_not_listed", "unreadable_rate", "duplicate_rate"
+        }  # fmt: skip
+        assert CheckState.FAILS not in found.values()
+
+
+class TestDevices:
+    """A chunk that asked for a GPU and ran without is a warning; one that did not ask is nothing to check."""
+
+    @pytest.fixture(autouse=True)
+    def only_the_run(self, only):
+        only("run")
+
+    @pytest.fixture
+    def result(self, finished_run, warehouse):
+        def check(*markers: dict):
+            spec = finished_run([row("file:///a.jpg")])
+            query(warehouse, "DELETE FROM chunks WHERE run_id = %s", spec.run_id)
+            for n, marker in enumerate(markers):
+                query(
+                    warehouse,
+                    "INSERT INTO chunks (run_id, chunk, state, images, marker) VALUES (%s, %s, 'merged', 1, %s)",
+                    *(spec.run_id, n, json.dumps(marker)),
+                )
+            return next(r for r in check_run(spec.run_id).results if r.expectation == "chunks_without_gpu")
+
+        return check
+
+    def test_without_a_wish_there_is_nothing_to_check(self, result):
+        assert result({"device": "cpu"}, {"device": "cpu", "gpus_asked": 0}).state is CheckState.NOTHING
+
+    def test_what_was_asked_for_is_there(self, result):
+        found = result({"device": "NVIDIA H100", "gpus_asked": 1}, {"device": "cpu", "gpus_asked": 0})
+        assert (found.state, found.observed) == (CheckState.HOLDS, "0")
+
+    def test_what_was_asked_for_is_not_there(self, result):
+        found = result(
+            {"device": "NVIDIA H100", "gpus_asked": 1}, {"device": "cpu", "gpus_asked": 1}, {"gpus_asked": 2}
+        )
+        assert (found.state, found.observed, found.severity) == (CheckState.FAILS, "2", "warning")
 
 
 def rates(verdict) -> dict[str, float | None]:
@@ -268,7 +380,7 @@ class TestSpeed:
 
         def run(rate: float, images: int = 10, **other) -> str:
             rows = [row(f"file:///{rate}/{n}.jpg") for n in range(images)]
-            spec = finished_run(rows, **other)
+            spec = finished_run(rows, images=other.pop("images_uri", "/photos"), **other)
             query(warehouse, "UPDATE chunks SET seconds = %s WHERE run_id = %s", images / rate, spec.run_id)
             store_profile(warehouse, spec.run_id)
             settings.cache_clear()
@@ -276,32 +388,36 @@ class TestSpeed:
 
         return run
 
-    def speed(self, run_id: str) -> tuple[float | None, bool]:
+    def speed(self, run_id: str) -> tuple[float | None, CheckState]:
         (result,) = [r for r in check_run(run_id).results if r.expectation == "speed"]
-        return result.value, result.success
+        return result.value, result.state
 
     def test_is_a_warning_below_half_of_the_usual(self, night):
         for rate in (10, 40, 20):
             night(rate)
-        assert self.speed(night(10)) == (pytest.approx(0.5), True)
-        assert self.speed(night(7)) == (pytest.approx(7 / 15), False)
+        assert self.speed(night(10)) == (pytest.approx(0.5), CheckState.HOLDS)
+        assert self.speed(night(7)) == (pytest.approx(7 / 15), CheckState.FAILS)
 
     def test_is_compared_with_so_many_earlier_runs_only(self, night, monkeypatch):
         for rate in (1000, 30, 10):
             night(rate)
         monkeypatch.setenv("FIRSTPASS_CHECK_DRIFT_RUNS", "2")
-        assert self.speed(night(20)) == (pytest.approx(1.0), True)
+        assert self.speed(night(20)) == (pytest.approx(1.0), CheckState.HOLDS)
+
+    def test_is_compared_over_the_same_images_only(self, night):
+        night(1000, images_uri="/elsewhere")
+        assert self.speed(night(20)) == (None, CheckState.NOTHING)
 
     def test_says_nothing_of_runs_too_small_to_tell(self, night):
-        assert self.speed(night(10)) == (None, True)
-        assert self.speed(night(40, images=9)) == (None, True)
-        assert self.speed(night(5)) == (pytest.approx(0.5), True)
+        assert self.speed(night(10)) == (None, CheckState.NOTHING)
+        assert self.speed(night(40, images=9)) == (None, CheckState.NOTHING)
+        assert self.speed(night(5)) == (pytest.approx(0.5), CheckState.HOLDS)
 
     def test_is_not_known_of_a_run_that_took_no_time(self, night, warehouse):
         run_id = night(10)
         query(warehouse, "UPDATE chunks SET seconds = 0 WHERE run_id = %s", run_id)
-        assert self.speed(run_id) == (None, True)
-        assert self.speed(night(10)) == (None, True)
+        assert self.speed(run_id) == (None, CheckState.NOTHING)
+        assert self.speed(night(10)) == (None, CheckState.NOTHING)
 
     def test_is_of_all_merged_chunks_together_and_of_no_others(self, night, warehouse):
         """Six images in 1.5 s and four in 0.5 s are five per second; what failed took a while, too."""
@@ -314,7 +430,7 @@ class TestSpeed:
             run_id,
             run_id,
         )
-        assert self.speed(run_id) == (pytest.approx(0.5), True)
+        assert self.speed(run_id) == (pytest.approx(0.5), CheckState.HOLDS)
 
 
 def test_small_images_are_worth_a_look(finished_run, only):
@@ -352,10 +468,10 @@ def test_what_could_not_be_checked_counts_as_failed_and_hides_nothing_else(finis
     spec = finished_run([row("file:///a.jpg", width=5)])
     verdict = check_run(spec.run_id)
     lost, small, dark = verdict.results
-    assert (lost.success, lost.value) == (False, None)
+    assert (lost.state, lost.value) == (CheckState.FAILS, None)
     assert lost.observed.startswith("could not be checked: ")
     assert "image_is_lovely" in lost.observed
-    assert (small.observed, small.success, dark.success) == ("1 of 1 images: a.jpg", False, True)
+    assert (small.observed, small.state, dark.state) == ("1 of 1 images: a.jpg", CheckState.FAILS, CheckState.HOLDS)
     assert load(warehouse, spec.run_id) == QualityVerdict(spec.run_id, (lost, dark, small))
 
 
@@ -405,11 +521,15 @@ def test_a_night_with_nothing_new_passes(finished_run):
     spec = finished_run([], decided=[r | {"outcome": "known"} for r in rows])
     verdict = check_run(spec.run_id)
     assert verdict.state == "passed"
-    assert {r.observed for r in verdict.results if r.expectation == "empty_rate"} == {"nothing to measure in this run"}
+    (empty,) = [r for r in verdict.results if r.expectation == "empty_rate"]
+    assert (empty.state, empty.observed) == (CheckState.NOTHING, "nothing to look at in this run")
 
 
-def test_a_run_without_an_image_passes(finished_run):
-    assert check_run(finished_run([]).run_id).state == "passed"
+def test_a_run_without_an_image_has_nothing_to_check_but_its_class_table(finished_run):
+    verdict = check_run(finished_run([]).run_id)
+    assert verdict.state == "nothing to check"
+    assert {r.suite for r in verdict.results if r.state is CheckState.HOLDS} == {"classes"}
+    assert verdict.counts[CheckState.FAILS] == 0
 
 
 def test_a_run_with_a_single_image_that_is_a_copy_is_a_warning(finished_run, only):
@@ -472,4 +592,4 @@ def test_nearly_black_images_are_worth_a_look(finished_run, only):
     verdict = check_run(finished_run(rows, [known]).run_id)
     (dark,) = verdict.failures
     assert (dark.expectation, dark.severity) == ("image_nearly_black", "warning")
-    assert dark.observed == "1 of 4 images: 9.5.jpg"
+    assert dark.observed == "1 of 3 images: 9.5.jpg"

@@ -35,6 +35,20 @@ def test_the_index_leads_to_every_suite_and_says_what_was_found(finished_run):
         assert '<a href="index.html">' in page
 
 
+def test_what_had_nothing_to_check_is_no_success(finished_run):
+    """Great Expectations counts an expectation without a row as met."""
+    run_id = finished_run([row("file:///a.jpg", "empty", 0)]).run_id
+    verdict = check_run(run_id)
+    site = Path(run_folder(run_id)) / "data_docs"
+    drafts = (site / "detections.html").read_text()
+    assert 'class="fas fa-check-circle text-success' not in drafts
+    assert drafts.count("nothing to check") == len([r for r in verdict.results if r.suite == "detections"])
+    images = (site / "images.html").read_text()
+    assert "Nothing to check" not in images
+    assert 'text-success"' in images
+    assert 'class="idle"' in (site / "index.html").read_text()
+
+
 def test_where_it_was_written_is_told(finished_run, monkeypatch):
     from firstpass.quality import checks
 

@@ -86,10 +86,10 @@ def limits(monkeypatch):
 
 def test_the_first_run_ever_has_nothing_to_compare_with(finished_run):
     verdict = check_run(finished_run(rows(1)).run_id)
-    assert verdict.state == "passed"
+    assert verdict.state == "nothing to check"
     assert drift(verdict) == dict.fromkeys(DRIFTS)
     assert {r.observed for r in verdict.results if r.suite == "drift"} == {
-        "nothing to compare: 100 samples are needed, now and in earlier runs"
+        "nothing to compare with: 100 samples are needed, now and in earlier runs"
     }
 
 
@@ -198,6 +198,12 @@ def test_other_thresholds_and_other_models_are_no_base(finished_run):
         assert check_run(finished_run(rows(number), thresholds=thresholds).run_id).drift is None
 
 
+def test_other_images_are_no_base(finished_run):
+    check_run(finished_run(rows(1), images="/elsewhere").run_id)
+    assert check_run(finished_run(rows(2)).run_id).drift is None
+    assert check_run(finished_run(rows(3), images="file:///photos/").run_id).drift is not None
+
+
 def test_a_run_that_stored_more_is_compared_with_one_of_the_same_thresholds(finished_run, warehouse):
     """The floor decides nothing about drafts."""
     store_profile(warehouse, finished_run(exactly("base", {1: 100}), floor=0.3).run_id)
@@ -236,7 +242,7 @@ def test_a_night_with_nothing_new_says_nothing_about_drift(finished_run):
     check_run(finished_run(known).run_id)
     verdict = check_run(finished_run([], decided=[r | {"outcome": "known"} for r in known]).run_id)
     assert verdict.drift is None
-    assert verdict.state == "passed"
+    assert verdict.state == "nothing to check"
 
 
 def test_a_profile_counts_every_detection_once(finished_run, warehouse):

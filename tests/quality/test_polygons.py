@@ -69,4 +69,4 @@ def test_crossing_edges_are_a_warning_and_sought_in_a_bounded_number(finished_ru
 
 def test_a_model_without_masks_is_not_asked(finished_run):
     verdict = check_run(finished_run([row("file:///a.jpg")]).run_id)
-    assert {r.observed for r in verdict.results if r.suite == "polygons"} == {"0 of 0 images"}
+    assert {r.observed for r in verdict.results if r.suite == "polygons"} == {"nothing to look at in this run"}

@@ -79,7 +79,7 @@ def test_the_verdict_comes_first_then_the_pictures(finished_run, photo):
     check_run(spec.run_id)
     found = page(build_report(spec.run_id))
     assert found.text.index("2 drafts on 1 image") < found.text.index("Pictures")
-    assert "checks hold." in found.text
+    assert "checks hold, " in found.text
 
 
 def test_boxes_lie_over_the_picture_in_its_own_pixels(finished_run, photo):
@@ -139,15 +139,17 @@ def test_a_run_with_nothing_new_says_so_and_shows_the_known_drafts(finished_run,
 
 def test_a_run_without_an_image_is_checked_and_has_a_report(finished_run):
     spec = finished_run([])
-    assert check_run(spec.run_id).state == "passed"
-    assert "No image had an outcome" in page(build_report(spec.run_id)).text
+    assert check_run(spec.run_id).state == "nothing to check"
+    found = page(build_report(spec.run_id)).text
+    assert "There were no images" in found
+    assert "There was no image and no draft to check." in found
 
 
 def test_the_first_run_ever_has_nothing_to_compare_with(finished_run, photo):
     spec = finished_run([drawn(photo, "a.png")])
     check_run(spec.run_id)
     found = page(build_report(spec.run_id)).text
-    assert "This is the first run: there is nothing to compare it with yet." in found
+    assert "There is nothing to compare with yet" in found
 
 
 def test_the_second_run_says_what_changed(finished_run, photo):

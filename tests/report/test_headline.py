@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.report.headline import headline
 
 
@@ -21,10 +21,17 @@ def summary(ok: int = 0, empty: int = 0, known: int = 0, failed: int = 0, unread
     }
 
 
-def verdict(*results: tuple[str, bool]) -> QualityVerdict:
-    """A verdict of checks with these severities and outcomes."""
+STATES = {True: CheckState.HOLDS, False: CheckState.FAILS, None: CheckState.NOTHING}
+
+
+def verdict(*results: tuple[str, bool | None]) -> QualityVerdict:
+    """A verdict of checks with these severities and outcomes: True holds, False does not, None had nothing to check."""
     return QualityVerdict(
-        "a run", tuple(CheckResult("s", f"c{n}", *result, "", None, "") for n, result in enumerate(results))
+        "a run",
+        tuple(
+            CheckResult("s", f"c{n}", severity, STATES[holds], "", None, "")
+            for n, (severity, holds) in enumerate(results)
+        ),
     )
 
 
@@ -34,7 +41,7 @@ FAILED = verdict(("critical", False), ("warning", True), ("warning", False))
 @pytest.mark.parametrize(
     ("figures", "title"),
     [
-        ({}, "No image had an outcome"),
+        ({}, "There were no images"),
         ({"ok": 1, "drafts": 1}, "1 draft on 1 image"),
         ({"ok": 2, "drafts": 5}, "5 drafts on 2 images"),
         ({"ok": 1, "empty": 2, "drafts": 1}, "1 draft on 3 images"),
@@ -68,12 +75,18 @@ def test_a_verdict_that_holds_nothing_back_leaves_the_title_alone(checked):
     ("checked", "sentence"),
     [
         (None, "This run was not checked."),
-        (verdict(), "All 0 checks hold."),
+        (verdict(), "There was no image and no draft to check."),
+        (verdict(("critical", None)), "There was no image and no draft to check."),
         (verdict(("critical", True), ("warning", True)), "All 2 checks hold."),
-        (verdict(("critical", True), ("warning", False)), "1 of 2 checks hold. Worth a look:"),
-        (verdict(("warning", False)), "0 of 1 checks hold. Worth a look:"),
-        (FAILED, "1 of 3 checks hold. Nothing is published until these are fixed:"),
-        (verdict(("critical", False)), "0 of 1 checks hold. Nothing is published until these are fixed:"),
+        (verdict(*2 * [("critical", True)], *3 * [("warning", None)]), "2 checks hold, 3 had nothing to check."),
+        (verdict(("critical", True), ("warning", None)), "1 check holds, 1 had nothing to check."),
+        (verdict(("critical", True), ("warning", False)), "1 of 2 checks does not hold. Worth a look:"),
+        (
+            verdict(("warning", False), ("warning", None)),
+            "1 of 1 checks does not hold, 1 had nothing to check. Worth a look:",
+        ),
+        (FAILED, "2 of 3 checks do not hold. Nothing is published until these are fixed:"),
+        (verdict(("critical", False)), "1 of 1 checks does not hold. Nothing is published until these are fixed:"),
     ],
 )
 def test_the_sentence_below_counts_the_checks(checked, sentence):

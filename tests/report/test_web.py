@@ -12,15 +12,19 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import run_folder
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.pages.rendering import asset
 from firstpass.report import web
 from firstpass.settings import settings
 from firstpass.storage import join, write
+from firstpass.warehouse.run_failures import begin_stage, fail_run, record_request
 from firstpass.warehouse.run_list import PAGE
+from firstpass.warehouse.runs import finish_run, record_stage
 from firstpass.warehouse.verdicts import store_verdict
+from fixtures.made_up_runs import query
 
 
 @pytest.fixture
@@ -33,6 +37,10 @@ def many(warehouse, night):
     """Two full pages of runs and one more: `run 000` is the newest."""
     for n in range(2 * PAGE + 1):
         night(f"run {n:03d}", started_at="2026-02-01T02:00:00+00:00")
+
+
+def refuse(**_):
+    raise Unavailable("the warehouse sleeps", "wake it")
 
 
 def folder_of(run_id: str) -> str:
@@ -148,23 +156,61 @@ class TestTheList:
         night("run 1")
         assert "No run matches" in client.get("/", params={"q": "nothing"}).text
 
-    def test_a_run_leads_to_the_folder_of_its_report(self, client, night):
-        night("run a/b ü")
-        assert f'href="runs/{folder_of("run a/b ü")}/report.html"' in client.get("/").text
+    def test_a_run_leads_to_its_report_by_its_id(self, client, night):
+        night("run a/b ü&c")
+        assert 'href="report?run=run+a%2Fb+%C3%BC%26c"' in client.get("/").text
 
     def test_a_run_is_shown_with_its_figures_once_it_was_checked(self, client, warehouse, night):
         night("run 1")
         night("run 2")
         store_verdict(
-            warehouse, QualityVerdict("run 1", (CheckResult("drift", "d", "warning", True, "", 1234.5, "s"),))
+            warehouse,
+            QualityVerdict("run 1", (CheckResult("drift", "d", "warning", CheckState.HOLDS, "", 1234.5, "s"),)),
         )
-        unchecked, checked = client.get("/").text.split("<tr>")[2:]
-        assert '<span class="state unchecked">running</span>' in unchecked
+        finish_run(warehouse, "run 1", "success")
+        unchecked, checked = client.get("/").text.split("<tr")[2:]
+        assert '<span class="state soft">running</span>' in unchecked
         assert 'data-label="Drift">–</td>' in unchecked
         assert 'data-label="Images">–</td>' in unchecked
-        assert '<span class="state passed">passed</span>' in checked
+        assert '<span class="state good">passed</span>' in checked
         assert 'data-label="Drift">1,234.50</td>' in checked
         assert 'data-label="Images">0</td>' in checked
+
+    def test_a_failed_run_is_red_and_says_where_and_why(self, client, warehouse):
+        record_request(warehouse, "lost", "/no<where>", "toy", {})
+        fail_run(warehouse, "lost", RunError("resolve_model", "there is no folder /no<where>", "create it"))
+        (line,) = client.get("/").text.split("<tr")[2:]
+        assert line.startswith(' class="wrong">')
+        assert '<span class="state bad">failed</span>' in line
+        assert "<b>resolve model:</b> there is no folder /no&lt;where&gt;" in line
+        assert "<code>toy</code>" in line
+        assert 'title="lost"' in client.get("/", params={"q": "NO FOLDER"}).text
+
+    @pytest.mark.parametrize(
+        ("state", "verdict", "said", "tone"),
+        [
+            ("partial", CheckState.HOLDS, "partial", "warn"),
+            ("success", CheckState.NOTHING, "nothing to check", "soft"),
+            ("success", None, "not checked", "soft"),
+        ],
+    )
+    def test_only_what_was_proved_is_green(self, client, warehouse, night, state, verdict, said, tone):
+        night("run 1")
+        finish_run(warehouse, "run 1", state)
+        if verdict:
+            result = CheckResult("run", "x", "critical", verdict, "", None, "s")
+            store_verdict(warehouse, QualityVerdict("run 1", (result,)))
+        assert f'<span class="state {tone}">{said}</span>' in client.get("/").text
+
+    def test_what_it_ran_on_is_named(self, client, warehouse, night):
+        night("run 1")
+        query(
+            warehouse,
+            "INSERT INTO chunks (run_id, chunk, state, marker) SELECT 'run 1', n, 'merged',"
+            " jsonb_build_object('device', CASE n WHEN 1 THEN 'cpu' ELSE 'NVIDIA H100' END)"
+            " FROM generate_series(1, 3) AS n",
+        )
+        assert "NVIDIA H100, CPU</span>" in client.get("/").text
 
     @pytest.mark.parametrize(
         ("parameters", "status"),
@@ -184,6 +230,53 @@ class TestTheList:
 
 class TestFromARunToItsReport:
     """Airflow's tab knows the id of the run alone."""
+
+    @pytest.fixture(autouse=True)
+    def knows_no_run(self, warehouse):
+        """Unless a test records one."""
+
+    @pytest.fixture
+    def failed(self, warehouse):
+        record_request(warehouse, "a/run", "/no<where>", "toy", {})
+        fail_run(warehouse, "a/run", RunError("resolve_model", "there is no <folder>", "create <it>"))
+
+    def test_a_failed_run_has_a_page_that_says_why_and_what_to_do(self, storage_home, failed):
+        behind = TestClient(web.application([], "/airflow"), root_path="/airflow/pre-annotation")
+        answer = behind.get("/report", params={"run": "a/run", "dag": "preannotate"})
+        assert answer.status_code == 200
+        for words in (
+            "This run failed at <em>resolve model</em>",
+            "there is no &lt;folder&gt;",
+            "<b>What to do:</b> create &lt;it&gt;</p>",
+            "<code>/no&lt;where&gt;</code>",
+            'href="/airflow/dags/preannotate/runs/a%2Frun"',
+            'href="/airflow/dags/preannotate/runs/a%2Frun/tasks/resolve_model"',
+        ):
+            assert words in answer.text
+        assert answer.headers["content-security-policy"] == web.HEADERS["Content-Security-Policy"]
+
+    def test_the_report_of_an_earlier_try_is_offered_and_not_taken_for_the_last_word(self, client, failed):
+        save(folder_of("a/run"), "report.html")
+        text = client.get("/report", params={"run": "a/run"}).text
+        assert "This run failed" in text
+        assert f'href="runs/{folder_of("a/run")}/report.html"' in text
+
+    def test_a_run_under_way_says_how_far_it_came(self, client, warehouse, night):
+        night("a run")
+        record_stage(warehouse, "a run", "resolve_model", 0.5)
+        begin_stage(warehouse, "a run", "admit_model")
+        text = client.get("/report", params={"run": "a run"}).text
+        assert "This run is under way" in text
+        assert "<em>admit model</em> has begun" in text
+
+    def test_what_storage_alone_knows_of_a_failure_is_told(self, client, monkeypatch):
+        """PostgreSQL was away when the run failed, and still is."""
+        RunError("resolve_model", "the warehouse cannot be used", "start it").save("a run")
+        monkeypatch.setattr("firstpass.report.run_page.connect", refuse)
+        answer = client.get("/report", params={"run": "a run"})
+        assert answer.status_code == 200
+        assert "the warehouse cannot be used" in answer.text
+        assert client.get("/report", params={"run": "another"}).status_code == 503
 
     def test_the_way_leads_through_the_prefix_that_the_pages_are_behind(self, storage_home):
         save(folder_of("run/1"), "report.html")

@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.arrow_tables import detections_table, drafts_table, runs_table
 from firstpass.warehouse.merge import merge_catalogue, merge_chunk
@@ -27,6 +27,8 @@ RUNS = pa.schema(
         ("model", pa.string()),
         ("images_uri", pa.string()),
         ("state", pa.string()),
+        ("failed_in", pa.string()),
+        ("problem", pa.string()),
         ("verdict", pa.string()),
         ("images", pa.int64()),
         ("drafts", pa.int64()),
@@ -74,7 +76,7 @@ class TestRuns:
     def test_a_run_that_was_checked_beside_one_that_is_open(self, warehouse, merged, night):
         merged("checked", row("file:///a", detections=3), row("file:///b", "empty", 0), images="/old")
         finish_run(warehouse, "checked", "partial")
-        drifted = CheckResult("drift", "class_drift", "warning", False, "0.5", 0.5, "s")
+        drifted = CheckResult("drift", "class_drift", "warning", CheckState.FAILS, "0.5", 0.5, "s")
         store_verdict(warehouse, QualityVerdict("checked", (drifted,)))
         night("open")
         found = runs_table(warehouse)
@@ -87,6 +89,8 @@ class TestRuns:
             "model": VERSION.ref,
             "images_uri": "/photos",
             "state": "running",
+            "failed_in": None,
+            "problem": None,
             "verdict": None,
             "images": None,
             "drafts": None,
@@ -99,6 +103,8 @@ class TestRuns:
             "model": VERSION.ref,
             "images_uri": "/old",
             "state": "partial",
+            "failed_in": None,
+            "problem": None,
             "verdict": "warnings",
             "images": 2,
             "drafts": 3,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from firstpass import storage
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.run_failures import record_request
 from firstpass.warehouse.run_figures import SCORE_BINS, ClassCount, chunk_rows, class_counts, figures, run_before
-from firstpass.warehouse.runs import record_plan
-from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
+from firstpass.warehouse.runs import begin_run, record_plan
+from fixtures.made_up_runs import VERSION, Night, catalogue, query, row, unreadable
 
 
 def bins(**counts: int) -> list[int]:
@@ -78,7 +80,6 @@ def test_a_night_in_figures(warehouse, night):
         "run_id": "a run",
         "model": VERSION.ref,
         "threshold": 0.35,
-        "images_uri": "/night",
         "inferred": 4,
         "drafts": 6,
         "empty": 1,
@@ -104,7 +105,7 @@ def test_chunks_that_took_no_time_have_no_rate(warehouse, night):
 
 
 class TestTheRunBefore:
-    """The last one before this that inferred anything at all."""
+    """The last one before this over the same source with the same model that inferred anything."""
 
     def test_is_the_newest_of_the_older_ones(self, warehouse, night):
         for name in ("first", "second", "third"):
@@ -126,6 +127,36 @@ class TestTheRunBefore:
         else:
             record_plan(warehouse, "idle", 1)
         night("last")
+        assert run_before(warehouse, "last") == "first"
+
+    @pytest.fixture
+    def inferred(self, warehouse, night):
+        """`inferred("id", …)`: a run that inferred an image."""
+
+        def run(name: str, version=VERSION, **other) -> None:
+            spec = night(name, **other).spec
+            begin_run(warehouse, replace(spec, model=version.ref), version)
+            run = Night(replace(spec, model=version.ref))
+            merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a")]))
+
+        return run
+
+    def test_is_over_the_same_source_however_that_is_spelt(self, warehouse, inferred):
+        inferred("first", images="/photos/")
+        inferred("elsewhere", images="/photos/b")
+        inferred("last", images="file:///photos")
+        assert run_before(warehouse, "last") == "first"
+
+    def test_is_of_any_version_of_the_same_model_and_of_no_other(self, warehouse, inferred):
+        inferred("older version")
+        inferred("other model", replace(VERSION, name="toy2"))
+        inferred("newer version", replace(VERSION, version="f" * 12))
+        assert run_before(warehouse, "newer version") == "older version"
+
+    def test_is_none_that_failed_before_it_had_a_model(self, warehouse, inferred):
+        inferred("first")
+        record_request(warehouse, "failed", "/photos", "toy", {})
+        inferred("last", started_at="2126-01-01T00:00:00+00:00")
         assert run_before(warehouse, "last") == "first"
 
     def test_started_before_it(self, warehouse, night):

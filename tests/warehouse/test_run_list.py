@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.warehouse.merge import merge_chunk
 from firstpass.warehouse.run_list import PAGE, ListedRun, list_runs
 from firstpass.warehouse.runs import finish_run
@@ -20,14 +20,15 @@ def test_a_run_is_listed_with_its_verdict_once_it_was_checked(warehouse, night):
     run = night("checked", images="/photos/night")
     merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=3), row("file:///b", "empty", 0)]))
     finish_run(warehouse, "checked", "partial")
-    drifted = CheckResult("drift", "class_drift", "warning", False, "0.5", 0.5, "s")
+    drifted = CheckResult("drift", "class_drift", "warning", CheckState.FAILS, "0.5", 0.5, "s")
     store_verdict(warehouse, QualityVerdict("checked", (drifted,)))
     night("open")
     unchecked, checked = list_runs(warehouse)[0]
     assert (unchecked.run_id, unchecked.state) == ("open", "running")
     assert (unchecked.verdict, unchecked.images, unchecked.drafts, unchecked.drift) == (None,) * 4
     assert checked == ListedRun(
-        "checked", checked.started_at, VERSION.ref, "/photos/night", "partial", "warnings", 2, 3, 0.5
+        *("checked", checked.started_at, VERSION.ref, "/photos/night", "partial", "warnings", 2, 3, 0.5),
+        *((), None, None),
     )
     assert checked.started_at.isoformat() == run.spec.started_at
 
@@ -59,7 +60,7 @@ def test_a_page_has_fifty_runs(warehouse, night):
 def test_everything_that_a_row_says_is_searched(warehouse, night, text):
     night("night")
     finish_run(warehouse, "night", "partial")
-    failed = CheckResult("run", "speed", "warning", False, "0.1", 0.1, "s")
+    failed = CheckResult("run", "speed", "warning", CheckState.FAILS, "0.1", 0.1, "s")
     store_verdict(warehouse, QualityVerdict("night", (failed,)))
     night("day", images="/other", started_at="2026-03-01T02:00:00+00:00")
     assert "night" in ids(list_runs(warehouse, text))

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from firstpass import storage
+from firstpass.contracts.run_error import RunError
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.run_failures import fail_run, record_request
 from firstpass.warehouse.run_summary import run_summary
 from firstpass.warehouse.runs import finish_run, record_stage
+from firstpass.warehouse.verdicts import store_verdict
 from fixtures.made_up_runs import catalogue, query, row, unreadable
 
 
@@ -59,7 +65,48 @@ def test_a_night_with_everything_in_it(warehouse, night):
             {"uri": "file:///gone", "reason": "was deleted"},
             {"uri": "file:///x", "reason": "bad"},
         ],
+        "verdict": None,
+        "checks": None,
+        "failed_checks": [],
+        "devices": {},
+        "error": None,
     }
+
+
+def test_what_the_checks_gave_is_counted_by_state(warehouse, night):
+    night("a run")
+    odd = CheckResult("run", "speed", "warning", CheckState.FAILS, "10%", 0.1, "Images are as fast as ever.")
+    idle = replace(odd, expectation="drift", state=CheckState.NOTHING)
+    store_verdict(warehouse, QualityVerdict("a run", (odd, idle, replace(idle, expectation="x"))))
+    summary = run_summary(warehouse, "a run")
+    assert (summary["verdict"], summary["checks"]) == (
+        "warnings",
+        {"holds": 0, "does not hold": 1, "nothing to check": 2},
+    )
+    assert summary["failed_checks"] == [
+        {"severity": "warning", "sentence": "Images are as fast as ever.", "observed": "10%"}
+    ]
+
+
+def test_what_chunks_ran_on_is_counted(warehouse, night):
+    run = night()
+    for index, device in enumerate(["cpu", "NVIDIA H100", None, "NVIDIA H100"]):
+        chunk = run.chunk(index, [row(f"file:///{index}")])
+        marker = json.loads(storage.read(chunk.done_uri)) | {"device": device}
+        storage.write(chunk.done_uri, json.dumps(marker).encode())
+        merge_chunk(warehouse, run.spec, chunk)
+    assert list(run_summary(warehouse, "a run")["devices"].items()) == [("NVIDIA H100", 2), ("cpu", 1)]
+
+
+def test_a_run_that_failed_before_it_had_a_model_is_told_as_far_as_it_came(warehouse):
+    record_request(warehouse, "lost", "/nowhere", "toy", {"images": "/nowhere", "threshold": "x"})
+    fail_run(warehouse, "lost", RunError("resolve_model", "there is no folder /nowhere", "create it"))
+    summary = run_summary(warehouse, "lost")
+    assert (summary["state"], summary["model"], summary["images_uri"]) == ("failed", "toy", "/nowhere")
+    assert (summary["floor"], summary["floor_lowered"], summary["images"]) == (None, False, 0)
+    assert summary["error"] == {
+        "stage": "resolve_model", "problem": "there is no folder /nowhere", "fix": "create it"
+    }  # fmt: skip
 
 
 def test_a_class_that_the_table_does_not_have_is_counted_by_its_number(warehouse, night):

@@ -125,3 +125,20 @@ def test_a_chunk_that_0_1_0_inferred_can_be_merged(warehouse, night, tmp_path):
     polygons = query(warehouse, "SELECT polygons FROM predictions WHERE cardinality(scores) = 2")
     assert all(len(part) == 1 for (each,) in polygons for detection in each for part in detection)
     assert query(warehouse, "SELECT DISTINCT orientation, revision FROM predictions") == [(None, 1)]
+
+
+def test_every_run_has_a_source_and_each_check_a_state(old_warehouse):
+    """What held over nothing had nothing to check; no verdict gets better or worse by it."""
+    with closing(psycopg2.connect(old_warehouse)) as conn:
+        counts = "SELECT run_id, count(*) FILTER (WHERE {}) FROM quality_results GROUP BY 1 ORDER BY 1"
+        wrong = query(conn, counts.format("NOT success"))
+        verdicts = query(conn, "SELECT run_id, verdict FROM quality_verdicts ORDER BY 1")
+        migrate(conn)
+        assert query(conn, counts.format("state = 'does not hold'")) == wrong
+        assert query(conn, "SELECT run_id, verdict FROM quality_verdicts ORDER BY 1") == verdicts
+        idle = "SELECT DISTINCT observed FROM quality_results WHERE state = 'nothing to check' AND suite = 'polygons'"
+        assert query(conn, idle) == [("0 of 0 images",)]
+        assert query(conn, "SELECT count(*) FROM quality_results WHERE state = 'holds' AND value IS NULL") == [(0,)]
+        assert query(conn, "SELECT DISTINCT source, asked_model = model, error IS NULL FROM runs ORDER BY 1") == [
+            ("/srv/photos", True, True), ("cvat:task/101", True, True)
+        ]  # fmt: skip

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.warehouse.verdicts import load_verdict
 from firstpass.warehouse.verdicts import store_verdict as store
 from fixtures.made_up_runs import query, row
 
 
 def result(name: str, severity: str, success: bool, suite: str = "run", value: float | None = 0.5) -> CheckResult:
-    return CheckResult(suite, name, severity, success, "found", value, f"{name} is expected.")
+    state = CheckState.HOLDS if success else CheckState.FAILS
+    return CheckResult(suite, name, severity, state, "found", value, f"{name} is expected.")
 
 
 def test_a_verdict_comes_back_in_order_of_suite_and_expectation(finished_run, warehouse):
@@ -42,7 +43,7 @@ def test_a_run_without_images_and_expectations_has_a_verdict(night, warehouse):
     store(warehouse, QualityVerdict("a run", ()))
     assert load_verdict(warehouse, "a run") == QualityVerdict("a run", ())
     assert query(warehouse, "SELECT verdict, images, drafts, drift FROM quality_verdicts") == [
-        ("passed", 0, 0, None)
+        ("nothing to check", 0, 0, None)
     ]  # fmt: skip
 
 

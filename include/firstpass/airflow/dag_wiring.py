@@ -20,7 +20,7 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub leaves out d
     get_parsing_context,
 )
 
-from firstpass.airflow import connections, notifications
+from firstpass.airflow import connections, failed_runs, notifications
 from firstpass.settings import settings
 
 connections.register()  # every task's process reads its DAG file, and so this
@@ -35,15 +35,15 @@ def at(cron: str) -> CronTriggerTimetable:
 
 
 def night_callbacks() -> dict[str, Any]:
-    """A night's callbacks and deadline, as arguments of its DAG. Airflow starts a process for each callback.
+    """A night's callbacks and deadline, as arguments of its DAG. Airflow starts a process for each run's callbacks.
 
-    So there are none where nobody is to be told.
+    So a run that succeeded has none where nobody is to be told. One that failed is recorded as failed in any case.
     """
     if not notifications.wanted():
-        return {}
+        return {"on_failure_callback": failed_runs.record_failure}
     return {
         "on_success_callback": notifications.run_succeeded,
-        "on_failure_callback": notifications.run_failed,
+        "on_failure_callback": [failed_runs.record_failure, notifications.run_failed],
         "deadline": DeadlineAlert(
             reference=DeadlineReference.DAGRUN_QUEUED_AT,
             interval=timedelta(minutes=settings().deadline_minutes),

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from firstpass import entry_points
+from firstpass.airflow.callback_context import run_id_of
 from firstpass.contracts.notification import Notification, Notifier
 from firstpass.contracts.run_error import RunError
 from firstpass.settings import settings
@@ -27,17 +28,20 @@ def wanted() -> bool:
 
 
 def run_succeeded(context: dict[str, Any]) -> None:
-    """The run came to its end. Says something only if a check did not hold or images were left undone."""
-    run_id = _run_id(context)
+    """The run came to its end.
+
+    Says something only if a check did not hold, none was made, or images were left undone.
+    """
+    run_id = run_id_of(context)
     told = _told(run_id)
-    if told is not None and (told["verdict"] != "passed" or told["failed"]):
+    if told is not None and (told["verdict"] not in ("passed", "nothing to check") or told["failed"]):
         event = "held back" if told["verdict"] == "failed" else "warnings"
         deliver(_notification(event, run_id, told))
 
 
 def run_failed(context: dict[str, Any]) -> None:
     """The run failed: which stage, and what to do about it."""
-    run_id = _run_id(context)
+    run_id = run_id_of(context)
     deliver(_notification("failed", run_id, _told(run_id)))
 
 
@@ -47,7 +51,7 @@ def deadline_missed(context: dict[str, Any] | None = None, **_: Any) -> None:
     run = context.get("dag_run")
     if isinstance(run, dict) and run.get("state") in ("success", "failed"):
         return
-    run_id = _run_id(context)
+    run_id = run_id_of(context)
     deliver(_notification("late", run_id, _told(run_id)))
 
 
@@ -72,12 +76,12 @@ def _is_notifier(part: Any) -> bool:
 
 
 def _notification(event: str, run_id: str, told: dict[str, Any] | None) -> Notification:
-    told = told or {"title": "Nothing is known of this run", "lines": (), "facts": {}}
+    told = told or {"title": "Nothing is known of this run", "lines": (), "facts": {}, "error": None}
     title = {
         "failed": "Pre-annotation failed",
         "late": "Pre-annotation is late",
     }.get(event, f"Pre-annotation: {told['title']}")
-    more = _failure(run_id) if event == "failed" else _lateness() if event == "late" else ()
+    more = _failure(run_id, told["error"]) if event == "failed" else _lateness() if event == "late" else ()
     lines = (*told["lines"], *more, f"Run {run_id}")
     return Notification(event, run_id, title, lines, report_url(run_id), told["facts"])
 
@@ -103,15 +107,16 @@ def _told(run_id: str) -> dict[str, Any] | None:
         "title": title,
         "verdict": verdict.state if verdict else None,
         "failed": summary["failed"],
+        "error": summary["error"],
         "lines": said,
-        "facts": {"model": summary["model"], "verdict": verdict.state if verdict else None}
+        "facts": {name: summary[name] for name in ("model", "verdict", "checks", "devices")}
         | {name: summary[name] for name in names},
     }
 
 
-def _failure(run_id: str) -> tuple[str, ...]:
-    """What the failed stage left word of in the run's folder."""
-    error = RunError.load(run_id)
+def _failure(run_id: str, recorded: dict[str, str] | None) -> tuple[str, ...]:
+    """What the failed stage left word of: in the run's folder, else in the warehouse."""
+    error = RunError.load(run_id) or (RunError(**recorded) if recorded else None)
     if error is None:
         return ("See the run's tasks in Airflow.",)
     return (f"{error.stage}: {error.problem}", f"What to do: {error.fix}")
@@ -127,10 +132,3 @@ def report_url(run_id: str) -> str:
 
     base = conf.get("api", "base_url", fallback="").rstrip("/") or f"http://127.0.0.1:{settings().port}"
     return f"{base}/pre-annotation/report?run={quote(run_id, safe='')}"
-
-
-def _run_id(context: dict[str, Any]) -> str:
-    """From a task's context, a DAG's or a deadline's: they differ."""
-    run = context.get("dag_run")
-    found = context.get("run_id") or (run.get("dag_run_id") or run.get("run_id") if isinstance(run, dict) else None)
-    return str(found or getattr(run, "run_id", ""))

@@ -128,8 +128,10 @@ def start_and_watch(
         except KeyboardInterrupt:
             raise Unwatched(page) from None
     failed = any(stage.state == "failed" for stage in stages)
-    error = RunError.load(run_id) if state != "success" or failed else None
     summary = _summary(run_id) or {"run_id": run_id, "state": "failed", "outcomes": {}, "images": 0}
+    error = _error(run_id, summary) if state != "success" or failed else None
+    if state == "failed" and summary["state"] == "running":  # killed: the callback that records it may be on its way
+        summary["state"] = "failed"
     if publish and state == "success":
         summary["publication"] = _publish(run_id)
     summary |= {"report": _report(run_id, say), "ui": page} | ({"error": asdict(error)} if error else {})
@@ -183,6 +185,12 @@ def _publish(run_id: str) -> dict[str, Any]:
         return publish_and_renew(run_id)
     except (FirstpassError, CvatDown) as error:
         return {"run_id": run_id, "state": "failed", "reason": error.problem, "tasks": []}
+
+
+def _error(run_id: str, summary: dict[str, Any]) -> RunError | None:
+    """What the failed stage left word of: in storage, else in the warehouse."""
+    recorded = summary.get("error")
+    return RunError.load(run_id) or (RunError(**recorded) if recorded else None)
 
 
 def _summary(run_id: str) -> dict[str, Any] | None:

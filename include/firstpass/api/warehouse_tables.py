@@ -33,8 +33,8 @@ class WarehouseReader:
         self._connection.close()
 
     def runs(self) -> pa.Table:
-        """Every run, newest first: run_id, started_at, finished_at, model, images_uri, state, verdict, images,
-        drafts, drift."""
+        """Every run, newest first: run_id, started_at, finished_at, model, images_uri, state, failed_in (a stage),
+        problem, verdict, images, drafts, drift. model is null for a run that failed before it had one."""
         return runs_table(self._connection)
 
     def drafts(self, run: str | None = None) -> pa.Table:

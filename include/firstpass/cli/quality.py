@@ -9,6 +9,10 @@ from dataclasses import asdict
 import click
 
 from firstpass.cli.stack import warehouse
+from firstpass.contracts.run_standing import TONES
+from firstpass.pages.rendering import devices
+
+_COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "soft": "dim"}
 
 
 @click.group()
@@ -25,7 +29,7 @@ def quality() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one list, newest run first.")
 def history(search: str, limit: int, as_json: bool) -> None:
-    """Show each run's verdict, counts and drift, newest first."""
+    """Show how each run stands, its counts, drift and device, newest first; of a failed one, where and why."""
     from firstpass.warehouse.connection import connect
     from firstpass.warehouse.run_list import list_runs
 
@@ -33,25 +37,30 @@ def history(search: str, limit: int, as_json: bool) -> None:
     with closing(connect()) as connection:
         runs, more = list_runs(connection, search, size=limit)
     if as_json:
-        rows = [asdict(run) | {"started_at": run.started_at.isoformat()} for run in runs]
+        rows = [asdict(run) | {"started_at": run.started_at.isoformat(), "standing": run.standing} for run in runs]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("Started", "Verdict", "Model", box=None, pad_edge=False)
+    table = Table("Started", "State", "Model", box=None, pad_edge=False)
     for name in ("Images", "Drafts", "Drift"):
         table.add_column(name, justify="right")
-    tones = {"passed": "green", "warnings": "yellow", "failed": "red"}
+    table.add_column("Device")
     for run in runs:
         table.add_row(
             f"{run.started_at:%Y-%m-%d %H:%M}",
-            Text(run.verdict or run.state, tones.get(run.verdict or "", "dim")),
+            Text(run.standing, _COLOURS[TONES[run.standing]]),
             Text(run.model),
             *("–" if value is None else f"{value:,}" for value in (run.images, run.drafts)),
             "–" if run.drift is None else f"{run.drift:.2f}",
+            Text(devices(run.devices) or "–"),
         )
     Console().print(table if runs else "No run matches." if search else "There is no run yet.")
+    for run in runs:
+        if run.state == "failed" and run.error:
+            click.echo(f"{run.started_at:%Y-%m-%d %H:%M} failed at {run.error.stage}: {run.error.problem}")
+            click.echo(f"  What to do: {run.error.fix}")
     if more:
         click.echo("There are more runs: raise --limit.", err=True)

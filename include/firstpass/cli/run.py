@@ -11,8 +11,9 @@ from rich.console import Console
 from firstpass.api.running import Unwatched, WatchedRun, run_parameters, start_and_watch
 from firstpass.cli.exit_codes import INCOMPLETE, INTERRUPTED
 from firstpass.cli.stack import restart_option, say
-from firstpass.cli.views import LiveView, PlainView, floor_lowered, nothing_new, summary_view
+from firstpass.cli.views import LiveView, PlainView, floor_lowered, nothing_new, summary_view, verdict_view
 from firstpass.errors import NEEDS_A_PERSON, FirstpassError
+from firstpass.pages.rendering import devices
 
 
 @click.command()
@@ -54,7 +55,7 @@ def run(
         sys.exit(INTERRUPTED)
     if as_json:
         click.echo(json.dumps(ended.summary, indent=1, ensure_ascii=False))
-    elif "model" in ended.summary:
+    elif "model" in ended.summary and (ended.summary["images"] or ended.succeeded):
         _print(ended)
     sys.exit(_exit_code(ended))
 
@@ -77,6 +78,9 @@ def _print(ended: WatchedRun) -> None:
     console = Console(highlight=False, markup=False)
     console.print(summary_view(summary))
     console.print()
+    console.print(verdict_view(summary))
+    if summary["devices"]:
+        console.print(f"Ran on   {devices(summary['devices'])}")
     for sentence in filter(None, (nothing_new(summary), floor_lowered(summary))):
         console.print(sentence)
     for task in summary.get("publication", {}).get("tasks", ()):
@@ -94,7 +98,7 @@ def _exit_code(ended: WatchedRun) -> int:
         say(f"firstpass: {FirstpassError(ended.error.problem, ended.error.fix)}")
     if ended.refused:
         return NEEDS_A_PERSON
-    known = "model" in ended.summary  # the warehouse has heard of it
+    known = "model" in ended.summary  # the warehouse was there to be asked
     complete = known and not ended.summary["failed"] and _all_published(ended)
     return 0 if ended.succeeded and complete else INCOMPLETE
 

@@ -18,6 +18,8 @@ from firstpass.contracts.stages import STAGES
 
 _MOST_CLASSES = 20
 _MOST_FILES = 10
+_CHECKS = {"holds": "hold", "does not hold": "do not hold", "nothing to check": "had nothing to check"}
+_TONES = {"passed": "green", "warnings": "yellow", "held back": "red"}
 
 
 class LiveView:
@@ -111,6 +113,21 @@ def summary_view(summary: dict[str, Any]) -> RenderableType:
     side_by_side = Columns([totals, classes, seconds], padding=(0, 2))  # one below the other where it is narrow
     heading = Text(f"{summary['model']} on {summary['images_uri']}", overflow="fold")
     return Group(heading, Text(), side_by_side, *_quarantined(summary["quarantined"]))
+
+
+def verdict_view(summary: dict[str, Any]) -> RenderableType:
+    """What the checks gave, in a line, and each that does not hold."""
+    checks, verdict = summary["checks"], summary["verdict"]
+    if checks is None:
+        return Text("Checks   this run was not checked")
+    counted = ", ".join(f"{checks[state]} {words}" for state, words in _CHECKS.items() if checks[state])
+    standing = "held back" if verdict == "failed" else verdict
+    lines = [Text.assemble("Checks   ", (standing, _TONES.get(standing, "")), f": {counted or 'none'}")]
+    lines += [
+        Text(f"         {each['severity']}: {each['sentence']} Found: {each['observed']}", overflow="fold")
+        for each in summary["failed_checks"]
+    ]
+    return Group(*lines)
 
 
 def nothing_new(summary: dict[str, Any]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
-from firstpass import entry_points
+from firstpass import entry_points, storage
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import ImageSource, LeftOut
 from firstpass.errors import FirstpassError
@@ -36,6 +37,16 @@ def is_address(text: str) -> bool:
     """Whether `text` is a URI rather than a folder's path."""
     scheme, colon, _ = text.partition(":")
     return "://" in text or bool(colon and scheme in _parts().found)
+
+
+def one_spelling(uri: str) -> str:
+    """The address in the one spelling that runs are compared by: `file://` and a slash at its end make no difference.
+
+    Looks at nothing, and takes what is no address at all as it is.
+    """
+    if uri.startswith("file://"):
+        uri = os.fsencode(storage.local_path(uri)).decode("utf-8", "backslashreplace")
+    return uri.rstrip("/") or uri[:1]
 
 
 def check(uri: str) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
+from functools import partial
+
+from psycopg2 import extensions
 
 from firstpass.chunks.planning import plan, read_chunks
 from firstpass.contracts.run_spec import RunSpec
@@ -22,7 +25,7 @@ from firstpass.nightly.local_engine import infer
 from firstpass.nightly.run_request import RunRequest
 from firstpass.nightly.stage_timer import stage
 from firstpass.warehouse import merge as merging
-from firstpass.warehouse import runs
+from firstpass.warehouse import run_failures, runs
 from firstpass.warehouse.connection import connect
 from firstpass.warehouse.known_images import known, remembered
 from firstpass.warehouse.measured_rates import measured
@@ -47,14 +50,13 @@ log = logging.getLogger("firstpass")
 
 
 def resolve_model(request: RunRequest) -> str:
-    """Check what was asked for, settle on a model version and open the run. Returns the run's URI.
+    """Record the run, check what was asked for, settle on a model version and open the run. Returns the run's URI.
 
     Raises FirstpassError as `RunRequest.resolve` does.
     """
-    with stage(request.run_id, "resolve_model"):
+    with stage(request.run_id, "resolve_model", partial(_record, request)):
         spec, version = request.resolve()
         with closing(connect()) as connection:
-            migrate(connection)
             runs.begin_run(connection, spec, version)
         lowest, usual = spec.thresholds.lowest, floor_of(version)
         log.info("Run %s: %s over %s, threshold %g", spec.run_id, spec.model, spec.images, spec.thresholds.default)
@@ -65,6 +67,14 @@ def resolve_model(request: RunRequest) -> str:
                 usual,
             )
         return spec.save()
+
+
+def _record(request: RunRequest, conn: extensions.connection) -> None:
+    """Before anything else: a run that fails over what was asked for is in every list, too."""
+    migrate(conn)
+    for lost in run_failures.fail_silent_runs(conn):
+        log.warning("Run %s was never closed: it counts as failed now", lost)
+    run_failures.record_request(conn, request.run_id, request.images, request.model, request.asked)
 
 
 def admit_model(run_uri: str) -> None:

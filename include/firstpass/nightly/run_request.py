@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -38,6 +38,13 @@ class RunRequest:
     reprocess: bool = False
     publish: bool = False
     engine: str = ""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All of it but the run's id, as it came."""
+        asked = asdict(self)
+        del asked["run_id"]
+        return asked
 
     def resolve(self) -> tuple[RunSpec, ModelVersion]:
         """Check everything and settle on a model version.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -42,7 +43,7 @@ def environment(package: str) -> Environment:
         """What a Content-Security-Policy calls that script, so that no other runs."""
         return "sha256-" + b64encode(sha256(script(name).encode()).digest()).decode()
 
-    made.filters |= {"number": number, "duration": duration}
+    made.filters |= {"number": number, "duration": duration, "devices": devices}
     made.globals |= {"script": script, "script_hash": script_hash}
     return made
 
@@ -69,3 +70,11 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def devices(names: Mapping[str, int] | Sequence[str]) -> str:
+    """What chunks ran on, as people write it: `NVIDIA H100, CPU`; with the chunks on each where they are counted."""
+    shown = {name: "CPU" if name == "cpu" else name for name in names}
+    if isinstance(names, Mapping) and len(names) > 1:
+        shown = {name: f"{shown[name]} ({many} {'chunk' if many == 1 else 'chunks'})" for name, many in names.items()}
+    return ", ".join(shown.values())

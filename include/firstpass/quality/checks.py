@@ -19,7 +19,7 @@ from psycopg2.extensions import connection
 from psycopg2.extras import RealDictCursor
 
 from firstpass.contracts.run_spec import run_folder
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.images import catalogue as catalogues
 from firstpass.quality.data_docs import write_data_docs
 from firstpass.quality.drift import store_profile
@@ -140,6 +140,7 @@ def _validate(run_id: str, checked: tuple[Suite, ...], batches: dict[str, str]) 
 
 def _rule(expectation: Expectation) -> Any:
     import great_expectations.expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
 
     words = {
         "description": expectation.sentence,
@@ -150,27 +151,34 @@ def _rule(expectation: Expectation) -> Any:
         return gxe.ExpectColumnValuesToBeBetween(
             column=expectation.column, min_value=expectation.minimum, max_value=expectation.maximum, **words
         )
+    if expectation.among:
+        words["row_condition"] = Column(expectation.among) == True  # noqa: E712 - an expression of theirs, not Python's
     return gxe.ExpectColumnValuesToBeNull(column=expectation.column, **words)
 
 
 def _result(suite: Suite, expectation: Expectation, outcome: Any, numbers: dict[str, Any]) -> CheckResult:
     found = next(r for r in outcome.results if r.expectation_config.meta["name"] == expectation.column)
-    value, observed = _observed(suite, expectation, found, numbers)
+    state, value, observed = _observed(suite, expectation, found, numbers)
     return CheckResult(
-        suite.name, expectation.column, expectation.severity, bool(found.success), observed, value, expectation.sentence
+        suite.name, expectation.column, expectation.severity, state, observed, value, expectation.sentence
     )
 
 
-def _observed(suite: Suite, expectation: Expectation, found: Any, numbers: dict[str, Any]) -> tuple[float | None, str]:
+def _observed(
+    suite: Suite, expectation: Expectation, found: Any, numbers: dict[str, Any]
+) -> tuple[CheckState, float | None, str]:
     if found.exception_info.get("raised_exception", True) or not found.result:
-        return None, f"could not be checked: {found.exception_info}"
+        return CheckState.FAILS, None, f"could not be checked: {found.exception_info}"
+    state = CheckState.HOLDS if found.success else CheckState.FAILS
     if expectation.bounds:
         value = numbers.get(expectation.column)
         if value is None:
-            return None, suite.absent
-        return float(value), expectation.shown.format(value)
+            return CheckState.NOTHING, None, suite.absent
+        return state, float(value), expectation.shown.format(value)
+    if not found.result["element_count"]:
+        return CheckState.NOTHING, None, suite.absent
     wrong = found.result["unexpected_count"] or 0
     observed = f"{wrong} of {found.result['element_count']} {suite.rows}"
     if names := found.result["partial_unexpected_list"]:
         observed += ": " + ", ".join(unquote(str(name)).rsplit("/", 1)[-1] for name in names)
-    return wrong, observed + (", …" if wrong > EXAMPLES else "")
+    return state, wrong, observed + (", …" if wrong > EXAMPLES else "")

@@ -18,8 +18,9 @@ from firstpass.settings import Settings
 class Expectation:
     """One rule. `column` of the batch is its name; `sentence` says it in a labeller's words.
 
-    minimum, maximum: bounds, inclusive, for a batch of one row; neither for a rule about every row.
-    shown: the format string of the value.
+    minimum, maximum: bounds, inclusive, for a batch of one row; neither for a rule about every row. A number that is
+    null had nothing to check, and so had a rule without a row. among: the batch's column that is true in the rows that
+    the rule is about; all rows where it is empty. shown: the format string of the value.
     """
 
     severity: Literal["critical", "warning"]
@@ -28,6 +29,7 @@ class Expectation:
     minimum: float | None = None
     maximum: float | None = None
     shown: str = "{:,.0f}"
+    among: str = ""
 
     @property
     def bounds(self) -> bool:
@@ -37,13 +39,16 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Expectations about one batch. `rows` names what a row of it is; `absent` says why a number may be missing."""
+    """Expectations about one batch.
+
+    rows: what a row of it is called. absent: why there may be nothing to check.
+    """
 
     name: str
     title: str
     rows: str
     expectations: tuple[Expectation, ...]
-    absent: str = "nothing to measure in this run"
+    absent: str = "nothing to look at in this run"
 
 
 _critical = partial(Expectation, "critical")
@@ -67,6 +72,7 @@ def _run(limits: Settings) -> Suite:
             _critical("folders_not_listed", "Every folder of the source could be listed.", maximum=0),
             _critical("chunks_not_merged", "Every planned chunk was merged or is known to have failed.", maximum=0),
             _warning("chunks_failed", "No chunk failed.", maximum=0),
+            _warning("chunks_without_gpu", "Every chunk that asked for a GPU ran on one.", maximum=0),
             share("unreadable_rate", f"At most {unreadable:.0%} of the images cannot be read.", maximum=unreadable),
             share("empty_rate", f"At most {empty:.0%} of the images have no draft.", maximum=empty),
             share("duplicate_rate", f"At most {copies:.0%} of the images are duplicates.", maximum=copies),
@@ -90,10 +96,11 @@ def _detections(limits: Settings) -> Suite:
             _critical("score_outside_range", "Every score lies between 0 and 1."),
             _critical("score_below_floor", "Every detection reaches the floor."),
             _critical("class_not_in_table", "Every detection's class is in the model's class table."),
-            _warning("too_many_boxes", f"No image has more than {limits.check_boxes} drafts."),
+            _warning("too_many_boxes", f"No image has more than {limits.check_boxes} drafts.", among="has_drafts"),
             _warning(
                 "boxes_overlap",
                 f"No two drafts of one class lie on the same object (overlap above {limits.check_overlap:.0%}).",
+                among="has_several_drafts",
             ),
         ),
     )
@@ -121,12 +128,12 @@ def _drift(limits: Settings) -> Suite:
         "Drift",
         "run",
         (
-            like("class_drift", "The mix of classes is as in the model's earlier runs."),
-            like("score_drift", "The scores are distributed as in the model's earlier runs."),
-            like("boxes_drift", "There are as many drafts per image as in the model's earlier runs."),
-            like("size_drift", "The boxes are as large as in the model's earlier runs."),
+            like("class_drift", "The mix of classes is as in the model's earlier runs over these images."),
+            like("score_drift", "The scores are distributed as in the model's earlier runs over these images."),
+            like("boxes_drift", "There are as many drafts per image as in the model's earlier runs over these images."),
+            like("size_drift", "The boxes are as large as in the model's earlier runs over these images."),
         ),
-        absent=f"nothing to compare: {limits.check_drift_samples} samples are needed, now and in earlier runs",
+        absent=f"nothing to compare with: {limits.check_drift_samples} samples are needed, now and in earlier runs",
     )
 
 
@@ -138,7 +145,7 @@ def _images(limits: Settings) -> Suite:
         "images",
         (
             _warning("image_too_small", f"Every image is at least {side} pixels wide and high."),
-            _warning("image_nearly_black", "No image is nearly black."),
+            _warning("image_nearly_black", "No image is nearly black.", among="has_brightness"),
         ),
     )
 

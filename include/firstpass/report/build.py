@@ -11,6 +11,7 @@ from psycopg2.extensions import connection
 from firstpass import storage
 from firstpass.chunks.estimate import Estimate
 from firstpass.contracts.run_spec import run_folder
+from firstpass.contracts.run_standing import TONES, standing
 from firstpass.contracts.stages import STAGES
 from firstpass.cvat.publishing.publications import publications_of
 from firstpass.images.sources import source_of
@@ -65,6 +66,9 @@ def _tell(conn: connection, run_id: str) -> dict[str, Any]:
         "started": datetime.fromisoformat(summary["started_at"]),
         "verdict": verdict,
         "headline": headline(summary, verdict),
+        # Who asks for the report has seen the run end, or is its last stage.
+        "standing": standing(summary["state"].replace("running", "success"), summary["verdict"]),
+        "tones": TONES,
         "fresh": fresh,
         "since": since,
         "changes": changed,

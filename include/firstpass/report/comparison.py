@@ -22,12 +22,15 @@ class Change:
 
 
 def changes(conn: connection, run_id: str) -> tuple[datetime | None, list[Change]]:
-    """When the run before this one that inferred anything started, and this run beside it; nothing for the first."""
+    """This run beside the last one over the same images with any version of the same model: when that one started.
+
+    None and nothing where there is no earlier run that inferred anything.
+    """
     before = run_before(conn, run_id)
     if before is None:
         return None, []
     now, then = figures(conn, run_id), figures(conn, before)
-    lines = [("Model", "model", "text"), ("Threshold", "threshold", "number"), ("Images from", "images_uri", "text"),
+    lines = [("Model", "model", "text"), ("Threshold", "threshold", "number"),
              ("Images inferred", "inferred", "number")]  # fmt: skip
     told = [Change(label, now[name], then[name], unit) for label, name, unit in lines]
     for label, part, whole, unit in (

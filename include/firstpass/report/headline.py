@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firstpass.contracts.verdict import QualityVerdict
+from firstpass.contracts.verdict import CheckState, QualityVerdict
 
 
 def headline(summary: dict[str, Any], verdict: QualityVerdict | None) -> tuple[str, str]:
@@ -16,7 +16,7 @@ def _title(summary: dict[str, Any], verdict: QualityVerdict | None) -> str:
     images, outcomes = summary["images"], summary["outcomes"]
     inferred = outcomes.get("ok", 0) + summary["empty"]
     if images == 0:
-        return "No image had an outcome"
+        return "No image had an outcome" if verdict is not None and verdict.failures else "There were no images"
     if verdict is not None and verdict.state == "failed":
         return "These drafts are held back"
     if summary["failed"]:
@@ -31,12 +31,20 @@ def _title(summary: dict[str, Any], verdict: QualityVerdict | None) -> str:
 def _checks(verdict: QualityVerdict | None) -> str:
     if verdict is None:
         return "This run was not checked."
-    total, wrong = len(verdict.results), len(verdict.failures)
+    holds, fails, idle = (verdict.counts[state] for state in (CheckState.HOLDS, CheckState.FAILS, CheckState.NOTHING))
+    rest = f", {idle} had nothing to check" if idle else ""
+    if verdict.state == "nothing to check":
+        return "There was no image and no draft to check."
     if verdict.state == "passed":
-        return f"All {total} checks hold."
+        return f"{_hold(holds)}{rest}." if idle else f"All {holds} checks hold."
+    wrong = f"{fails} of {holds + fails} checks {'does' if fails == 1 else 'do'} not hold{rest}."
     if verdict.state == "warnings":
-        return f"{total - wrong} of {total} checks hold. Worth a look:"
-    return f"{total - wrong} of {total} checks hold. Nothing is published until these are fixed:"
+        return f"{wrong} Worth a look:"
+    return f"{wrong} Nothing is published until these are fixed:"
+
+
+def _hold(count: int) -> str:
+    return "1 check holds" if count == 1 else f"{count} checks hold"
 
 
 def _many(count: int, thing: str) -> str:

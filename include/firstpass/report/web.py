@@ -12,8 +12,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from firstpass import storage
 from firstpass.contracts.run_spec import run_folder
+from firstpass.contracts.run_standing import TONES
 from firstpass.errors import FirstpassError
 from firstpass.pages.rendering import asset, render
+from firstpass.report.run_page import airflow_links, run_page
 from firstpass.settings import settings
 from firstpass.warehouse.connection import connect
 from firstpass.warehouse.run_list import PAGE, list_runs
@@ -33,9 +35,13 @@ HEADERS = {
 }
 
 
-def application(dependencies: Sequence[Any]) -> FastAPI:
-    """The pages, each behind `dependencies`; no documentation routes, no static folder, nothing from another host."""
+def application(dependencies: Sequence[Any], airflow: str = "") -> FastAPI:
+    """The pages, each behind `dependencies`; no documentation routes, no static folder, nothing from another host.
+
+    airflow: the path below which Airflow's own pages lie on this host.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, dependencies=dependencies)
+    app.state.airflow = airflow
     app.add_api_route("/", _runs, response_class=HTMLResponse)
     app.add_api_route("/icon.svg", _icon)
     app.add_api_route("/report", _report_of)
@@ -47,17 +53,22 @@ def application(dependencies: Sequence[Any]) -> FastAPI:
 def _runs(q: str = Query("", max_length=200), page: int = Query(0, ge=0, le=10_000)) -> Response:
     with closing(connect(patience=2)) as conn:
         runs, more = list_runs(conn, q.replace("\0", "").strip(), page)
-    folders = {run.run_id: _folder(run.run_id) for run in runs}
-    body = render(__package__, "runs.html", runs=runs, folders=folders, search=q, page=page, more=more, size=PAGE)
+    body = render(__package__, "runs.html", runs=runs, search=q, page=page, more=more, size=PAGE, tones=TONES)
     return Response(body, media_type="text/html", headers=HEADERS)
 
 
 def _report_of(request: Request, run: str = Query(max_length=1000), dag: str = Query("", max_length=300)) -> Response:
-    """From a DAG run to its report."""
-    folder = _folder(run)
-    if not storage.exists(_uri(folder, "report.html")):
+    """From a DAG run to its report; to a page of its own while it runs, and when it failed."""
+    folder, known = _folder(run), run_page(run)
+    reported = storage.exists(_uri(folder, "report.html"))
+    if reported and (known is None or known.ended_well):
+        return RedirectResponse(f"{request.scope['root_path']}/runs/{folder}/report.html", 307, HEADERS)
+    if known is None:
         return _not_found("no-report.html", run_id=run, dag=dag)
-    return RedirectResponse(f"{request.scope['root_path']}/runs/{folder}/report.html", 307, HEADERS)
+    earlier = f"runs/{folder}/report.html" if reported else None
+    links = airflow_links(request.app.state.airflow, run, known.stage)
+    body = render(__package__, "run.html", run=known, links=links, earlier=earlier, tones=TONES)
+    return Response(body, media_type="text/html", headers=HEADERS)
 
 
 def _file(folder: str, path: str) -> Response:

@@ -28,8 +28,9 @@ def runs_table(conn: connection) -> pa.Table:
     """Every run with its verdict, newest first."""
     return _table(
         conn,
-        "SELECT r.run_id, r.started_at, r.finished_at, r.model, r.images_uri, r.state, v.verdict, v.images,"
-        " v.drafts, v.drift FROM runs r LEFT JOIN quality_verdicts v USING (run_id)"
+        "SELECT r.run_id, r.started_at, r.finished_at, r.model, r.images_uri, r.state,"
+        " r.error ->> 'stage' AS failed_in, r.error ->> 'problem' AS problem, v.verdict, v.images, v.drafts, v.drift"
+        " FROM runs r LEFT JOIN quality_verdicts v USING (run_id)"
         " ORDER BY r.started_at DESC, r.run_id",
         [],
     )

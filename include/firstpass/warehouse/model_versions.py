@@ -49,8 +49,8 @@ def models_in_use(conn: connection) -> set[str]:
     """`name@version` of every run in progress: open ones, and those that failed within a day and may be tried again."""
     with transaction(conn) as cur:
         cur.execute(
-            "SELECT DISTINCT model FROM runs WHERE state = 'running'"
-            " OR (state = 'failed' AND finished_at > now() - interval '1 day')"
+            "SELECT DISTINCT model FROM runs WHERE model IS NOT NULL AND (state = 'running'"
+            " OR (state = 'failed' AND finished_at > now() - interval '1 day'))"
         )
         return {str(row[0]) for row in cur.fetchall()}
 

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg2.extensions import connection
 
 from firstpass.contracts.run_spec import RunSpec
+from firstpass.images.sources import one_spelling
 from firstpass.warehouse.connection import transaction
 
 
@@ -54,8 +55,8 @@ def failed_last_time(conn: connection, spec: RunSpec) -> set[str]:
     with transaction(conn) as cur:
         cur.execute(
             "SELECT o.uri FROM outcomes o WHERE o.outcome = 'failed' AND o.run_id = ("
-            "  SELECT run_id FROM runs WHERE images_uri = %s AND run_id <> %s AND state IN ('success', 'partial')"
+            "  SELECT run_id FROM runs WHERE source = %s AND run_id <> %s AND state IN ('success', 'partial')"
             "  ORDER BY started_at DESC LIMIT 1)",
-            [spec.images, spec.run_id],
+            [one_spelling(spec.images), spec.run_id],
         )
         return {uri for (uri,) in cur}

@@ -26,7 +26,7 @@ LEFT JOIN classes c ON c.model = d.model AND c.class_id = d.class_id
 """
 
 _FIGURES = """
-SELECT r.run_id, r.model, (r.spec ->> 'threshold')::float8 AS threshold, r.started_at, r.images_uri,
+SELECT r.run_id, r.model, (r.spec ->> 'threshold')::float8 AS threshold, r.started_at,
        count(*) FILTER (WHERE o.outcome IN ('ok', 'empty')) AS inferred,
        coalesce(sum(o.drafts), 0)::bigint AS drafts,
        count(*) FILTER (WHERE o.outcome = 'empty') AS empty, count(o.uri) AS images,
@@ -39,11 +39,12 @@ WHERE r.run_id = %(run_id)s
 GROUP BY r.run_id
 """
 
-# The run before this one that inferred anything at all.
+# The run before this one over the same source with a version of the same model, of those that inferred anything.
 _BEFORE = """
 SELECT b.run_id
 FROM runs r
-JOIN runs b ON b.started_at < r.started_at
+JOIN runs b ON b.started_at < r.started_at AND b.source = r.source
+           AND split_part(b.model, '@', 1) = split_part(r.model, '@', 1)
 WHERE r.run_id = %(run_id)s
   AND EXISTS (SELECT FROM chunks c WHERE c.run_id = b.run_id AND c.state = 'merged' AND c.images > 0)
 ORDER BY b.started_at DESC
@@ -76,7 +77,10 @@ def figures(conn: connection, run_id: str) -> dict[str, Any]:
 
 
 def run_before(conn: connection, run_id: str) -> str | None:
-    """The last run before this one that inferred anything at all."""
+    """The last run before this one that inferred anything, over the same source with any version of the same model.
+
+    So a new version is seen beside the one that it replaced, and another team's run beside none of ours.
+    """
     rows = _rows(conn, _BEFORE, run_id)
     return str(rows[0]["run_id"]) if rows else None
 

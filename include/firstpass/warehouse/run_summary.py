@@ -9,6 +9,7 @@ from psycopg2.extensions import connection, cursor
 from firstpass.settings import settings
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.runs import find_run
+from firstpass.warehouse.verdicts import load_verdict
 
 
 def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> dict[str, Any]:
@@ -20,16 +21,21 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
     older_revision: images whose prediction an older revision of the model's kind made; higher_floor: those whose
     prediction is stored from a higher floor than the run's own. quarantined: uri and reason of what was unreadable or
     missing, at most `most_quarantined`. images_per_second: images inferred over the seconds of the stage `infer`; 0
-    when nothing was. Raises FirstpassError for an unknown run; `latest` is understood.
+    when nothing was. verdict: of the checks, None where there were none; checks: how many hold, do not hold and had
+    nothing to check; failed_checks: those that do not hold. devices: what chunks ran on (name → chunks). error: stage,
+    problem and fix of a run that failed, else None. A run that failed before it had a model version has the model that
+    was asked for, and threshold and floor None where they were not settled. Raises FirstpassError for an unknown run;
+    `latest` is understood.
     """
     run_id = find_run(conn, run_id)
     with transaction(conn) as cur:
         cur.execute(
-            "SELECT r.state, r.model, r.images_uri, r.spec, r.floor, r.stages, r.started_at, r.finished_at,"
-            " coalesce(m.floor, %s, m.threshold / 2)::real FROM runs r JOIN models m USING (model) WHERE run_id = %s",
+            "SELECT r.state, coalesce(r.model, r.asked_model), r.images_uri, r.spec, r.floor, r.stages, r.started_at,"
+            " r.finished_at, r.error, r.floor < coalesce(m.floor, %s, m.threshold / 2)::real"
+            " FROM runs r LEFT JOIN models m USING (model) WHERE run_id = %s",
             [settings().floor, run_id],
         )
-        state, model, images_uri, spec, floor, stages, started, finished, usual_floor = cur.fetchall()[0]
+        state, model, images_uri, spec, floor, stages, started, finished, error, lowered = cur.fetchall()[0]
         cur.execute(
             "SELECT outcome, count(*), sum(detections), sum(drafts) FROM run_images WHERE run_id = %s GROUP BY outcome",
             [run_id],
@@ -50,6 +56,8 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         )
         quarantined = [{"uri": uri, "reason": reason} for uri, reason in cur.fetchall()]
         stages = {"infer": _infer_seconds(cur, run_id)} | stages
+        devices = _devices(cur, run_id)
+    verdict = load_verdict(conn, run_id)
     inferred = outcomes.get("ok", 0) + outcomes.get("empty", 0)
     seconds = (finished - started).total_seconds() if finished else sum(stages.values())
     return {
@@ -57,9 +65,9 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         "state": state,
         "model": model,
         "images_uri": images_uri,
-        "threshold": spec["threshold"],
+        "threshold": spec.get("threshold"),
         "floor": floor,
-        "floor_lowered": floor < usual_floor,
+        "floor_lowered": bool(lowered),
         "started_at": started.isoformat(),
         "images": sum(outcomes.values()),
         "outcomes": outcomes,
@@ -79,6 +87,14 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         "seconds": round(seconds, 3),
         "images_per_second": round(inferred / stages["infer"], 2) if inferred and stages["infer"] else 0.0,
         "quarantined": quarantined,
+        "verdict": verdict.state if verdict else None,
+        "checks": {str(state): count for state, count in verdict.counts.items()} if verdict else None,
+        "failed_checks": [
+            {"severity": each.severity, "sentence": each.sentence, "observed": each.observed}
+            for each in (verdict.failures if verdict else ())
+        ],
+        "devices": devices,
+        "error": error,
     }
 
 
@@ -90,6 +106,15 @@ def _drafts_per_class(cur: cursor, run_id: str, model: str) -> dict[str, int]:
         ") counted LEFT JOIN classes c ON c.class_id = counted.class_id AND c.model = %s"
         " ORDER BY drafts DESC, counted.class_id",
         [run_id, model],
+    )
+    return dict(cur.fetchall())
+
+
+def _devices(cur: cursor, run_id: str) -> dict[str, int]:
+    cur.execute(
+        "SELECT marker ->> 'device', count(*) FROM chunks WHERE run_id = %s AND state = 'merged'"
+        " AND marker ->> 'device' <> '' GROUP BY 1 ORDER BY 2 DESC, 1",
+        [run_id],
     )
     return dict(cur.fetchall())
 

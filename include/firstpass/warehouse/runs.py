@@ -14,8 +14,10 @@ from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
+from firstpass.images.sources import one_spelling
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.model_versions import insert_model
+from firstpass.warehouse.run_failures import failure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,21 @@ def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
     with transaction(conn) as cur:
         insert_model(cur, version)
         cur.execute(
-            "INSERT INTO runs (run_id, model, threshold, class_thresholds, floor, images_uri, spec, state, stages,"
-            " started_at) VALUES (%s, %s, %s, %s, %s, %s, %s, 'running', '{}', %s)"
+            "INSERT INTO runs (run_id, model, asked_model, threshold, class_thresholds, floor, images_uri, source,"
+            " spec, state, stages, started_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'running', '{}', %s)"
             " ON CONFLICT (run_id) DO UPDATE SET model = excluded.model, threshold = excluded.threshold,"
             " class_thresholds = excluded.class_thresholds, floor = excluded.floor, images_uri = excluded.images_uri,"
-            " spec = excluded.spec, state = 'running', stages = '{}', started_at = excluded.started_at,"
-            " finished_at = NULL",
+            " source = excluded.source, spec = excluded.spec, state = 'running', stages = '{}',"
+            " started_at = excluded.started_at, finished_at = NULL",
             [
                 spec.run_id,
+                spec.model,
                 spec.model,
                 spec.thresholds.default,
                 Json({str(class_id): score for class_id, score in spec.thresholds.by_class.items()}),
                 spec.floor,
                 spec.images,
+                one_spelling(spec.images),
                 Json(spec.to_dict()),
                 spec.started_at,
             ],
@@ -70,11 +74,12 @@ def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
 
 
 def record_stage(conn: connection, run_id: str, stage: str, seconds: float) -> None:
-    """Note how long a stage took. A run that had failed in this stage before is running again."""
+    """Note how long a stage took. What an earlier try of it failed with is over: the run is running again."""
     with transaction(conn) as cur:
         cur.execute(
             "UPDATE runs SET stages = stages || %s, state = CASE state WHEN 'failed' THEN 'running' ELSE state END,"
-            " finished_at = CASE state WHEN 'failed' THEN NULL ELSE finished_at END WHERE run_id = %s",
+            " finished_at = CASE state WHEN 'failed' THEN NULL ELSE finished_at END, stage = NULL, error = NULL"
+            " WHERE run_id = %s",
             [Json({stage: seconds}), run_id],
         )
 
@@ -95,15 +100,21 @@ def record_plan(conn: connection, run_id: str, chunks: int) -> None:
 
 
 def finish_run(conn: connection, run_id: str, state: str) -> None:
-    """Close the run: `success`, `partial` (a chunk failed, its images come first next time) or `failed`."""
+    """Close the run: `success`, or `partial` (a chunk failed, its images come first next time).
+
+    One that failed is closed by `run_failures.fail_run`, with the reason.
+    """
     with transaction(conn) as cur:
         cur.execute("UPDATE runs SET state = %s, finished_at = now() WHERE run_id = %s", [state, run_id])
 
 
 def latest_run(conn: connection) -> str | None:
-    """The id of the run that started last, whatever became of it; None before the first."""
+    """The id of the run that started last; None before the first.
+
+    One that failed before it had a model is passed over: there is nothing of it to show, to export or to publish.
+    """
     with transaction(conn) as cur:
-        cur.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1")
+        cur.execute("SELECT run_id FROM runs WHERE model IS NOT NULL ORDER BY started_at DESC, run_id DESC LIMIT 1")
         row = cur.fetchone()
     return str(row[0]) if row else None
 
@@ -125,12 +136,22 @@ def find_run(conn: connection, run_id: str) -> str:
 
 
 def load_run(conn: connection, run_id: str) -> RunRecord:
-    """The run that a person means: an id, or `latest`. Raises FirstpassError as `find_run` does."""
-    return load_runs(conn, [find_run(conn, run_id)])[0]
+    """The run that a person means: an id, or `latest`.
+
+    Raises FirstpassError as `find_run` does, and for a run that failed before it had a model.
+    """
+    run_id = find_run(conn, run_id)
+    for found in load_runs(conn, [run_id]):
+        return found
+    failure = failure_of(conn, run_id)
+    raise FirstpassError(
+        f"run {run_id} came to nothing: {failure.problem if failure else 'no model was chosen yet'}",
+        failure.fix if failure else "wait until it has ended",
+    )
 
 
 def load_runs(conn: connection, run_ids: Collection[str]) -> list[RunRecord]:
-    """Those of the runs that there are."""
+    """Those of the runs that there are and that have a model."""
     with transaction(conn) as cur:
         cur.execute(
             "SELECT run_id, model, images_uri, state, spec, decided_at, started_at"

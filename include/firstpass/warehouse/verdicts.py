@@ -7,7 +7,7 @@ from dataclasses import astuple
 from psycopg2.extensions import connection
 from psycopg2.extras import execute_values
 
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.warehouse.connection import transaction
 
 
@@ -18,7 +18,7 @@ def store_verdict(conn: connection, verdict: QualityVerdict) -> None:
         execute_values(
             cursor,
             "INSERT INTO quality_results"
-            " (run_id, suite, expectation, severity, success, observed, value, sentence) VALUES %s",
+            " (run_id, suite, expectation, severity, state, observed, value, sentence) VALUES %s",
             [(verdict.run_id, *astuple(result)) for result in verdict.results],
         )
         cursor.execute("DELETE FROM quality_verdicts WHERE run_id = %s", [verdict.run_id])
@@ -36,9 +36,12 @@ def load_verdict(conn: connection, run_id: str) -> QualityVerdict | None:
         cursor.execute("SELECT FROM quality_verdicts WHERE run_id = %s", [run_id])
         checked = cursor.rowcount == 1
         cursor.execute(
-            "SELECT suite, expectation, severity, success, observed, value, sentence FROM quality_results"
+            "SELECT suite, expectation, severity, state, observed, value, sentence FROM quality_results"
             " WHERE run_id = %s ORDER BY suite, expectation",
             [run_id],
         )
-        results = tuple(CheckResult(*row) for row in cursor.fetchall())
+        results = tuple(
+            CheckResult(suite, expectation, severity, CheckState(state), *found)
+            for suite, expectation, severity, state, *found in cursor.fetchall()
+        )
     return QualityVerdict(run_id, results) if checked else None

@@ -9,7 +9,7 @@ from psycopg2.extensions import connection
 
 from firstpass.contracts.class_table import ClassTable, ModelClass
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.contracts.verdict import CheckResult, QualityVerdict
+from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.cvat.publishing.finished_run import load_finished_run
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.verdicts import store_verdict
@@ -19,7 +19,8 @@ RING = [1.0, 1.0, 9.0, 1.0, 9.0, 9.0]
 
 
 def critical(name: str, success: bool = False, severity: str = "critical", suite: str = "detections") -> CheckResult:
-    return CheckResult(suite, name, severity, success, f"{name}: 3 are not", None, f"{name} holds")
+    state = CheckState.HOLDS if success else CheckState.FAILS
+    return CheckResult(suite, name, severity, state, f"{name}: 3 are not", None, f"{name} holds")
 
 
 def test_what_publishing_needs_of_a_run(warehouse: connection) -> None:

@@ -1,4 +1,5 @@
--- One row per image that this run inferred. A column is null where all is well and holds the image's name where it is not.
+-- One row per image with a detection that this run inferred, or that it knows from a run that was not checked: what is
+-- published was looked at once. A column is null where all is well and holds the image's name where it is not.
 -- What must be right of everything that is stored is looked at from the floor up; what people would see, among the drafts.
 -- Comparisons are written so that a NaN, which sorts above every number in PostgreSQL, counts as wrong.
 SELECT CASE WHEN NOT f.inside THEN i.uri END AS box_outside_image,
@@ -7,6 +8,8 @@ SELECT CASE WHEN NOT f.inside THEN i.uri END AS box_outside_image,
        CASE WHEN NOT f.above_floor THEN i.uri END AS score_below_floor,
        CASE WHEN NOT i.class_ids <@ t.ids THEN i.uri END AS class_not_in_table,
        CASE WHEN f.drafts > {max_boxes} THEN i.uri END AS too_many_boxes,
+       f.drafts > 0 AS has_drafts,
+       f.drafts > 1 AS has_several_drafts,
        CASE WHEN f.drafts > 1 AND EXISTS (
            WITH drafts AS MATERIALIZED (
                SELECT *
@@ -26,7 +29,9 @@ SELECT CASE WHEN NOT f.inside THEN i.uri END AS box_outside_image,
 FROM (
     SELECT coalesce(array_agg(c.class_id), '{{}}') AS ids FROM run_classes c WHERE c.run_id = {run_id}
 ) t
-JOIN run_predictions i ON i.run_id = {run_id} AND i.outcome IN ('ok', 'empty')
+JOIN run_predictions i ON i.run_id = {run_id} AND i.detections > 0 AND (
+    i.outcome IN ('ok', 'empty')
+    OR i.outcome = 'known' AND i.inferred_by NOT IN (SELECT c.run_id FROM checked_runs c))
 CROSS JOIN LATERAL (
     SELECT coalesce(bool_and(d.x1 >= -0.01 AND d.y1 >= -0.01 AND d.x2 <= i.width + 0.01 AND d.y2 <= i.height + 0.01), true)
                AS inside,

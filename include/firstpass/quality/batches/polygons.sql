@@ -1,5 +1,5 @@
--- One row per image that this run inferred with masks. A column is null where all is well and holds the image's name
--- where it is not. Crossing edges take time that grows with the square of a polygon's points, so they are sought in the
+-- One row per image with masks that this run inferred, or that it knows from a run that was not checked. A column is null
+-- where all is well and holds the image's name where it is not. Crossing edges take time that grows with the square of a polygon's points, so they are sought in the
 -- first {max_polygons} detections only, in order of content hash, which is as good as at random.
 SELECT CASE WHEN NOT f.present THEN i.uri END AS polygon_missing,
        CASE WHEN NOT f.shaped THEN i.uri END AS polygon_broken,
@@ -8,7 +8,9 @@ SELECT CASE WHEN NOT f.present THEN i.uri END AS polygon_missing,
 FROM (
     SELECT *, sum(detections) OVER (ORDER BY sha256, uri) <= {max_polygons} AS sought
     FROM run_predictions
-    WHERE run_id = {run_id} AND outcome IN ('ok', 'empty') AND detections > 0 AND polygons IS NOT NULL
+    WHERE run_id = {run_id} AND detections > 0 AND polygons IS NOT NULL AND (
+        outcome IN ('ok', 'empty')
+        OR outcome = 'known' AND inferred_by NOT IN (SELECT c.run_id FROM checked_runs c))
 ) AS i
 CROSS JOIN LATERAL (
     SELECT bool_and(shape.parts <> '[]') AS present,

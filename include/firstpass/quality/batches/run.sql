@@ -1,4 +1,4 @@
--- One row: the run as a whole. Rates are null where there is nothing to divide by.
+-- One row: the run as a whole. A number is null where there is nothing to look at.
 WITH throughput AS (
     SELECT c.run_id, sum(c.images) / nullif(sum(c.seconds), 0) AS images_per_second
     FROM run_chunks c
@@ -8,10 +8,16 @@ WITH throughput AS (
     GROUP BY c.run_id
     HAVING sum(c.images) >= {drift_samples}
 )
-SELECT {listed} - count(o.uri) AS images_without_outcome,
-       count(*) FILTER (WHERE o.outcome = 'unreadable' AND right(o.uri, 1) = '/') AS folders_not_listed,
-       (SELECT count(*) FROM run_chunks c WHERE c.run_id = r.run_id AND c.state = 'planned') AS chunks_not_merged,
-       (SELECT count(*) FROM run_chunks c WHERE c.run_id = r.run_id AND c.state = 'failed') AS chunks_failed,
+SELECT CASE WHEN {listed} > 0 OR count(o.uri) > 0 THEN {listed} - count(o.uri) END AS images_without_outcome,
+       CASE WHEN count(o.uri) > 0 THEN count(*) FILTER (WHERE o.outcome = 'unreadable' AND right(o.uri, 1) = '/') END
+           AS folders_not_listed,
+       (SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE c.state = 'planned') END
+        FROM run_chunks c WHERE c.run_id = r.run_id) AS chunks_not_merged,
+       (SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE c.state = 'failed') END
+        FROM run_chunks c WHERE c.run_id = r.run_id) AS chunks_failed,
+       (SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE coalesce(c.marker ->> 'device', 'cpu') = 'cpu') END
+        FROM run_chunks c WHERE c.run_id = r.run_id AND c.state = 'merged' AND (c.marker ->> 'gpus_asked')::integer > 0)
+           AS chunks_without_gpu,
        count(*) FILTER (WHERE o.outcome IN ('unreadable', 'missing'))::float8 / nullif(count(o.uri), 0)
            AS unreadable_rate,
        count(*) FILTER (WHERE o.outcome = 'duplicate')::float8 / nullif(count(o.uri), 0) AS duplicate_rate,
