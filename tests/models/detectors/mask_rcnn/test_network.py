@@ -8,7 +8,7 @@ from firstpass.models.detectors.mask_rcnn.anchors import normalised
 from firstpass.models.detectors.mask_rcnn.config import Config
 from firstpass.models.detectors.mask_rcnn.detector import MaskRcnnDetector
 from firstpass.models.detectors.mask_rcnn.network import MaskRcnnNetwork
-from firstpass.models.detectors.mask_rcnn.weights import read_layers
+from firstpass.models.detectors.mask_rcnn.weights import open_layers
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,8 @@ def detector(reference_folder, reference, mask_rcnn_version):
 
 @pytest.fixture(scope="module")
 def reference_layers(reference_folder):
-    return read_layers(reference_folder / "weights.h5")
+    with open_layers(reference_folder / "weights.h5") as layers:
+        yield layers.sizes, layers
 
 
 @pytest.fixture(scope="module")

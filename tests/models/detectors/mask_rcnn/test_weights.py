@@ -1,25 +1,21 @@
 """Weights files: what is read, and what each bad one is told."""
 
+import os
+import zlib
+
 import h5py
 import numpy as np
 import pytest
 
 from firstpass.errors import FirstpassError
 from firstpass.models.detectors.mask_rcnn.layers import Sizes
-from firstpass.models.detectors.mask_rcnn.weights import read_layers, read_sizes
-from fixtures.mask_rcnn import SIZES, add_weights, blank
-
-
-@pytest.fixture(scope="module")
-def blank_bytes(tmp_path_factory):
-    return blank(tmp_path_factory.mktemp("blank") / "weights.h5").read_bytes()
+from firstpass.models.detectors.mask_rcnn.weights import open_layers, read_sizes
+from fixtures.mask_rcnn import SIZES, add_weights, blank, replaced
 
 
 @pytest.fixture
-def weights(tmp_path, blank_bytes):
-    path = tmp_path / "weights.h5"
-    path.write_bytes(blank_bytes)
-    return path
+def weights(tmp_path):
+    return blank(tmp_path / "weights.h5")
 
 
 def refusal(path):
@@ -40,8 +36,11 @@ def test_backbone_and_class_count_come_from_the_file(tmp_path, backbone, classes
 def test_weights_of_a_training_that_diverged_are_refused(weights):
     with h5py.File(weights, "a") as file:
         file["mrcnn_class_logits/mrcnn_class_logits/bias:0"][1] = np.nan
-    with pytest.raises(FirstpassError, match="layer 'mrcnn_class_logits': the weights are not finite numbers"):
-        read_layers(weights)
+    with (
+        open_layers(weights) as layers,
+        pytest.raises(FirstpassError, match="layer 'mrcnn_class_logits': the weights are not finite numbers"),
+    ):
+        layers["mrcnn_class_logits"]
 
 
 def test_names_may_be_bytes_or_text(tmp_path):
@@ -75,7 +74,9 @@ def test_batch_normalisation_is_folded_into_the_layer_before_it(weights):
         file["conv1/conv1/kernel:0"][:], file["conv1/conv1/bias:0"][:] = kernel, bias
         for part, value in values.items():
             file[f"bn_conv1/bn_conv1/{part}:0"][:] = value
-    layer = read_layers(weights)[1]["conv1"]
+    with open_layers(weights) as layers:
+        layer = layers["conv1"]
+    assert (layer.kernel.dtype, layer.bias.dtype) == (np.float32, np.float32)
     x = random.normal(size=(7, 7, 3))
     plain = np.tensordot(x, kernel, 3) + bias
     expected = (plain - values["moving_mean"]) / np.sqrt(values["moving_variance"] + 1e-3) * values["gamma"] + values[
@@ -138,6 +139,76 @@ def test_sizes_that_would_fill_the_memory_are_refused(weights):
     assert "classes=1000000000" in refusal(weights)
 
 
+KERNEL = "mrcnn_class_conv1/mrcnn_class_conv1/kernel:0"
+BIAS = "fpn_p2/fpn_p2/bias:0"
+
+
+def test_weights_that_were_packed_honestly_are_read(weights):
+    values = np.random.default_rng(0).normal(size=(2, 2, 256, 256)).astype(np.float32)
+    replaced(
+        weights,
+        "mrcnn_mask_deconv/mrcnn_mask_deconv/kernel:0",
+        data=values,
+        chunks=(2, 2, 64, 100),
+        compression="gzip",
+        shuffle=True,
+    )
+    with open_layers(weights) as layers:
+        np.testing.assert_array_equal(layers["mrcnn_mask_deconv"].kernel, values)
+
+
+def test_shapes_out_of_proportion_to_the_file_are_refused(tmp_path):
+    """As h5py makes them, datasets that nothing was written into take no room: 6.7 GB in 0.4 MB, and all are legal."""
+    vast = blank(tmp_path / "weights.h5", Sizes("resnet50", 4, 3, 1024, 2048, 4096, 7, 1024))
+    with h5py.File(vast) as whole, h5py.File(tmp_path / "empty.h5", "w") as file:
+        file.attrs["layer_names"] = whole.attrs["layer_names"]
+        whole.visititems(lambda name, item: _without_content(file, name, item))
+    assert (tmp_path / "empty.h5").stat().st_size < 500_000
+    problem = refusal(tmp_path / "empty.h5")
+    assert "MB of weights in a file of 0.4 MB: out of proportion" in problem
+
+
+def _without_content(file, name, item):
+    if isinstance(item, h5py.Group):
+        file.require_group(name).attrs.update(item.attrs)
+    else:
+        file.create_dataset(name, item.shape, item.dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "storage", "said"),
+    [
+        (BIAS, {"shape": (256,), "dtype": "f4"}, "has 0 bytes of 1024: it was never filled"),
+        (BIAS, {"shape": (256,), "dtype": "f4", "chunks": (64,)}, "was never filled"),
+        (
+            BIAS,
+            {"data": np.ones(256, "f4"), "chunks": (10**6,), "maxshape": (None,), "compression": "gzip"},
+            "of shape (256,) is stored in chunks of (1000000,), larger than itself",
+        ),
+        (KERNEL, {"shape": (7, 7, 256, 1024), "dtype": "f4", "chunks": (1, 1, 8, 8)}, "was never filled"),
+    ],
+)
+def test_storage_that_does_not_fit_its_numbers_is_refused_before_it_is_read(weights, name, storage, said):
+    replaced(weights, name, **storage)
+    assert refusal(weights).endswith(f"/{name} {said}")
+
+
+def test_chunks_that_are_missing_or_swollen_are_refused(weights):
+    replaced(weights, BIAS, shape=(256,), dtype="f4", chunks=(64,))
+    with h5py.File(weights, "a") as file:
+        file[BIAS][:64] = 1
+    assert "has 1 chunks of (64,), too few for its shape (256,)" in refusal(weights)
+    replaced(weights, BIAS, shape=(256,), dtype="f4", chunks=(256,), compression="gzip")
+    with h5py.File(weights, "a") as file:
+        file[BIAS].id.write_direct_chunk((0,), zlib.compress(np.random.default_rng(0).bytes(10**6)))
+    assert "has chunks that take more room in the file than their 1024 bytes" in refusal(weights)
+
+
+def test_numbers_wider_than_any_weight_are_refused(weights):
+    replaced(weights, BIAS, data=np.ones(256, np.longdouble))
+    assert "bias is float128 of the shape (256,)" in refusal(weights)
+
+
 def test_a_whole_model_with_a_lambda_layer_is_refused(weights):
     with h5py.File(weights, "a") as file:
         file.attrs["model_config"] = '{"config": {"layers": [{"class_name":  "Lambda", "config": {"function": "…"}}]}}'
@@ -157,15 +228,14 @@ def test_hdf5_without_layers_is_refused(tmp_path):
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_a_truncated_file_is_refused(weights, share):
-    data = weights.read_bytes()
-    weights.write_bytes(data[: int(len(data) * share)])
+    os.truncate(weights, int(weights.stat().st_size * share))
     assert "truncated or damaged" in refusal(weights)
 
 
 def test_nothing_outside_of_the_file_is_read(weights, tmp_path):
     """A link to another file, a dataset in a raw file outside, one put together from other files: none is followed."""
     secret = tmp_path / "secret.h5"
-    secret.write_bytes(weights.read_bytes())
+    blank(secret)
     name = "fpn_p2/fpn_p2/bias:0"
 
     def linked(file):
@@ -190,17 +260,19 @@ def test_nothing_outside_of_the_file_is_read(weights, tmp_path):
 
 
 def test_damaged_files_never_give_anything_but_a_refusal(weights):
-    original = weights.read_bytes()
     random = np.random.default_rng(1)
     outcomes = []
     for _ in range(40):
-        data = bytearray(original)
-        for place in random.integers(0, min(len(data), 60_000), 5):
-            data[place] = random.integers(256)
-        weights.write_bytes(data)
+        with weights.open("r+b") as file:
+            head = file.read(60_000)
+            for place in random.integers(0, len(head), 5):
+                file.seek(place)
+                file.write(bytes([random.integers(256)]))
         try:
             outcomes.append(read_sizes(weights))
         except FirstpassError as error:
             outcomes.append(error.problem)
+        with weights.open("r+b") as file:
+            file.write(head)
     assert all(outcome == SIZES or str(weights) in str(outcome) for outcome in outcomes)
     assert any(isinstance(outcome, str) for outcome in outcomes)

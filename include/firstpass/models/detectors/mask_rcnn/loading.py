@@ -20,18 +20,18 @@ def load(version: ModelVersion, folder: Path, floor: float) -> Detector:
     from firstpass.models.detectors.mask_rcnn.config import Config
     from firstpass.models.detectors.mask_rcnn.detector import MaskRcnnDetector
     from firstpass.models.detectors.mask_rcnn.network import MaskRcnnNetwork
-    from firstpass.models.detectors.mask_rcnn.weights import read_layers
+    from firstpass.models.detectors.mask_rcnn.weights import open_layers
 
     config = Config.from_options({"detection_min_confidence": floor} | (version.options or {}))
     path = weights_path(folder)
-    sizes, weights = read_layers(path)
-    if sizes.anchors != len(config.rpn_anchor_ratios):
-        raise FirstpassError(
-            f"{path}: the network was trained with {sizes.anchors} anchor ratios, rpn_anchor_ratios has "
-            f"{len(config.rpn_anchor_ratios)}: {list(config.rpn_anchor_ratios)}",
-            "write the training configuration's RPN_ANCHOR_RATIOS into model.yaml as rpn_anchor_ratios",
-        )
-    return MaskRcnnDetector(MaskRcnnNetwork(sizes, weights, config), config)
+    with open_layers(path) as layers:
+        if layers.sizes.anchors != len(config.rpn_anchor_ratios):
+            raise FirstpassError(
+                f"{path}: the network was trained with {layers.sizes.anchors} anchor ratios, rpn_anchor_ratios has "
+                f"{len(config.rpn_anchor_ratios)}: {list(config.rpn_anchor_ratios)}",
+                "write the training configuration's RPN_ANCHOR_RATIOS into model.yaml as rpn_anchor_ratios",
+            )
+        return MaskRcnnDetector(MaskRcnnNetwork(layers.sizes, layers, config), config)
 
 
 def inspect(folder: Path) -> WeightsInspection:

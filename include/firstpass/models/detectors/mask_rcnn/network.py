@@ -3,7 +3,7 @@
 # ruff: noqa: TID253 - this module is itself imported only by a detector that is being loaded
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -99,31 +99,41 @@ def _settle_device() -> None:
 
 
 class _Builder:
-    """Makes Keras layers by name, with the weights of that name in them."""
+    """Makes Keras layers by name, with the weights of that name in them; each is read once, and kept in Keras alone.
+
+    A layer made before is used again under its name: the proposals look at each level with the same weights.
+    """
 
     def __init__(self, weights: Mapping[str, Layer]) -> None:
         self._weights = weights
         self._made: dict[str, Any] = {}
 
     def conv(self, x: Any, name: str, activation: str | None = None, strides: int = 1, padding: str = "same") -> Any:
-        kernel = self._weights[name].kernel
-        layer = kl.Conv2D(kernel.shape[-1], kernel.shape[:2], strides, padding, **_like(name, activation))
-        return self._with_weights(layer, x, kernel)
+        def make(kernel: Any) -> Any:
+            return kl.Conv2D(kernel.shape[-1], kernel.shape[:2], strides, padding, **_like(name, activation))
+
+        return self._applied(x, name, make)
 
     def dense(self, x: Any, name: str, activation: str | None = None) -> Any:
-        kernel = self._weights[name].kernel.reshape(-1, self._weights[name].kernel.shape[-1])
-        return self._with_weights(kl.Dense(kernel.shape[-1], **_like(name, activation)), x, kernel)
+        def make(kernel: Any) -> Any:
+            return kl.Dense(kernel.shape[-1], **_like(name, activation))
+
+        return self._applied(x, name, make, flat=True)
 
     def deconv(self, x: Any, name: str) -> Any:
-        kernel = self._weights[name].kernel
-        layer = kl.Conv2DTranspose(kernel.shape[2], kernel.shape[:2], strides=2, **_like(name, "relu"))
-        return self._with_weights(layer, x, kernel)
+        def make(kernel: Any) -> Any:
+            return kl.Conv2DTranspose(kernel.shape[2], kernel.shape[:2], strides=2, **_like(name, "relu"))
 
-    def _with_weights(self, layer: Any, x: Any, kernel: Any) -> Any:
-        """A layer made before under this name is used again: the proposals look at each level with the same weights."""
-        layer = self._made.setdefault(layer.name, layer)
+        return self._applied(x, name, make)
+
+    def _applied(self, x: Any, name: str, make: Callable[[Any], Any], flat: bool = False) -> Any:
+        if name in self._made:
+            return self._made[name](x)
+        weights = self._weights[name]
+        kernel = weights.kernel.reshape(-1, weights.kernel.shape[-1]) if flat else weights.kernel
+        layer = self._made[name] = make(kernel)
         result = layer(x)
-        layer.set_weights([kernel, self._weights[layer.name].bias])
+        layer.set_weights([kernel, weights.bias])
         return result
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
 from firstpass.errors import FirstpassError
-from firstpass.models.detectors.tfod import graph_safety
+from firstpass.models.detectors.tfod import graph_bounds, graph_safety
 from firstpass.models.detectors.tfod.graph_view import GraphView, attribute, node_of
 from firstpass.models.detectors.tfod.outputs import MASKS, REQUIRED
 
 FROZEN_NAME = "frozen_inference_graph.pb"
 SAVED_NAME = "saved_model.pb"
 SERVE, SIGNATURE = "serve", "serving_default"
+_LARGEST = 2**31 - 1  # bytes; protobuf reads no more
 UINT8 = 4  # TensorFlow's types.proto
 EXPORT_AGAIN = (
     "export the model again (the TF Object Detection API's exporter, input type image_tensor) and copy all of it"
@@ -61,6 +62,7 @@ def read_frozen(folder: Path) -> GraphFile:
         if name not in nodes:
             raise FirstpassError(f"{path}: the graph has no node {name!r}", EXPORT_AGAIN)
     graph_safety.check_frozen(graph_def, path)
+    graph_bounds.check_bounds(graph_def, path.stat().st_size, path)
     image = nodes["image_tensor"]
     one = _check_image(path, "image_tensor", attribute(image, "dtype").type, attribute(image, "shape").shape)
     names = [*REQUIRED, *([MASKS] if MASKS in nodes else [])]
@@ -90,6 +92,7 @@ def read_saved(folder: Path) -> GraphFile:
     missing = [name for name in REQUIRED if name not in signature.outputs]
     if missing:
         raise FirstpassError(f"{path}: signature {SIGNATURE!r} has no output {missing[0]!r}", EXPORT_AGAIN)
+    graph_bounds.check_bounds(meta.graph_def, path.stat().st_size, path)
     graph_safety.check_meta_graph(meta, path)
     names = [*REQUIRED, *([MASKS] if MASKS in signature.outputs else [])]
     outputs = {name: str(signature.outputs[name].name) for name in names}
@@ -148,6 +151,8 @@ def _frozen_path(folder: Path) -> Path:
 
 def _parse(path: Path, message: Message) -> Any:
     """`message` with the file's content. Raises FirstpassError for text and for what protobuf cannot read."""
+    if (size := path.stat().st_size) > _LARGEST:
+        raise FirstpassError(f"{path}: has {size} bytes, a graph has {_LARGEST} at most", EXPORT_AGAIN)
     data = path.read_bytes()
     if _is_text(data[:4096]):
         start = data[:40].decode(errors="replace").splitlines()[0]

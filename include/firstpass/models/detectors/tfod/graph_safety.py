@@ -14,6 +14,7 @@ from typing import Any
 
 from firstpass.errors import FirstpassError
 from firstpass.models.detectors.tfod import graph_ops
+from firstpass.models.detectors.tfod.graph_bounds import mentioned
 from firstpass.models.detectors.tfod.graph_view import GraphView, node_of
 
 FIX = "a detector's graph may only compute: export the model again without this operation, from a source that you trust"
@@ -70,17 +71,11 @@ def _called(nodes: Iterable[Any], functions: dict[str, Any]) -> set[str]:
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
-        for name in {node.op, *_mentioned(node)} & set(functions):
+        for name in {node.op, *mentioned(node)} & set(functions):
             if name not in found:
                 found.add(name)
                 waiting.extend(functions[name].node_def)
     return found
-
-
-def _mentioned(node: Any) -> Iterator[str]:
-    for value in node.attr.values():
-        yield value.func.name
-        yield from (function.name for function in value.list.func)
 
 
 def _check_restoring(view: GraphView, functions: dict[str, Any], fed: str, path: Path) -> None:
