@@ -246,6 +246,8 @@ BOUNDS = {
     "check_drift_samples": (10, None),
     "report_pictures": (0, 2000),
     "deadline_minutes": (1, None),
+    "admission_minutes": (0.001, None),
+    "admission_memory": (0.001, None),
 }
 
 

@@ -90,6 +90,14 @@ class Settings(FromVariables):
         " warehouse, CVAT, the cluster's API and its quota, a disk, a network mount. 0: not at all.",
     )
 
+    # Admission: what the process that reads and tries a new model's weights may use.
+    admission_minutes: float = Field(
+        10, gt=0, description="A model whose weights are not read and tried on one photo within this time is refused."
+    )
+    admission_memory: float = Field(
+        4, gt=0, description="A model whose weights need more memory than this, in GiB, for that is refused."
+    )
+
     # The local stack.
     port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow UI on 127.0.0.1.")
 

@@ -12,6 +12,8 @@ from firstpass.errors import FirstpassError
 from firstpass.models.admission import admit
 from fixtures.models import write_graph
 
+pytestmark = pytest.mark.usefixtures("weights_read_here")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

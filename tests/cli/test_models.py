@@ -16,6 +16,9 @@ from firstpass.models import admission, resolution, store
 from firstpass.models.admission import admit
 from firstpass.nightly import sync_models
 from firstpass.settings import settings
+from fixtures.models import checking_here
+
+pytestmark = pytest.mark.usefixtures("weights_read_here")
 
 
 @pytest.fixture
@@ -193,7 +196,7 @@ def test_what_was_decided_is_in_the_warehouse(store_folder, warehouse, bad, tmp_
 def test_a_refused_version_that_is_admitted_later_is_so_in_the_warehouse_too(store_folder, warehouse, model):
     (source,) = sync_models.wanted_sources("pets", str(model))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(admission, "probe", lambda *args: ["it sees ghosts"])
+        patch.setattr(admission, "checking", checking_here(lambda *args: ["it sees ghosts"]))
         refused = sync_models.sync_source(source)
     admitted = sync_models.sync_source(source, again=True)
     assert refused.ref == admitted.ref

@@ -18,9 +18,14 @@ from firstpass.models.admission import admit, content_hash, inspect
 from firstpass.models.store import load_version
 from firstpass.models.version_files import verify
 from fixtures.mask_rcnn import blank
-from fixtures.models import make_model, tree, write_graph
+from fixtures.models import checking_here, make_model, tree, write_graph
 
 DEFAULT = Path(__file__).resolve().parents[2] / "include" / "models" / "nanodet-coco"
+
+
+@pytest.fixture(autouse=True)
+def _here(weights_read_here) -> None:
+    """The process that weights are read in has tests of its own."""
 
 
 @pytest.fixture
@@ -225,7 +230,7 @@ def probed(monkeypatch):
         given.append((version, sorted(path.name for path in folder.iterdir())))
         return list(answers)
 
-    monkeypatch.setattr(admission, "probe", probe)
+    monkeypatch.setattr(admission, "checking", checking_here(probe))
     return SimpleNamespace(answers=answers, given=given)
 
 

@@ -142,9 +142,14 @@ def test_what_a_network_tells_of_itself_goes_first(probed):
     [
         (FirstpassError("weights.h5: no layers", "copy it again"), "weights.h5: no layers; copy it again"),
         (UnfitImage("takes no photos"), "the probe inference failed: UnfitImage: takes no photos"),
-        (MemoryError("too large"), "the probe inference failed: MemoryError: too large"),
         (KeyError("x" * 400), f"the probe inference failed: KeyError: '{'x' * 299}"),
     ],
 )
 def test_whatever_a_network_raises_is_a_reason(probed, error, said):
     assert probed(Network(error)) == [said]
+
+
+@pytest.mark.parametrize("kind", [MemoryError, type("ResourceExhaustedError", (Exception,), {})])
+def test_too_little_memory_says_nothing_of_the_network(probed, kind):
+    with pytest.raises(MemoryError, match="too large"):
+        probed(Network(kind("too large")))

@@ -17,6 +17,8 @@ from firstpass.models.version_files import verify
 from firstpass.settings import settings
 from fixtures.models import tree, upload
 
+pytestmark = pytest.mark.usefixtures("weights_read_here")
+
 
 def test_the_newest_admitted_version_serves_and_any_can_be_pinned(model, store_folder):
     old = admit("pets", model, "here")

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from firstpass.errors import FirstpassError, Unavailable
-from firstpass.models.workspace import lock, staging, workshop, writing
+from firstpass.models import workspace
+from firstpass.models.workspace import lock, scratch, staging, workshop, writing
 from firstpass.settings import settings
 
 DAY = 24 * 3600
@@ -35,13 +37,66 @@ def leave(store_folder: Path) -> Callable[..., Path]:
     return make
 
 
-def test_what_a_killed_process_left_is_swept_out_after_a_day_and_younger_things_stay(leave):
-    old, older = leave("old", DAY + 10), leave("older", 30 * DAY)
-    young, younger = leave("young", DAY - 10), leave("younger", 0)
-    elsewhere = leave("elsewhere", 30 * DAY, ".incoming")
-    workshop(".staging")
+def test_what_may_be_continued_is_swept_out_after_a_day_and_younger_things_stay(leave):
+    old, older = leave("old", DAY + 10, ".incoming"), leave("older", 30 * DAY, ".incoming")
+    young, younger = leave("young", DAY - 10, ".incoming"), leave("younger", 0, ".incoming")
+    elsewhere = leave("elsewhere", 30 * DAY)
+    workshop(".incoming")
     assert [folder.exists() for folder in (old, older, young, younger, elsewhere)] == [False, False, True, True, True]
     assert (young / "weights.h5").exists()
+
+
+def test_what_nobody_can_continue_is_swept_out_at_once_but_never_what_is_in_use(leave):
+    left = leave("left", 0)
+    with staging() as used:
+        os.utime(used, (0, 0))
+        assert not left.exists()
+        again = leave("again", 0)
+        with staging():
+            assert used.exists()
+            assert not again.exists()
+
+
+@pytest.mark.parametrize("age", [0, 2 * DAY])
+def test_where_there_are_no_locks_a_day_decides(leave, monkeypatch, age):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "no locks here")
+
+    monkeypatch.setattr(workspace.fcntl, "flock", refuse)
+    left = leave("left", age)
+    workshop(".staging")
+    assert left.exists() == (age == 0)
+
+
+IN_USE = """
+import sys
+from firstpass.models.workspace import scratch
+with scratch() as folder:
+    (folder / "half").touch()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_temporary_folders_of_checks_go_when_their_process_is_gone_and_not_before(tmp_path, monkeypatch):
+    """A process that was killed, one that goes on, and a folder of that name that is somebody else's link."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "firstpass-check-link").symlink_to(tmp_path / "precious")
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", IN_USE]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    ]
+    killed, alive = (Path(process.stdout.readline().strip()) for process in processes)
+    processes[0].kill()
+    processes[0].communicate()
+    with scratch() as mine:
+        assert [folder.exists() for folder in (killed, alive, mine)] == [False, True, True]
+        assert mine.name.startswith("firstpass-check-")
+    processes[1].communicate()
+    assert {path.name for path in tmp_path.iterdir()} == {"precious", "firstpass-check-link"}
 
 
 def test_files_are_never_swept_out(store_folder):
@@ -55,7 +110,7 @@ def test_files_are_never_swept_out(store_folder):
 
 
 def test_what_another_process_sweeps_out_meanwhile_is_no_error(leave, monkeypatch):
-    gone, old = leave("gone", 2 * DAY), leave("old", 2 * DAY)
+    gone, old = leave("gone", 2 * DAY), leave("old", 0)
     listed = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda self: iter([*listed(self), self / "another that is gone"]))
     workshop(".staging")

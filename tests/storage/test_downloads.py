@@ -18,6 +18,7 @@ from doubles.s3_faults import Cut, Damage, Hang, Refuse, faulty_s3
 from firstpass import storage
 from firstpass.errors import FirstpassError
 from firstpass.storage import downloads as module
+from firstpass.storage import space
 from firstpass.storage.downloads import SourceChanged, WantedObject, download
 
 BIG = bytes(range(256)) * 4096  # 1 MB
@@ -175,7 +176,7 @@ def test_an_empty_file_is_one_too(client, bucket, wanted):
 
 def test_a_disk_with_just_enough_room_is_enough(client, bucket, wanted, monkeypatch):
     file = wanted()
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=len(BIG)))
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda folder: SimpleNamespace(free=len(BIG)))
     download(client, bucket[5:], [file])
     assert file.target.read_bytes() == BIG
     other = wanted(BIG + b"x", key="other")
@@ -190,7 +191,7 @@ def test_what_was_fetched_before_needs_no_room_again(proxy, client, bucket, want
     length = 2 * module.RANGE
     done = "".join(f"{n}\n" for n in range(8) if n != 3)
     file.target.with_name("7.bin.ranges").write_text(f"{file.etag} {len(BIG)} {length}\n{done}half a li")
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=length))
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda folder: SimpleNamespace(free=length))
     download(client, bucket[5:], [file])
     assert file.target.read_bytes() == BIG
     assert [request.range for request in bodies(proxy)] == [f"bytes={3 * length}-{4 * length - 1}"]
@@ -285,7 +286,7 @@ def test_what_is_stored_compressed_stays_as_it_is(client, bucket, wanted):
 
 def test_a_full_disk_is_told_before_anything_is_fetched(proxy, client, bucket, wanted, monkeypatch):
     file = wanted()
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000})())
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000})())
     with pytest.raises(FirstpassError, match=r"needs 1 MB, 0 MB free"):
         download(client, bucket[5:], [file])
     assert proxy.requests == []

@@ -1,13 +1,13 @@
 """Admission: what a model must pass before a night may use it.
 
-The files as they will be stored are judged, not the ones they were copied from: what is admitted is what runs.
+The files as they will be stored are judged, not the ones they were copied from: what is admitted is what runs. Small
+text files are read here; weights are read, and tried, by a child process that has limits (see `checking`).
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,14 +17,15 @@ from typing import Any
 
 from firstpass.contracts.class_table import ClassTable
 from firstpass.contracts.model_version import ModelFile, ModelVersion
-from firstpass.errors import FirstpassError
-from firstpass.models import artifacts, classes_csv, kinds, label_maps, model_yaml, store
+from firstpass.errors import FirstpassError, Unavailable
+from firstpass.models import artifacts, classes_csv, label_maps, model_yaml, store
+from firstpass.models.checking.weights_check import NotInstalled, WeightsCheck, checking
 from firstpass.models.class_checks import ClassFindings, check_classes
-from firstpass.models.probe import probe
-from firstpass.models.text_files import MAX_TEXT_BYTES
+from firstpass.models.text_files import MAX_TEXT_BYTES, read_text_file
 from firstpass.models.version_files import content_hash, fingerprint
 from firstpass.models.version_page import write_docs
-from firstpass.models.workspace import lock, staging
+from firstpass.models.workspace import lock, scratch, staging
+from firstpass.storage.space import ask_for_space
 
 log = logging.getLogger("firstpass")
 
@@ -59,12 +60,14 @@ class AdmissionVerdict:
 def inspect(folder: Path) -> AdmissionVerdict:
     """Everything that admission checks, over a folder of artifacts; the store is not touched.
 
-    Raises FirstpassError for a folder that holds no model, more than one, or half of one; any other fault is a reason.
+    Raises FirstpassError for a folder that holds no model, more than one, or half of one, and where this installation
+    lacks what the model needs; `Unavailable` where the machine kept the check from its end (it was killed, or there is
+    no memory or disk left). Any other fault is a reason.
     """
     artifact = artifacts.find(folder)
-    with tempfile.TemporaryDirectory(prefix="firstpass-check-") as scratch:
-        staged = Path(scratch, "model")
-        artifacts.stage(folder, artifact, staged)
+    with scratch() as work:
+        staged = work / "model"
+        artifacts.stage(folder.absolute(), artifact, staged, lambda source, link: link.symlink_to(source))
         return _judge(staged, artifact.kind)[0]
 
 
@@ -81,13 +84,16 @@ def admit(
     overrides: settings that win over model.yaml's; they become part of the version. A version that was decided on
     before is returned as it is, unless `again` asks for another judgement of a refused one. hand_over: the files may be
     moved out of `folder`, where a copy would double gigabytes; else it stays as it is.
-    Raises FirstpassError as `inspect` does, and for a name that cannot be one; then the store is unchanged. A model
-    that fails any other check is stored as refused, with its reasons, and nothing is raised.
+    Raises FirstpassError and `Unavailable` as `inspect` does, also FirstpassError for no possible name; then the
+    store is unchanged. A model that fails any other check is stored as refused, with its reasons; nothing is raised.
     """
     artifact = artifacts.find(folder)
     own = model_yaml.check(dict(overrides or {}), artifact.kind, "the source's options")
-    with lock(f"admit-{store.check_name(name)}"), staging() as scratch:
-        staged = scratch / "model"
+    with lock(f"admit-{store.check_name(name)}"), staging() as work:
+        staged = work / "model"
+        if not hand_over:
+            sizes = (folder / found for found in artifact.files.values())
+            ask_for_space(sum(path.stat().st_size for path in sizes), work, f"the copy of {folder}")
         artifacts.stage(folder, artifact, staged, shutil.move if hand_over else shutil.copyfile)
         _override(staged, artifact.kind, own)
         known = {v.version: v for v in store.versions(name)}
@@ -126,11 +132,23 @@ def _decide(name: str, source: str, staged: Path, kind: str, known: list[ModelVe
 
 def _judge(staged: Path, kind: str) -> tuple[AdmissionVerdict, ClassFindings]:
     """Each check gives its reasons; the network runs only when everything before it is in order."""
+    with checking(kind, staged) as check:
+        verdict, findings = _looked_at(staged, kind, check)
+        if verdict.admitted:
+            reasons: list[str] = []
+            faults = _tried(reasons, lambda: check.probe(_candidate(verdict)))
+            verdict = replace(verdict, reasons=(*reasons, *(faults or ())))
+    # People know the file by its name in the folder that they gave, not by where it is judged.
+    return replace(verdict, reasons=tuple(r.replace(f"{staged}/", "") for r in verdict.reasons)), findings
+
+
+def _looked_at(staged: Path, kind: str, check: WeightsCheck) -> tuple[AdmissionVerdict, ClassFindings]:
+    """The verdict over what the files say, nothing of them run."""
     reasons: list[str] = []
     warnings: list[str] = []
     settings_ = _tried(reasons, lambda: _options(staged, kind))
-    inspection = _tried(reasons, lambda: kinds.inspect(kind, staged))
-    rows = _tried(reasons, lambda: classes_csv.parse((staged / artifacts.CLASSES).read_bytes(), kind))
+    inspection = _tried(reasons, check.inspect)
+    rows = _tried(reasons, lambda: classes_csv.parse(read_text_file(staged / artifacts.CLASSES), kind))
     maps = _tried(reasons, lambda: _label_maps(staged))
     class_count = inspection.class_count if inspection else None
     classes, findings = ClassTable(()), ClassFindings()
@@ -149,14 +167,12 @@ def _judge(staged: Path, kind: str) -> tuple[AdmissionVerdict, ClassFindings]:
         reasons=tuple(reasons),
         warnings=tuple(warnings),
     )
-    if verdict.admitted:
-        verdict = replace(verdict, reasons=_probe(verdict, staged))
-    # People know the file by its name in the folder that they gave, not by where it is judged.
-    return replace(verdict, reasons=tuple(r.replace(f"{staged}/", "") for r in verdict.reasons)), findings
+    return verdict, findings
 
 
-def _probe(verdict: AdmissionVerdict, staged: Path) -> tuple[str, ...]:
-    candidate = ModelVersion(
+def _candidate(verdict: AdmissionVerdict) -> ModelVersion:
+    """The version that it would be, as far as the network needs one."""
+    return ModelVersion(
         name="candidate",
         version=verdict.version,
         kind=verdict.kind,
@@ -169,13 +185,14 @@ def _probe(verdict: AdmissionVerdict, staged: Path) -> tuple[str, ...]:
         options=verdict.options,
         floor=model_yaml.floor(verdict.options or {}),
     )
-    return tuple(probe(candidate, staged))
 
 
 def _tried(reasons: list[str], check: Any) -> Any:
-    """What `check` returns, or None and its error among the reasons."""
+    """What `check` returns, or None and its error among the reasons, where the model is to blame."""
     try:
         return check()
+    except (Unavailable, NotInstalled):
+        raise
     except FirstpassError as error:
         reasons.append(f"{error.problem}; {error.fix}")
         return None
@@ -183,12 +200,12 @@ def _tried(reasons: list[str], check: Any) -> Any:
 
 def _options(staged: Path, kind: str) -> dict[str, Any]:
     path = staged / artifacts.OPTIONS
-    return model_yaml.parse(path.read_bytes(), kind) if path.is_file() else {}
+    return model_yaml.parse(read_text_file(path), kind) if path.is_file() else {}
 
 
 def _label_maps(staged: Path) -> dict[str, dict[int, str]]:
     present = [name for name in artifacts.LABEL_MAPS if (staged / name).is_file()]
-    return {name: label_maps.parse((staged / name).read_bytes(), name) for name in present}
+    return {name: label_maps.parse(read_text_file(staged / name), name) for name in present}
 
 
 def _override(staged: Path, kind: str, overrides: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from firstpass.models import kinds
 from firstpass.models.floors import own_floor
 
 PHOTO = Path(__file__).with_name("probe.jpg")
+_NO_MEMORY = "ResourceExhaustedError"  # TensorFlow's, which need not be installed
 
 
 @runtime_checkable
@@ -29,7 +30,7 @@ def probe(version: ModelVersion, folder: Path) -> list[str]:
     """Load the network in `folder` and run it on a bundled photo. Returns what is wrong, a sentence each; none is good.
 
     Finding nothing is no fault: the photo need not show any of the model's classes. Takes seconds: the network's
-    library is imported here.
+    library is imported here. Raises MemoryError where there was not enough memory for it.
     """
     import cv2
 
@@ -43,7 +44,11 @@ def probe(version: ModelVersion, folder: Path) -> list[str]:
         found = detector.predict([prepared])[0]
     except FirstpassError as error:
         return [f"{error.problem}; {error.fix}"]
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a foreign network raises is a reason to refuse it
+        if type(error).__name__ == _NO_MEMORY:
+            raise MemoryError(str(error)[:300]) from error
         return [f"the probe inference failed: {type(error).__name__}: {str(error)[:300]}"]
     return faults(found, width, height, set(version.classes.names))
 

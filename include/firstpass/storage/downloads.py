@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -18,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstpass.errors import FirstpassError, Unavailable
+from firstpass.errors import FirstpassError
 from firstpass.storage import checksums
 from firstpass.storage.checksums import Checksum, PartDigests
+from firstpass.storage.space import ask_for_space
 
 log = logging.getLogger("firstpass")
 
@@ -76,7 +76,8 @@ def download(client: Any, bucket: str, wanted: list[WantedObject]) -> None:
     files = [_File(item, _missing_ranges(item)) for item in wanted if not item.target.is_file()]
     total = sum(part.stop - part.start for file in files for part in file.missing)
     if files:
-        _check_space(total, files[0].wanted.target.parent)
+        folder = files[0].wanted.target.parent
+        ask_for_space(total, folder, f"the download into {folder}")
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="download") as pool:
         _run(pool, client, bucket, files, total)
 
@@ -222,15 +223,6 @@ def _raise_if_final(error: Exception, wanted: WantedObject) -> None:
         raise SourceChanged(wanted.key) from error
     if 400 <= status < 500 and status not in {408, 429}:
         raise error
-
-
-def _check_space(needed: int, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise Unavailable(
-            f"the download into {folder} needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} MB free",
-            "free space",
-        )
 
 
 def _forget(wanted: WantedObject) -> None:
