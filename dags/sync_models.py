@@ -7,12 +7,17 @@ newest complete model under a source has changed, it is downloaded, checked and 
 | a source's task | means |
 |---|---|
 | success | a new version was **admitted**; asset `firstpass_models` has an event with name, version and source |
-| skipped | the source is **unchanged** since the last sync |
+| skipped | the source is **unchanged** since the last sync; its name says so where it is **still refused** |
 | failed | a new version was **refused**, or the source cannot be read: the log says why |
 
-`firstpass models list` shows refused versions and their reasons too; the warehouse has them in the table `models`.
-A version appears in the store whole or not at all, and the previous one stays in use until the next is admitted.
-`preannotate` uses the newest admitted version unless a run names another.
+A version that was refused is not tried again until its files change: the hours after that are skipped, and labelled
+`(still refused)` in the grid. `firstpass models list` shows refused versions and their reasons too; the warehouse has
+them in the table `models`. `firstpass models sync --name NAME --again` tries one again.
+
+Each source has a time limit, and so has a run: one that hangs does not keep the others, or the next hour, from being
+synced. A download that was cut continues in the next hour. A version appears in the store whole or not at all, and the
+previous one stays in use until the next is admitted. `preannotate` uses the newest admitted version unless a run names
+another.
 """
 
 from __future__ import annotations
@@ -31,7 +36,8 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowSkipException
 
-from firstpass.airflow.dag_wiring import RETRY_POLICY, at, with_patience
+from firstpass.airflow.dag_wiring import RETRY_POLICY, at
+from firstpass.settings import settings
 from firstpass.waiting import patiently
 
 MODELS = Asset(name="firstpass_models", uri="x-firstpass://models", group="firstpass")
@@ -64,6 +70,10 @@ PARAMS = {
     ),
 }
 
+# A run is over before the next hour's, however long FIRSTPASS_WAIT_MINUTES lets a task wait: what did not get done is
+# tried in that one, and a download goes on there.
+SOURCE_LIMIT = timedelta(minutes=35 + settings().admission_minutes)
+
 with DAG(
     dag_id="sync_models",
     doc_md=__doc__,
@@ -80,9 +90,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
         "retry_policy": RETRY_POLICY,
-        "execution_timeout": with_patience(timedelta(minutes=10)),
+        "execution_timeout": timedelta(minutes=10),
     },
-    dagrun_timeout=with_patience(timedelta(hours=6), waits=2),
+    dagrun_timeout=SOURCE_LIMIT + timedelta(minutes=10),
 ):
 
     @task
@@ -97,9 +107,9 @@ with DAG(
 
     @task(
         outlets=[MODELS],
-        execution_timeout=with_patience(timedelta(hours=4)),
+        execution_timeout=SOURCE_LIMIT,
         max_active_tis_per_dagrun=4,
-        map_index_template="{{ task.op_kwargs['source']['name'] }}",
+        map_index_template="{{ task.op_kwargs['source']['name'] }}{{ label | default('') }}",
     )
     def sync(source: dict[str, Any]) -> Iterator[Metadata]:
         from firstpass.errors import FirstpassError
@@ -108,9 +118,11 @@ with DAG(
 
         synced = patiently(sync_models.sync_source, ModelSource(**source))
         if synced.version is None:
-            raise AirflowSkipException(f"{synced.source} is unchanged since {synced.ref}")
+            get_current_context()["label"] = "" if synced.admitted else " (still refused)"
+            why = f": {'; '.join(synced.reasons)}" if synced.reasons else ""
+            raise AirflowSkipException(f"{synced.source} is {synced.state} since {synced.ref}{why}")
         if not synced.admitted:
-            raise FirstpassError(f"{synced.ref} was refused: {'; '.join(synced.version.reasons)}", "correct its files")
+            raise FirstpassError(f"{synced.ref} was refused: {'; '.join(synced.reasons)}", "correct its files")
         name, _, version = synced.ref.partition("@")
         yield Metadata(MODELS, extra={"name": name, "version": version, "source": synced.source})
 

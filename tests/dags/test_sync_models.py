@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,11 @@ def synced(name: str, admitted: bool) -> Synced:
     version = ModelVersion(
         name, "0123456789ab", "mask_rcnn", (), ClassTable(()), f"/{name}", "2026-01-01", admitted, 0.5, reasons
     )
-    return Synced(f"/{name}/run-7/output/model", version.ref, admitted, version, 1000)
+    return Synced(f"/{name}/run-7/output/model", version.ref, admitted, version, 1000, reasons)
 
 
-def unchanged(name: str) -> Synced:
-    return Synced(f"/{name}", f"{name}@0123456789ab", True, None, 0)
+def unchanged(name: str, reasons: tuple[str, ...] = ()) -> Synced:
+    return Synced(f"/{name}", f"{name}@0123456789ab", not reasons, None, 0, reasons)
 
 
 def states(run) -> dict[int, str]:
@@ -81,6 +82,20 @@ def test_a_new_version_is_announced_and_an_unchanged_source_skipped(dag, outcome
     assert run.state == "success"
     assert states(run) == {0: "success", 1: "skipped"}
     assert events(run) == [{"name": "cats", "version": "0123456789ab", "source": "/cats/run-7/output/model"}]
+
+
+def test_a_version_that_was_refused_before_is_skipped_and_says_so(dag, outcomes, caplog):
+    planned, _ = outcomes
+    planned |= {"cats": unchanged("cats", ("it sees ghosts",)), "dogs": unchanged("dogs")}
+    run = dag.test()
+    assert states(run) == {0: "skipped", 1: "skipped"}
+    labels = {task.map_index: task.rendered_map_index for task in run.get_task_instances() if task.task_id == "sync"}
+    assert labels == {0: "cats (still refused)", 1: "dogs"}
+
+
+def test_a_run_is_over_before_the_next_hours(dag):
+    limit = dag.get_task("sync").execution_timeout
+    assert limit < dag.dagrun_timeout < timedelta(hours=1)
 
 
 def test_a_refused_version_fails_its_source_at_once_and_no_other(dag, outcomes):

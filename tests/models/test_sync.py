@@ -26,7 +26,7 @@ from firstpass.models.model_sources import make_source
 from firstpass.models.sync import Synced, sync
 from firstpass.settings import settings
 from firstpass.storage import downloads
-from fixtures.models import tree, upload
+from fixtures.models import checking_here, tree, upload
 
 
 def client_error(status: int, code: str) -> ClientError:
@@ -37,7 +37,7 @@ def client_error(status: int, code: str) -> ClientError:
 @pytest.fixture(autouse=True)
 def admitted(monkeypatch):
     monkeypatch.setattr(admission, "check_classes", lambda *args: ClassFindings())
-    monkeypatch.setattr(admission, "probe", lambda *args: [])
+    monkeypatch.setattr(admission, "checking", checking_here(lambda *args: []))
     monkeypatch.setattr(downloads, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic))
 
 
@@ -126,11 +126,13 @@ def test_options_of_a_source_are_part_of_the_version(source, client, bucket):
 
 
 def test_a_refused_version_is_remembered_and_judged_again_when_asked(source, client, monkeypatch):
-    monkeypatch.setattr(admission, "probe", lambda *args: ["it sees ghosts"])
-    assert sync(source, client).state == "refused"
-    assert sync(source, client).state == "unchanged"
-    assert not sync(source, client).admitted
-    monkeypatch.setattr(admission, "probe", lambda *args: [])
+    monkeypatch.setattr(admission, "checking", checking_here(lambda *args: ["it sees ghosts"]))
+    refused = sync(source, client)
+    assert (refused.state, refused.reasons) == ("refused", ("it sees ghosts",))
+    monkeypatch.setattr(admission, "checking", None)  # whoever tries the network now would fail
+    again = sync(source, client)
+    assert (again.state, again.admitted, again.reasons) == ("unchanged, still refused", False, ("it sees ghosts",))
+    monkeypatch.setattr(admission, "checking", checking_here(lambda *args: []))
     assert sync(source, client, again=True).state == "admitted"
 
 
@@ -298,6 +300,7 @@ def incoming(store_folder: Path) -> Path:
 def test_what_a_sync_came_to_in_a_word():
     version = SimpleNamespace()
     assert Synced("s", "pets@1", True, None, 0).state == "unchanged"
+    assert Synced("s", "pets@1", False, None, 0).state == "unchanged, still refused"
     assert Synced("s", "pets@1", True, version, 7).state == "admitted"
     assert Synced("s", "pets@1", False, version, 7).state == "refused"
 

@@ -120,7 +120,8 @@ def show(ref: str, as_json: bool) -> None:
 def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> None:
     """Fetch and admit new models. A source that fails keeps no other from being synced.
 
-    Exits with 1 when a model was refused, with 2 when a source failed, with 75 when those that failed do not answer.
+    Exits with 1 when a source's newest model is refused, with 2 when a source failed, with 75 when those that failed do
+    not answer.
     """
     from firstpass.nightly.sync_models import sync_source, wanted_sources
 
@@ -130,8 +131,8 @@ def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> No
         row: dict[str, Any] = {"name": source.name, "source": source.uri}
         try:
             synced = sync_source(source, again)
-            reasons = synced.version.reasons if synced.version else ()
-            row |= {"state": synced.state, "version": synced.ref, "admitted": synced.admitted, "reasons": list(reasons)}
+            reasons = list(synced.reasons)
+            row |= {"state": synced.state, "version": synced.ref, "admitted": synced.admitted, "reasons": reasons}
         except Exception as error:
             # A defect that one source brings to light is no reason to leave the others out either.
             known = explain(error) or WorthAnotherTry(f"{type(error).__name__}: {error}", _DEFECT)
@@ -152,7 +153,7 @@ def sync(name: str, uri: str, connection: str, again: bool, as_json: bool) -> No
     if failed:
         click.echo(f"firstpass: {len(failed)} of {len(rows)} sources failed: {', '.join(failed)}", err=True)
         sys.exit(max(map(exit_code, failed.values()), key=[TRY_LATER, INCOMPLETE, NEEDS_A_PERSON].index))
-    sys.exit(INCOMPLETE if any(row["state"] == "refused" for row in rows) else 0)
+    sys.exit(INCOMPLETE if any("refused" in row["state"] for row in rows) else 0)
 
 
 @models.command()

@@ -20,10 +20,12 @@ from firstpass.models.admission import admit
 from firstpass.models.decided_sources import remember, remembered
 from firstpass.models.discovery import FoundModel
 from firstpass.models.model_sources import ModelSource
+from firstpass.models.store import load_version, model_uri
 from firstpass.models.workspace import lock, workshop
 from firstpass.outages import outage
 from firstpass.settings import settings
 from firstpass.storage.downloads import SourceChanged, WantedObject, download
+from firstpass.storage.space import ask_for_space
 
 log = logging.getLogger("firstpass")
 
@@ -34,7 +36,7 @@ _TRIES = 3  # looks at a source that changes while it is read
 class Synced:
     """What a sync came to. version: as decided now, None when the source is unchanged since `ref` was decided.
 
-    admitted: whether `ref` may be used. size: bytes fetched.
+    admitted: whether `ref` may be used; reasons: why not, now or when it was decided. size: bytes fetched.
     """
 
     source: str
@@ -42,12 +44,13 @@ class Synced:
     admitted: bool
     version: ModelVersion | None
     size: int
+    reasons: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
-        """unchanged, admitted or refused."""
+        """unchanged, admitted or refused; or that it is unchanged, still refused."""
         if self.version is None:
-            return "unchanged"
+            return "unchanged" if self.admitted else "unchanged, still refused"
         return "admitted" if self.admitted else "refused"
 
 
@@ -76,8 +79,7 @@ def _sync_once(source: ModelSource, s3: Any, again: bool) -> Synced:
     found = discovery.newest(source, s3)
     known = remembered(source.name, source.uri, found.etag)
     if known and (known["admitted"] or not again):
-        log.info("%s: unchanged since %s@%s", source.uri, source.name, known["version"])
-        return Synced(found.uri, f"{source.name}@{known['version']}", known["admitted"], None, 0)
+        return _unchanged(source, found, known)
     started = time.monotonic()
     incoming = _incoming(source)
     _fetch(found, incoming, s3)
@@ -91,7 +93,15 @@ def _sync_once(source: ModelSource, s3: Any, again: bool) -> Synced:
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     remember(source.name, source.uri, found.etag, version)
-    return Synced(found.uri, version.ref, version.admitted, version, found.size)
+    return Synced(found.uri, version.ref, version.admitted, version, found.size, version.reasons)
+
+
+def _unchanged(source: ModelSource, found: FoundModel, known: dict[str, Any]) -> Synced:
+    ref = f"{source.name}@{known['version']}"
+    reasons = () if known["admitted"] else load_version(storage.join(model_uri(source.name), known["version"])).reasons
+    synced = Synced(found.uri, ref, known["admitted"], None, 0, reasons)
+    log.info("%s: %s since %s%s", source.uri, synced.state, ref, f": {'; '.join(reasons)}" if reasons else "")
+    return synced
 
 
 def _incoming(source: ModelSource) -> Path:
@@ -110,6 +120,7 @@ def _fetch(found: FoundModel, incoming: Path, s3: Any) -> None:
         incoming.mkdir()
     seal.write_text(found.etag)
     if s3 is None:
+        ask_for_space(found.size, incoming, f"the copy of {found.uri}")
         for name, file in found.files.items():
             target = incoming / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +134,7 @@ def _fetch(found: FoundModel, incoming: Path, s3: Any) -> None:
 @contextmanager
 def _explained(source: ModelSource) -> Iterator[None]:
     """What must be waited for and what a person can fix, in words; the rest passes, and another try may help."""
-    from botocore.exceptions import ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     connection = source.connection or "the default S3 credentials"
     try:
@@ -141,6 +152,8 @@ def _explained(source: ModelSource) -> Iterator[None]:
                 f"check the address, and that {connection} may do s3:ListBucket and s3:GetObject there",
             ) from error
         raise
+    except BotoCoreError as error:
+        raise FirstpassError(f"{source.uri}: {error}", f"check the address and {connection}") from error
     except OSError as error:
         raise FirstpassError(
             f"{source.uri}: {error.strerror or error}: {error.filename or settings().models}",
