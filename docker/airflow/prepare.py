@@ -1,9 +1,16 @@
-"""Makes what the DAGs expect to be there: the warehouse's database and tables, and the buckets."""
+"""Makes what Airflow and the DAGs expect to be there.
+
+`prepare.py databases`, before Airflow's own migration: where SUPERUSER_DSN is set, the two roles and their databases.
+`prepare.py`, after it: the warehouse's tables, and the buckets.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import closing
 
+import database_roles
 import psycopg2
 from botocore.exceptions import ClientError
 from psycopg2 import sql
@@ -41,8 +48,20 @@ def make_bucket(uri: str) -> None:
             storage.s3().create_bucket(Bucket=bucket)
 
 
+def make_owners(superuser: str) -> None:
+    """Roles and databases of Airflow and of the warehouse, on the server that `superuser` is a DSN of."""
+    airflow = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("postgresql+psycopg2:", "postgresql:", 1)
+    for dsn in (airflow, settings().warehouse_dsn.get_secret_value()):
+        database_roles.make_owner(superuser, dsn)
+
+
 def main() -> None:
-    """Database, tables, buckets."""
+    """What the command line asks for."""
+    settings()  # refuses what does not fit, before anything is made
+    if sys.argv[1:] == ["databases"]:
+        if superuser := os.environ.get("SUPERUSER_DSN"):
+            make_owners(superuser)
+        return
     if dsn := settings().warehouse_dsn.get_secret_value():
         make_database(dsn)
     with closing(connect()) as warehouse:

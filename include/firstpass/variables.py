@@ -18,8 +18,8 @@ IN_A_STACK = "FIRSTPASS_INSTANCE"
 """In the environment of a running stack's processes. `firstpass up` has put all of .env there; what has changed in the
 file since counts from the next `up` on, not under a running night."""
 
-_TYPED_FOR_MAKE = "FIRSTPASS_COMMAND_LINE"  # names of variables, from the Makefile
-OWN = frozenset({"FIRSTPASS_HOME", "FIRSTPASS_DEBUG", IN_A_STACK, _TYPED_FOR_MAKE, "FIRSTPASS_TEST_POSTGRES"})
+_TYPED = "FIRSTPASS_COMMAND_LINE"  # names of variables that were meant for us, from the Makefile and docker's init
+OWN = frozenset({"FIRSTPASS_HOME", "FIRSTPASS_DEBUG", IN_A_STACK, _TYPED, "FIRSTPASS_TEST_POSTGRES"})
 """Variables that are no settings."""
 
 # What Kubernetes and Docker put into every container beside a Service called firstpass or firstpass-something.
@@ -55,7 +55,7 @@ class Variables:
         That is each one with the prefix in .env and on make's command line, and those in the environment that are
         nearly a setting: whatever else is called FIRSTPASS_… there may be somebody else's.
         """
-        typed = self.environment.get(_TYPED_FOR_MAKE, "").split()
+        typed = [name for name in self.environment.get(_TYPED, "").split() if name in self.environment]
         meant = [name for name in (*self.written, *typed) if name.upper().startswith(PREFIX)]
         meant += [name for name in self.written if name not in meant and nearest(name, known)]
         meant += [name for name in self.environment if name.upper().startswith(PREFIX) and nearest(name, known)]

@@ -244,23 +244,24 @@ def service(podman, airflow_image: str, endpoint: str, postgres: int) -> Iterato
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    database = f"postgres:@127.0.0.1:{postgres}"
+    server = f"secret@127.0.0.1:{postgres}"
     environment = KEYS | {
         "ADMIN_PASSWORD": "password of the test",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}/airflow",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://metadata:{server}/airflow",
         "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
         "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "AIRFLOW__API__PORT": port,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-        "FIRSTPASS_WAREHOUSE_DSN": f"postgresql://{database}/firstpass",
+        "FIRSTPASS_WAREHOUSE_DSN": f"postgresql://warehouse:{server}/firstpass",
+        "SUPERUSER_DSN": f"postgresql://postgres:{server}/postgres",
         "FIRSTPASS_S3_ENDPOINT": endpoint,
         "FIRSTPASS_STORAGE": "s3://firstpass/storage",
         "FIRSTPASS_MODELS": "s3://prepared/models",
         "FIRSTPASS_IMAGES": "s3://firstpass/night",
         "FIRSTPASS_SCHEDULE": "",
     }
-    given = [f"--env={name}={value}" for name, value in environment.items()]
+    by_name = {name for service in services.values() for name in service.get("environment", {})}
     volumes = [f"--volume=firstpass-test-{name}:/opt/airflow/{name}" for name in ("logs", "var")]
 
     def begin(name: str) -> str:
@@ -268,6 +269,8 @@ def service(podman, airflow_image: str, endpoint: str, postgres: int) -> Iterato
         assert name == "init" or health in {"python", "airflow"}
         container = f"firstpass-test-{name}"
         podman("rm", "--force", "--time=0", container, check=False)
+        asked = services[name]["environment"]  # what is given by name reaches nobody else
+        given = [f"--env={key}={environment[key]}" for key in environment if key in asked or key not in by_name]
         confined = [*NONE_BUT, f"--user={services[name]['user']}"]
         podman(
             "run",

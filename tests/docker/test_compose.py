@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from firstpass.settings import Settings
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docker" / "airflow"))
+import check_secrets
+
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
+
 TEXT = (DOCKER / "compose.yaml").read_text()
 COMPOSE = yaml.safe_load(TEXT)
 SERVICES = COMPOSE["services"]
-AIRFLOW = [name for name, service in SERVICES.items() if service["image"] == "firstpass-airflow"]
+IMAGE = [name for name, service in SERVICES.items() if service["image"] == "firstpass-airflow"]
+AIRFLOW = [name for name in IMAGE if name != "check"]
+ONCE = {"check", "init"}
 EXAMPLE = (DOCKER / ".env.example").read_text()
+DEFAULTS = (DOCKER / "defaults.env").read_text()
 REQUIRED = set(re.findall(r"^([A-Z0-9_]+)=", EXAMPLE, re.M))  # without a value, to be filled in
+SECRET = re.compile(r"(PASSWORD|SECRET|KEY|TOKEN|CONN|DSN)")
 
 
 def test_its_services():
     assert set(AIRFLOW) == {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
-    assert set(SERVICES) - set(AIRFLOW) == {"postgres", "store"}
+    assert set(SERVICES) - set(AIRFLOW) == {"check", "postgres", "store"}
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"init"}))
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ONCE))
 def test_every_service_that_stays_up_is_watched_and_restarted(name):
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+def test_nothing_starts_with_secrets_that_will_not_do():
+    checked = {"check": {"condition": "service_completed_successfully"}}
+    assert SERVICES["postgres"]["depends_on"] == SERVICES["store"]["depends_on"] == checked
+    assert SERVICES["check"]["command"] == ["python", "docker/airflow/check_secrets.py", "--env-file"]
+    assert SERVICES["check"]["network_mode"] == "none"
+    assert not {"depends_on", "volumes", "restart"} & SERVICES["check"].keys()
 
 
 def test_processes_wait_for_what_they_need():
@@ -40,10 +58,10 @@ def test_processes_wait_for_what_they_need():
 @pytest.mark.parametrize("name", SERVICES)
 def test_ports_are_bound_to_this_machine(name):
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
-    assert SERVICES[name].get("network_mode") is None
+    assert SERVICES[name].get("network_mode") in (None, "none")
 
 
-@pytest.mark.parametrize("name", AIRFLOW)
+@pytest.mark.parametrize("name", IMAGE)
 def test_airflow_may_do_little_to_its_container(name):
     service = SERVICES[name]
     assert (service["user"], service["read_only"], service["cap_drop"]) == ("10001:10001", True, ["ALL"])
@@ -52,27 +70,92 @@ def test_airflow_may_do_little_to_its_container(name):
 
 def test_settings_that_it_names_exist():
     fields = {f"FIRSTPASS_{name.upper()}" for name in Settings.model_fields}
-    assert set(re.findall(r"\bFIRSTPASS_[A-Z0-9_]+", TEXT + EXAMPLE)) <= fields
+    assert set(re.findall(r"\bFIRSTPASS_[A-Z0-9_]+", TEXT + EXAMPLE + DEFAULTS)) <= fields
 
 
 def test_secrets_come_from_the_env_file_alone():
     """Each is asked for by name and has no default; the example has a line for each, without a value."""
     asked = set(re.findall(r"\$\{([A-Z0-9_]+):\?", TEXT))
-    assert asked == REQUIRED
+    assert asked == REQUIRED == set(check_secrets.RULES)
     assert not re.findall(r"^[A-Z0-9_]+=[^\s#]", EXAMPLE, re.M)
-    secret = re.compile(r"(PASSWORD|SECRET|KEY|TOKEN)")
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if secret.search(name):
-                assert re.fullmatch(r"\$\{[A-Z0-9_]+:\?.*\}", value), name
+            if SECRET.search(name) and name != "AIRFLOW_CONN_CVAT_DEFAULT":
+                assert re.search(r"\$\{[A-Z0-9_]+:\?", value), name
     defaults = re.findall(r"\$\{([A-Z0-9_]+):-", TEXT)
-    assert not [name for name in defaults if secret.search(name)]
+    assert set(defaults) | {"AIRFLOW_CONN_CVAT_DEFAULT"} == check_secrets.TAKEN
+    assert not re.search(r"^\w*(PASSWORD|SECRET|KEY|TOKEN|CONN|DSN)\w*=", DEFAULTS, re.M)
+
+
+def test_comments_stand_on_lines_of_their_own():
+    for line in (EXAMPLE + DEFAULTS).splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"[A-Z0-9_]+=[^#]*", line), line
+
+
+METADATA = {"AIRFLOW_DATABASE_PASSWORD", "AIRFLOW__CORE__FERNET_KEY"}
+DATA = {"WAREHOUSE_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
+LOGS, TASKS = "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"
+WHO_GETS_WHAT = {
+    "postgres": {"POSTGRES_PASSWORD"},
+    "store": {"S3_ACCESS_KEY", "S3_SECRET_KEY"},
+    "init": METADATA | DATA | {"POSTGRES_PASSWORD"},
+    "api-server": METADATA | DATA | {LOGS, TASKS, "ADMIN_PASSWORD"},
+    "scheduler": METADATA | DATA | {LOGS, TASKS, "AIRFLOW_CONN_CVAT_DEFAULT"},
+    "dag-processor": METADATA | DATA,
+    "triggerer": METADATA | {LOGS},
+}
+
+
+@pytest.mark.parametrize("name", WHO_GETS_WHAT)
+def test_only_the_container_that_needs_a_secret_gets_it(name):
+    given = SERVICES[name].get("environment", {})
+    asked = {secret for value in given.values() for secret in re.findall(r"\$\{([A-Z0-9_]+):\?", value or "")}
+    assert asked | {variable for variable, value in given.items() if value is None} == WHO_GETS_WHAT[name]
+
+
+def test_all_of_the_env_file_reaches_nobody_but_the_check():
+    assert set(WHO_GETS_WHAT) | {"check"} == set(SERVICES)
+    files = {name: env_files(service) for name, service in SERVICES.items()}
+    settings, connections = {"defaults.env", "settings.env"}, {"connections.env"}
+    assert files == {
+        "check": {".env"},
+        "postgres": set(),
+        "store": set(),
+        "init": settings,
+        "api-server": settings,
+        "scheduler": settings | connections,
+        "dag-processor": settings | connections,
+        "triggerer": settings | connections,
+    }
+
+
+def env_files(service: dict[str, Any]) -> set[str]:
+    listed = service.get("env_file", [])
+    return {entry if isinstance(entry, str) else entry["path"] for entry in ([listed] if listed == ".env" else listed)}
+
+
+def test_only_the_superuser_is_one():
+    """Two roles own a database each; who has their passwords has no other database, and no command on the server."""
+    dsns = [service.get("environment", {}) for service in SERVICES.values()]
+    users = {key: {dsn_user(env[key]) for env in dsns if key in env} for key in (*DSNS, "SUPERUSER_DSN")}
+    assert users == {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": {"metadata"},
+        "FIRSTPASS_WAREHOUSE_DSN": {"warehouse"},
+        "SUPERUSER_DSN": {SERVICES["postgres"]["environment"]["POSTGRES_USER"]},
+    }
+
+
+DSNS = ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "FIRSTPASS_WAREHOUSE_DSN")
+
+
+def dsn_user(dsn: str) -> str:
+    return re.search(r"//(\w+):", dsn)[1]
 
 
 def test_images_are_pinned_and_volumes_declared():
-    for name in set(SERVICES) - set(AIRFLOW):
+    for name in set(SERVICES) - set(IMAGE):
         assert re.fullmatch(r"[a-z/]+:\d[\d.]*", SERVICES[name]["image"])
-    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert used == set(COMPOSE["volumes"])
 
 
@@ -81,5 +164,7 @@ def test_its_scripts_are_in_the_image():
         shell, script = SERVICES[name]["command"]
         assert shell == "bash"
         assert (DOCKER.parent / script).is_file()
+    assert SERVICES["check"]["build"] == SERVICES["init"]["build"]
+    assert (DOCKER.parent / SERVICES["check"]["command"][1]).is_file()
     build = SERVICES["init"]["build"]
     assert (DOCKER / build["context"] / build["dockerfile"]).is_file()

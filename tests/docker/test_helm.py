@@ -25,7 +25,7 @@ def test_only_what_chart_1_22_knows():
     """The chart ignores a key that it does not know, so that a misspelt one would do nothing."""
     assert set(VALUES) <= {
         *("airflowVersion", "images", "executor", "allowPodLaunching", "uid", "gid", "securityContexts", "data"),
-        *("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName", "env", "extraEnvFrom", "config"),
+        *("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName", "env", "config"),
         *("volumes", "volumeMounts", "logs", "migrateDatabaseJob", "createUserJob", "apiServer", "scheduler"),
         *("dagProcessor", "triggerer", "workers", "postgresql", "redis", "statsd"),
     }
@@ -53,7 +53,7 @@ def test_no_secret_stands_in_it():
     named = {VALUES[key] for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")}
     named |= {VALUES["data"]["metadataSecretName"]}
     secrets = {secret["metadata"]["name"]: set(secret["stringData"]) for secret in manifests("secrets.example.yaml")}
-    (password,) = VALUES["apiServer"]["env"]
+    password = VALUES["apiServer"]["env"][0]
     reference = password["valueFrom"]["secretKeyRef"]
     assert named == {reference["name"]} == {"firstpass-airflow"}
     assert secrets["firstpass-airflow"] == {
@@ -61,8 +61,25 @@ def test_no_secret_stands_in_it():
         reference["key"],
     }
     assert VALUES["data"].keys() == {"metadataSecretName"}
-    (source,) = yaml.safe_load(VALUES["extraEnvFrom"])
-    assert source["secretRef"]["name"] in secrets
+
+
+def test_only_the_process_that_needs_a_secret_gets_it():
+    secrets = {secret["metadata"]["name"]: set(secret["stringData"]) for secret in manifests("secrets.example.yaml")}
+    given = {}
+    for process in ("migrateDatabaseJob", "apiServer", *PROCESSES):
+        given[process] = set()
+        for entry in VALUES[process].get("env", []):
+            reference = entry["valueFrom"]["secretKeyRef"]
+            assert reference["key"] in secrets[reference["name"]]
+            given[process].add(entry["name"])
+    assert given == {
+        "migrateDatabaseJob": {"FIRSTPASS_WAREHOUSE_DSN"},
+        "apiServer": {"FIRSTPASS_WAREHOUSE_DSN", "ADMIN_PASSWORD"},
+        "scheduler": {"FIRSTPASS_WAREHOUSE_DSN", "AIRFLOW_CONN_CVAT_DEFAULT"},
+        "dagProcessor": {"FIRSTPASS_WAREHOUSE_DSN"},
+        "triggerer": set(),
+    }
+    assert not {"extraEnv", "extraEnvFrom", "extraSecrets"} & VALUES.keys(), "those reach every process"
 
 
 def test_rights_are_those_of_the_manifests():
