@@ -117,7 +117,7 @@ def test_a_run_that_nothing_was_heard_of_for_a_day_has_failed(warehouse, night):
     finish_run(warehouse, "ended", "success")
     ask(warehouse, "just asked for")
     query(
-        warehouse, "UPDATE runs SET stage = 'check', stage_began = now() - interval '25 hours' WHERE run_id = 'silent'"
+        warehouse, "UPDATE runs SET stage = 'check', stage_began = now() - interval '29 hours' WHERE run_id = 'silent'"
     )
     assert fail_silent_runs(warehouse) == ["silent"]
     failure = failure_of(warehouse, "silent")

@@ -11,9 +11,10 @@ from psycopg2.extras import Json
 
 from firstpass.contracts.run_error import RunError
 from firstpass.images.sources import one_spelling
+from firstpass.settings import settings
 from firstpass.warehouse.connection import transaction
 
-_SILENT = "1 day"  # a DAG run is ended after half of that
+_SILENT_HOURS = 24  # and what a run may wait: Airflow ends it long before
 
 
 def record_request(conn: connection, run_id: str, images: str, model: str, asked: dict[str, Any]) -> None:
@@ -72,7 +73,10 @@ def record_lost_run(conn: connection, run_id: str, error: RunError, asked: dict[
 
 
 def fail_silent_runs(conn: connection) -> list[str]:
-    """Close runs as failed of which nothing was heard for a day: their end was never told. Returns their ids."""
+    """Close runs as failed of which nothing was heard for a day: their end was never told. Returns their ids.
+
+    What may be spent waiting comes on top.
+    """
     problem = "nothing was heard of this run for a day: it was ended from outside, and its end was never recorded"
     word = RunError("", problem, "see its tasks in Airflow, and run it again")
     with transaction(conn) as cur:
@@ -83,7 +87,7 @@ def fail_silent_runs(conn: connection) -> list[str]:
             " AND NOT EXISTS"
             " (SELECT FROM chunks c WHERE c.run_id = r.run_id AND c.changed_at > now() - %(silent)s::interval)"
             " RETURNING run_id",
-            {"word": _json(asdict(word)), "silent": _SILENT},
+            {"word": _json(asdict(word)), "silent": f"{_SILENT_HOURS * 60 + 4 * settings().wait_minutes} minutes"},
         )
         return [str(row[0]) for row in cur]
 
