@@ -28,10 +28,13 @@ from exported import as_exported
 from firstpass import storage
 from firstpass.chunks import cost_model, profiles
 from firstpass.contracts.chunk_manifest import Chunk
+from firstpass.contracts.detector import Detector
+from firstpass.contracts.model_version import ModelVersion
 from firstpass.images.sources import list_images
-from firstpass.inference import chunk_inference
+from firstpass.inference import chunk_inference, passes
 from firstpass.models import resolution
 from firstpass.models.kinds import kind_of
+from firstpass.models.load_detector import load_detector
 from firstpass.models.local_copy import local_folder
 from firstpass.models.store import version_uri
 
@@ -93,18 +96,19 @@ def start_up(manifest: str) -> None:
 def ours(manifest: str) -> tuple[float, float, int]:
     """The chunk through `infer`, the network loaded before: seconds by the clock and of the processor, detections."""
     chunk = Chunk.load(manifest)
-    network = loaded(manifest)
-    chunk_inference._load = lambda *_: network  # type: ignore[assignment]
+    model = loaded(manifest)
+    passes.load_detector = lambda *_: model
     storage.delete(chunk.done_uri)
     return timed(lambda: int(chunk_inference.infer(manifest)["detections"]))
 
 
 @cache
-def loaded(manifest: str) -> chunk_inference.Network:
+def loaded(manifest: str) -> tuple[ModelVersion, Detector]:
     started, chunk = time.monotonic(), Chunk.load(manifest)
-    network = chunk_inference._load(chunk, chunk.batch_size)
+    version, detector = load_detector(chunk.model_uri, chunk.floor)
+    detector.warm_up(max(1, chunk.batch_size // detector.streams))
     print(f"import and load in a process: {time.monotonic() - started:.1f} s", flush=True)
-    return network
+    return version, detector
 
 
 def one_at_a_time(manifest: str) -> tuple[float, float, int]:

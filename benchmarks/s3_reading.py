@@ -30,10 +30,11 @@ from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.images.fetching import fetch
 from firstpass.images.sources import list_images
-from firstpass.inference import chunk_inference
+from firstpass.inference import chunk_inference, passes
 from firstpass.inference.image_reader import FETCHERS
 from firstpass.models import resolution
 from firstpass.models.kinds import kind_of
+from firstpass.models.load_detector import load_detector
 from firstpass.models.store import version_uri
 
 SERVER = """
@@ -140,8 +141,8 @@ def whole_chunks(
             chunk_inference.infer(manifest)
 
         sides[name] = infer
-    network = chunk_inference._load(chunk, batch)
-    chunk_inference._load = lambda *_: network  # type: ignore[assignment]
+    loaded = load_detector(chunk.model_uri, chunk.floor)
+    passes.load_detector = lambda *_: loaded
     compare("whole chunk", sides, len(local), rounds)
 
 

@@ -124,6 +124,13 @@ class Settings(FromVariables):
         description="GPUs that a chunk must find on this machine; it does not run without them. One where `machine` is"
         " a GPU and the engine is `local`. Pods: FIRSTPASS_KUBERNETES_GPUS.",
     )
+    memory: str = Field(
+        "",
+        pattern=r"^(\d+(\.\d+)?(k|M|G|T|Ki|Mi|Gi|Ti)?)?$",
+        description="Memory that a chunk's process on this machine may hold, such as 6Gi: an image that takes more is"
+        " set aside. When empty, four fifths of the machine's divided by FIRSTPASS_WORKERS, and at least 4Gi. Pods may"
+        " hold nine tenths of FIRSTPASS_KUBERNETES_MEMORY.",
+    )
     threads: int = Field(0, ge=0, le=256, description="Decoding threads per chunk; 0 for one per core.")
     batch_size: int = Field(0, ge=0, le=1024, description="Images per network call; 0 to let planning choose.")
     max_image_bytes: int = Field(

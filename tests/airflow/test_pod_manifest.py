@@ -76,6 +76,7 @@ def test_everything_can_be_set():
     assert environment["FIRSTPASS_S3_ENDPOINT"] == "http://store:8333"
     assert environment["TF_NUM_INTRAOP_THREADS"] == "4"
     assert (environment["FIRSTPASS_GPUS"], float(environment["FIRSTPASS_WAIT_MINUTES"])) == ("2", 15)
+    assert environment["FIRSTPASS_MEMORY"] == "14745Mi", "nine tenths: the process ends before its container does"
     assert container["envFrom"] == [{"secretRef": {"name": "s3"}}, {"secretRef": {"name": "cvat"}}]
     assert {"name": "photos", "mountPath": "/photos"} in container["volumeMounts"]
     assert spec["volumes"][-1]["name"] == "photos"

@@ -9,7 +9,7 @@ import numpy as np
 
 from firstpass.contracts.detections import Detections
 from firstpass.contracts.detector import PreparedInput
-from firstpass.inference import chunk_inference
+from firstpass.inference import passes
 from fixtures.made_up_runs import VERSION
 
 
@@ -50,4 +50,4 @@ class Painted:
 
 def install(detector: Painted, put=setattr) -> None:
     """Make every model this one; `put` may be monkeypatch.setattr."""
-    put(chunk_inference, "load_detector", lambda uri, floor: (VERSION, detector))
+    put(passes, "load_detector", lambda uri, floor: (VERSION, detector))

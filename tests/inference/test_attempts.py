@@ -1,4 +1,4 @@
-"""Attempts at a chunk are counted, and one that was killed is followed by smaller batches."""
+"""What an attempt leaves word of, and what the next one makes of the images that were in flight when it died."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import json
 import pytest
 
 from firstpass import storage
+from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError
-from firstpass.inference.attempts import Attempt, attempt
+from firstpass.inference import attempts
+from firstpass.inference.attempts import TRIES, Attempts, attempt, killer_reason, load_attempt
+from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.chunk_inference import Stopped, infer
+from firstpass.inference.death import Death, Supervision
+from firstpass.inference.result_rows import ResultRow
 
-
-class Killed(BaseException):
-    """What does not even leave time to say so."""
+CRASH = Death(11, 2**30, 2**31, 2**32)
 
 
 @pytest.fixture
 def made(chunk, paint):
-    return chunk([paint("a.png", (1, 0, 0))], batch_size=8)[0]
+    return chunk([paint(f"{i}.png", (i, 0, 0)) for i in range(12)], batch_size=8)[0]
 
 
 def note(made) -> dict:
@@ -26,76 +29,183 @@ def note(made) -> dict:
 
 
 @pytest.fixture
-def killed():
-    """`killed(chunk)`: an attempt that ends without another word."""
+def begun(made):
+    """`begun(death)`: an attempt, or another process of it, that ends without another word."""
     forgotten = []  # not closed, which would be a word
 
-    def kill(made) -> Attempt:
-        forgotten.append(attempt(made))
+    def begin(death: Death | None = None) -> Attempts:
+        forgotten.append(attempt(made, Checkpoints(made), Supervision(death) if death else None))
         return forgotten[-1].__enter__()
 
-    return kill
+    return begin
 
 
-def ended(made, how: type[BaseException] = ValueError) -> Attempt:
-    with pytest.raises(how), attempt(made) as now:
+def ended(made, how: type[BaseException] = ValueError) -> Attempts:
+    with pytest.raises(how), attempt(made, Checkpoints(made)) as now:
         raise how
     return now
 
 
-def test_an_attempt_counts_as_killed_until_it_ends_in_another_way(made, killed):
-    now = killed(made)
-    assert now == Attempt(1, 8, True)
-    assert note(made) == {"chunk": made.checksum, "number": 1, "batch_size": 8, "killed": True}
+def fly(now: Attempts, made, decoding=(), inferring=(), decoded=()) -> None:
+    for position in decoding:
+        now.board.decoding(made.images[position])
+    now.board.inferring(made.images[position] for position in inferring)
+    for position in decoded:
+        now.board.decoded(made.images[position])
+
+
+def finish(made, *positions: int) -> None:
+    """They run to their end."""
+    done = Checkpoints(made)
+    done.add(positions, [ResultRow(made.images[position], Outcome.MISSING) for position in positions])
+    done.save()
+
+
+def test_an_attempt_counts_as_killed_until_it_ends_in_another_way(made, begun):
+    assert begun().now.number == 1
+    assert (note(made)["chunk"], note(made)["number"], note(made)["killed"]) == (made.checksum, 1, True)
     storage.delete(made.parts_uri)
-    assert ended(made) == now
-    assert note(made) == {"chunk": made.checksum, "number": 1, "batch_size": 8, "killed": False}
-
-
-def test_after_one_that_was_killed_batches_are_half_as_large_and_one_at_the_least(made, killed, caplog):
-    assert [(now.number, now.batch_size) for now in (killed(made) for _ in range(6))] == [
-        (1, 8), (2, 4), (3, 2), (4, 1), (5, 1), (6, 1)
-    ]  # fmt: skip
-    assert caplog.text.count("chunk 0 was killed before it ended") == 5
+    ended(made)
+    assert (note(made)["number"], note(made)["killed"]) == (1, False)
 
 
 @pytest.mark.parametrize("how", [ValueError, KeyboardInterrupt, SystemExit, Stopped])
-def test_after_one_that_ended_in_order_they_stay_as_they_were(made, killed, caplog, how):
-    assert [(now.number, now.batch_size) for now in (ended(made, how) for _ in range(3))] == [(1, 8), (2, 8), (3, 8)]
-    killed(made)
-    assert [(now.number, now.batch_size) for now in (ended(made, how) for _ in range(2))] == [(5, 4), (6, 4)]
-    assert caplog.text.count("killed") == 1
+def test_what_ended_in_order_puts_nothing_under_suspicion(made, begun, how):
+    def flies_and_ends():
+        with attempt(made, Checkpoints(made)) as now:
+            fly(now, made, decoding=[1, 2], inferring=[0])
+            raise how
+
+    with pytest.raises(how):
+        flies_and_ends()
+    again = begun()
+    assert (again.now.number, again.now.batch_size) == (2, 8)
+    assert (again.suspects, again.rest, again.appeals) == ([], list(range(12)), [])
 
 
-def test_batches_of_an_odd_size_are_halved_downwards(made, killed):
-    killed(made)
-    storage.write(f"{made.parts_uri}/attempt.json", json.dumps(note(made) | {"batch_size": 7}).encode())
-    assert killed(made).batch_size == 3
+def test_only_what_was_in_flight_is_suspect_and_only_what_kills_alone_is_to_blame(made, begun):
+    fly(begun(), made, decoding=[5], inferring=[1, 2], decoded=[3, 4])
+    now = begun(CRASH)
+    assert (now.now.number, now.suspects, now.rest) == (1, [1, 2, 5], [0, 3, 4, *range(6, 12)])
+    finish(made, 1)
+    now.board.alone(2)
+    now.board.hashed(made.images[2], "2" * 64)
+    fly(now, made, decoding=[2], inferring=[2])  # wherever it is: alone is alone
+    now = begun(CRASH)
+    assert (now.suspects, now.rest, now.appeals) == ([5], [0, 3, 4, *range(6, 12)], [2])
+    assert now.now.killers() == {}, "it runs once more when all else is done"
+    finish(made, 5)
+    now.suspects_are_done()
+    assert now.now.batch_size == 8, "one was to blame: it was not the batch"
+    finish(made, 0, 3, 4, *range(6, 12))
+    now.board.alone(2)
+    now = begun(CRASH)
+    assert (now.suspects, now.rest, now.appeals) == ([], [], [])
+    assert list(now.now.killers()) == [2]
+    assert now.now.deaths[2][0].sha256 == "2" * 64
+    assert killer_reason(now.now.deaths[2]) == (
+        "killed the process when it ran alone, twice: SIGSEGV at 1.0 GiB of resident memory, limit 4.0 GiB"
+    )
 
 
-def test_they_are_never_larger_than_the_manifest_s(made, killed):
-    killed(made)
+def test_where_none_was_to_blame_it_was_the_batch_and_the_next_death_suspects_more(made, begun):
+    fly(begun(), made, decoding=[5], inferring=[1, 2], decoded=[3, 4])
+    now = begun(CRASH)
+    assert now.suspects == [1, 2, 5]
+    finish(made, 1, 2, 5)
+    now.suspects_are_done()
+    assert now.now.batch_size == 4
+    fly(now, made, decoding=[6], decoded=[7, 8])
+    now = begun(CRASH)
+    assert now.suspects == [6, 7, 8]
+    finish(made, 6, 7, 8)
+    now.suspects_are_done()
+    assert now.now.batch_size == 2
+    fly(now, made, decoding=[9])
+    now = begun(CRASH)
+    assert now.rest == [], "whatever it is: no image runs beside another any more"
+
+
+def test_a_death_that_nobody_saw_counts_as_an_attempt(made, begun):
+    fly(begun(), made, inferring=[1])
+    now = begun()
+    assert (now.now.number, now.now.unseen, now.suspects) == (2, 1, [1])
+    now.board.alone(1)
+    now = begun()
+    assert (now.now.number, now.appeals) == (3, [1])
+    assert now.suspects == [0, *range(2, 12)], "no further try may go into finding out which"
+    finish(made, 0, *range(2, 12))
+    now.board.alone(1)
+    now = begun()
+    assert (now.now.number, now.appeals, list(now.now.killers())) == (4, [], [1])
+    assert "everything around it was killed as well" in killer_reason(now.now.deaths[1])
+
+
+def test_the_last_try_has_no_appeal_that_may_kill_it(made, begun):
+    fly(begun(), made, inferring=[1])
+    begun().board.alone(1)
+    begun().board.alone(2)
+    now = begun()
+    assert now.now.number == TRIES
+    assert (list(now.now.killers()), now.appeals) == ([1, 2], [])
+
+
+def test_a_death_without_a_trace_halves_the_batches(made, begun, caplog):
+    assert [begun().now.batch_size for _ in range(5)] == [8, 4, 2, 1, 1]
+    assert caplog.text.count("continues in batches of") == 4
+
+
+def test_a_process_that_dies_before_any_image_is_not_started_for_ever(made, begun):
+    begun()
+    begun(CRASH)
+    begun(CRASH)
+    with pytest.raises(RuntimeError, match=r"killed 3 times with no image in flight: SIGSEGV at 1\.0 GiB"):
+        begun(CRASH)
+    assert begun().now.idle == 0, "another try is worth it"
+
+
+def test_a_limit_that_no_network_fits_into_is_said_at_once(made, begun):
+    begun()
+    with pytest.raises(FirstpassError, match="needs more memory than it may have, before it has read an image") as told:
+        begun(Death(9, 2**30, 2**30, 2**29, over_limit=True))
+    assert "FIRSTPASS_MEMORY" in told.value.fix
+
+
+def test_very_many_killers_are_the_machine_s_fault(made, begun, monkeypatch):
+    monkeypatch.setattr(attempts, "MOST_KILLERS", 3)
+    begun().board.alone(0)
+    for position in range(1, 4):
+        begun(CRASH).board.alone(position)
+    with pytest.raises(FirstpassError, match="4 images of chunk 0 killed the process, the last one by SIGSEGV") as told:
+        begun(CRASH)
+    assert "look at the machine" in told.value.fix
+    again = begun()
+    assert (again.rest, again.appeals) == (list(range(4, 12)), [0, 1, 2, 3]), "a person who clears the task goes on"
+
+
+def test_batches_are_never_larger_than_the_manifest_s(made, begun):
+    ended(made)
     storage.write(f"{made.parts_uri}/attempt.json", json.dumps(note(made) | {"batch_size": 64}).encode())
-    assert killed(made).batch_size == 4
+    assert begun().now.batch_size == 8
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "null", "7", '{"chunk": "other", "number": 3, "batch_size": 1}'])
-def test_a_note_that_is_damaged_or_of_another_plan_does_not_count(made, killed, text):
+def test_a_note_that_is_damaged_or_of_another_plan_does_not_count(made, begun, text):
     storage.write(f"{made.parts_uri}/attempt.json", text.encode())
-    assert killed(made) == Attempt(1, 8, True)
+    assert load_attempt(made) is None
+    assert (begun().now.number, note(made)["batch_size"]) == (1, 8)
 
 
-def test_a_note_lacks_nothing(made, killed):
-    killed(made)
-    for name in ("chunk", "number", "batch_size"):
-        storage.write(
-            f"{made.parts_uri}/attempt.json", json.dumps({k: v for k, v in note(made).items() if k != name}).encode()
-        )
-        assert killed(made) == Attempt(1, 8, True)
+@pytest.mark.parametrize("position", [-1, 12])
+def test_a_note_about_images_that_there_are_not_does_not_count(made, begun, position):
+    ended(made)
+    deaths = {str(position): [{"signal": 9}]}
+    storage.write(f"{made.parts_uri}/attempt.json", json.dumps(note(made) | {"deaths": deaths}).encode())
+    assert load_attempt(made) is None
 
 
 def test_what_ended_the_attempt_counts_and_not_that_storage_is_full_as_well(made, monkeypatch):
-    now = attempt(made)
+    now = attempt(made, Checkpoints(made))
     now.__enter__()
     monkeypatch.setattr(storage, "write", None)
     assert not now.__exit__(ValueError, ValueError("out of luck"), None)
@@ -115,28 +225,4 @@ def test_a_result_that_cannot_be_written_is_no_attempt_that_was_killed(network, 
         infer(uri)
     monkeypatch.setattr(storage, "write", write)
     marker = infer(uri)
-    assert (marker["batch_size"], marker["attempt"]) == (4, 2)
-
-
-def test_a_chunk_that_was_killed_goes_on_in_smaller_batches(network, paint, chunk, monkeypatch):
-    """Killed for its memory, it would only be killed again."""
-    images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(12)]
-    _, uri = chunk(images)
-    sizes = []
-
-    def kill(batch):
-        sizes[-1].add(len(batch))
-        storage.write = storage.delete = lambda *_: None  # a killed process does nothing any more
-        raise Killed
-
-    for _ in range(4):
-        sizes.append(set())
-        with monkeypatch.context() as patch:
-            patch.setattr(storage, "write", storage.write)  # undone at the end
-            patch.setattr(storage, "delete", storage.delete)
-            patch.setattr(network, "predict", kill)
-            with pytest.raises(Killed):
-                infer(uri)
-    assert sizes == [{4}, {2}, {1}, {1}]
-    marker = infer(uri)
-    assert (marker["batch_size"], marker["attempt"], marker["rows"]) == (1, 5, 12)
+    assert (marker["batch_size"], marker["attempt"], marker["killers"]) == (4, 2, [])

@@ -33,6 +33,10 @@ def made(chunk, paint):
     return chunk([paint(f"{i}.png", (i, 0, 0)) for i in range(12)])[0]
 
 
+def add(now, made, first: int, end: int) -> None:
+    now.add(range(first, min(end, 12)), rows_of(made)[first:end])
+
+
 def parts(made) -> list[str]:
     return [entry.uri.rpartition("/")[2] for entry in storage.listing(made.parts_uri)]
 
@@ -51,14 +55,14 @@ def test_whatever_was_finished_and_wherever_it_was_killed_the_result_is_the_same
     rows, now = rows_of(made), Checkpoints(made)
     saved = 0
     for count, then in steps:
-        now.add(rows[now.count : now.count + count])
+        add(now, made, now.count, now.count + count)
         if then == "save":
             now.save()
             saved = now.count
         elif then == "killed":
             now = Checkpoints(made)
             assert now.resume() == now.count == saved
-    now.add(rows[now.count :])
+    add(now, made, now.count, 12)
     assert now.count == 12
     assert to_bytes(now.table()) == to_bytes(to_table(rows))
     now.save()
@@ -68,32 +72,44 @@ def test_whatever_was_finished_and_wherever_it_was_killed_the_result_is_the_same
 
 def test_parts_say_which_plan_and_which_images_they_are_of(made):
     now = Checkpoints(made)
-    now.add(rows_of(made)[:3])
-    now.add(rows_of(made)[3:5])
+    add(now, made, 0, 3)
+    add(now, made, 3, 5)
     now.save()
     now.save()
-    now.add(rows_of(made)[5:6])
+    add(now, made, 5, 6)
     now.save()
     assert parts(made) == [part(made, 0, 5), part(made, 5, 6)]
 
 
-def test_a_part_is_written_when_it_is_time(made, monkeypatch):
+def test_what_ran_out_of_turn_has_parts_of_its_own(made):
+    now = Checkpoints(made)
+    for first, end in ((7, 8), (3, 5), (10, 12), (5, 7)):
+        add(now, made, first, end)
+    now.save()
+    assert parts(made) == [part(made, 3, 8), part(made, 10, 12)]
+    again = Checkpoints(made)
+    assert again.resume() == 7
+    assert again.missing() == [0, 1, 2, 8, 9]
+    assert (7 in again, 8 in again) == (True, False)
+    add(again, made, 8, 10)
+    add(again, made, 0, 3)
+    assert to_bytes(again.table()) == to_bytes(to_table(rows_of(made)))
+
+
+@pytest.mark.parametrize(("elapsed", "pause"), [(0, 2), (10, 2), (50, 5), (290, 29), (300, 30), (4000, 30)])
+def test_no_more_than_a_tenth_of_the_work_is_lost(made, monkeypatch, elapsed, pause):
     clock = [100.0]
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
-    now, rows = Checkpoints(made), rows_of(made)
-    clock[0] += 29.9
-    now.add(rows[:2])
-    assert parts(made) == []
-    clock[0] += 0.1
-    now.add(rows[2:4])
-    assert parts(made) == [part(made, 0, 4)]
-    clock[0] += 29.9
-    now.add(rows[4:5])
-    clock[0] += 0.1
+    now = Checkpoints(made)
+    clock[0] += elapsed
     now.save()
-    clock[0] += 29.9
-    now.add(rows[5:6])
-    assert parts(made) == [part(made, 0, 4), part(made, 4, 5)]
+    clock[0] += pause - 0.1
+    add(now, made, 0, 2)
+    if elapsed in (0, 10, 4000):
+        assert parts(made) == []
+    clock[0] += pause
+    add(now, made, 2, 4)
+    assert parts(made)[-1].endswith("-00000004.parquet")
 
 
 def test_nothing_there_is_nothing_finished(made):
@@ -101,20 +117,22 @@ def test_nothing_there_is_nothing_finished(made):
 
 
 def test_the_longest_of_several_parts_from_one_image_on_is_taken(made):
-    for first, last in ((0, 2), (0, 10), (0, 6), (6, 12), (10, 11)):
+    for first, last in ((0, 2), (0, 10), (0, 6), (6, 11), (10, 11)):
         save(made, first, last)
-    assert Checkpoints(made).resume() == 11
+    now = Checkpoints(made)
+    assert now.resume() == 11
+    add(now, made, 11, 12)
+    assert to_bytes(now.table()) == to_bytes(to_table(rows_of(made)))
 
 
-def test_a_part_whose_beginning_is_missing_does_not_count(made):
-    save(made, 4, 8)
+def test_a_part_about_other_images_does_not_count(made):
+    storage.write(f"{made.parts_uri}/{part(made, 4, 8)}", to_bytes(to_table(rows_of(made)[3:7])))
+    storage.write(f"{made.parts_uri}/{part(made, 8, 13)}", to_bytes(to_table(rows_of(made)[8:12])))
     assert Checkpoints(made).resume() == 0
-    save(made, 0, 3)
-    assert Checkpoints(made).resume() == 3
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_a_part_that_is_damaged_or_gone_ends_what_counts(made, monkeypatch, lost):
+def test_a_part_that_is_damaged_or_gone_does_not_count(made, monkeypatch, lost):
     for first, last in ((0, 3), (3, 5), (5, 9)):
         save(made, first, last)
     uri = f"{made.parts_uri}/{part(made, 3, 5)}"
@@ -128,8 +146,9 @@ def test_a_part_that_is_damaged_or_gone_ends_what_counts(made, monkeypatch, lost
 
     monkeypatch.setattr(storage, "read", vanished)
     now = Checkpoints(made)
-    assert now.resume() == 3
-    now.add(rows_of(made)[3:])
+    assert now.resume() == 7
+    add(now, made, 3, 5)
+    add(now, made, 9, 12)
     assert to_bytes(now.table()) == to_bytes(to_table(rows_of(made)))
 
 
@@ -148,19 +167,6 @@ def test_what_else_lies_there_does_not_count_and_goes_with_the_parts(made):
     assert now.resume() == 0
     now.clear()
     assert parts(made) == []
-
-
-def test_where_nothing_was_left_behind_nothing_is_removed(made, monkeypatch):
-    removed = []
-    monkeypatch.setattr(storage, "delete", removed.append)
-    now = Checkpoints(made)
-    now.resume()
-    now.add(rows_of(made))
-    now.clear()
-    assert removed == []
-    now.save()
-    now.clear()
-    assert removed == [made.parts_uri]
 
 
 def test_a_stopped_chunk_goes_on_where_it_was(network, paint, chunk):
@@ -183,7 +189,7 @@ def test_a_stopped_chunk_goes_on_where_it_was(network, paint, chunk):
 
 
 def test_a_killed_chunk_keeps_what_was_checkpointed(network, paint, chunk, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "SECONDS", (0.0, 0.0))
     images = [paint(f"{i}.png", (i * 20, 0, 0)) for i in range(10)]
     _, uri = chunk(images)
     predict, calls = network.predict, []

@@ -20,7 +20,7 @@ from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError
 from firstpass.images.folder import FOLDER
-from firstpass.inference import chunk_inference, image_reader, process
+from firstpass.inference import image_reader, passes, process
 from firstpass.inference.checkpoints import Checkpoints
 from firstpass.inference.chunk_inference import done_marker, infer
 from firstpass.inference.image_reader import ImageReader
@@ -89,8 +89,8 @@ def test_all_from_the_floor_on_is_stored(network, paint, chunk):
 
 def test_the_network_is_loaded_for_the_floor_of_the_chunk(network, paint, chunk, monkeypatch):
     asked = []
-    load = chunk_inference.load_detector
-    monkeypatch.setattr(chunk_inference, "load_detector", lambda *given: asked.append(given) or load(*given))
+    load = passes.load_detector
+    monkeypatch.setattr(passes, "load_detector", lambda *given: asked.append(given) or load(*given))
     made, uri = chunk([paint("a.png", (200, 0, 0))], floor=0.125)
     infer(uri)
     assert asked == [(made.model_uri, 0.125)]
@@ -232,7 +232,7 @@ def test_the_marker_says_where_the_time_went_and_on_what(network, paint, chunk, 
     assert marker.keys() == {
         *("chunk", "sha256", "rows", "detections", "outcomes", "pixels", "seconds", "load_seconds", "fetch_seconds"),
         *("decode_seconds", "infer_seconds", "images_per_second", "resumed", "batch_size", "attempt", "ended_at"),
-        *("host", "device", "gpus_asked", "waited_seconds"),
+        *("host", "device", "gpus_asked", "waited_seconds", "killers", "limits"),
     }
     assert (marker["gpus_asked"], marker["waited_seconds"]) == (0, 0.0)
     assert (marker["chunk"], marker["host"], marker["device"]) == (made.checksum, "gpu-node-7", "cpu")
@@ -252,7 +252,7 @@ def test_loading_is_no_part_of_the_rate(network, paint, chunk, monkeypatch):
         time.sleep(0.1)
         return VERSION, network
 
-    monkeypatch.setattr(chunk_inference, "load_detector", slow)
+    monkeypatch.setattr(passes, "load_detector", slow)
     _, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(4)])
     marker = infer(uri)
     assert marker["load_seconds"] >= 0.1
@@ -278,7 +278,7 @@ def test_what_was_decoded_during_loading_counts_into_the_rate(network, paint, ch
         return VERSION, network
 
     monkeypatch.setattr(image_reader, "decode", busy)
-    monkeypatch.setattr(chunk_inference, "load_detector", load)
+    monkeypatch.setattr(passes, "load_detector", load)
     _, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(4)])
     try:
         marker = infer(uri)
@@ -292,7 +292,7 @@ def test_what_was_decoded_during_loading_counts_into_the_rate(network, paint, ch
 def test_a_chunk_that_only_lacks_its_end_infers_nothing_and_has_no_rate(network, paint, chunk, monkeypatch):
     made, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(4)])
     now = Checkpoints(made)
-    now.add([ResultRow(ref, Outcome.MISSING, "was listed, but is gone") for ref in made.images])
+    now.add(range(4), [ResultRow(ref, Outcome.MISSING, "was listed, but is gone") for ref in made.images])
     now.save()
     marker = infer(uri)
     times = ("load_seconds", "fetch_seconds", "decode_seconds", "infer_seconds")
@@ -339,12 +339,12 @@ def test_the_process_is_set_up_for_pictures_and_reads_four_batches_ahead(network
     settled, aheads = [], []
 
     class Watched(ImageReader):
-        def __init__(self, refs, threads, ahead) -> None:
-            super().__init__(refs, threads, ahead)
+        def __init__(self, refs, threads, ahead, board) -> None:
+            super().__init__(refs, threads, ahead, board)
             aheads.append(ahead)
 
     monkeypatch.setattr(process, "settle", lambda: settled.append(True))
-    monkeypatch.setattr(chunk_inference, "ImageReader", Watched)
+    monkeypatch.setattr(passes, "ImageReader", Watched)
     for batch_size in (4, 100):
         _, uri = chunk([paint("a.png", (200, 0, 0))], batch_size=batch_size)
         infer(uri)
@@ -354,10 +354,10 @@ def test_the_process_is_set_up_for_pictures_and_reads_four_batches_ahead(network
 
 def test_images_are_announced_before_the_first_is_read(network, paint, chunk, monkeypatch):
     announced = []
-    monkeypatch.setattr(chunk_inference, "expect", lambda refs: announced.extend(refs))
+    monkeypatch.setattr(passes, "expect", lambda refs: announced.extend(refs))
     made, uri = chunk([paint(f"{i}.png", (200, 0, 0)) for i in range(3)])
     now = Checkpoints(made)
-    now.add([ResultRow(made.images[0], Outcome.MISSING, "gone")])
+    now.add([0], [ResultRow(made.images[0], Outcome.MISSING, "gone")])
     now.save()
     infer(uri)
     assert announced == list(made.images[1:])

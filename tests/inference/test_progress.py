@@ -61,6 +61,6 @@ def test_a_short_chunk_tells_its_end_alone(network, paint, chunk, monkeypatch):
 
     monkeypatch.setattr(storage, "write", watched)
     infer(uri)
-    assert written[1:] == [made.progress_uri, made.output_uri, made.done_uri]  # the first says that it began
+    assert written[2:] == [made.progress_uri, made.output_uri, made.done_uri]  # the first two say that it began
     shown = json.loads(storage.read(made.progress_uri))
     assert (shown["done"], shown["total"]) == (9, 9)

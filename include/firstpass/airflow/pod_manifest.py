@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from firstpass.errors import FirstpassError
+from firstpass.inference.memory_limit import pod_memory_limit
 from firstpass.settings import Settings
 
 Manifest = dict[str, Any]
@@ -56,6 +57,8 @@ def _complete(base: Manifest, settings: Settings) -> None:
     }
     values = {f"FIRSTPASS_{name.upper()}": str(getattr(settings, name)) for name in _PASSED_ON}
     values["FIRSTPASS_GPUS"] = str(settings.kubernetes_gpus)  # a pod that finds fewer says so and ends
+    if (memory := pod_memory_limit(settings)) is not None:
+        values["FIRSTPASS_MEMORY"] = f"{memory // 2**20}Mi"
     values = {name: value for name, value in values.items() if value} | settings.kubernetes_env
     own = [entry for entry in base.get("env", []) if entry.get("name") not in values]
     base["env"] = [*own, *({"name": name, "value": value} for name, value in values.items())]

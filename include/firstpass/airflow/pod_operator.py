@@ -33,7 +33,7 @@ class InferencePod(KubernetesPodOperator):
     A retry finds the pod of a worker that was killed and watches it again. A cluster whose API is away, or whose quota
     has no room for the pod, is waited for within the try; a pod that runs meanwhile is watched again. A pod that was
     evicted, ran out of memory or past its deadline, or never started is replaced by the next try, which continues where
-    that one was: see `firstpass.inference.attempts` for the half batch after one that was killed. Results never travel
+    that one was: see `firstpass.inference.attempts` for the images that were in flight. Results never travel
     through here: the pod writes them to storage, and the merge looks there.
     """
 

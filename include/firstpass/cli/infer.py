@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
+from functools import partial
 from threading import Event
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from firstpass.cli.exit_codes import TERMINATED
+
+if TYPE_CHECKING:
+    from firstpass.inference.death import Supervision
 
 
 @click.command()
@@ -22,18 +25,26 @@ def infer(chunk_uri: str) -> None:
     What is away or full (storage, CVAT, a disk) is waited for, FIRSTPASS_WAIT_MINUTES at most; then it exits with 75.
     On SIGTERM it finishes the current batch, keeps what is done and exits with 143; the same command continues from
     there. An error that a person must put right exits with 2: a GPU that was asked for and is not there, for example.
+    An image that kills the process gets the outcome `failed`, with the signal and the memory at the time, and
+    the others go on.
     """
+    from firstpass.inference.supervisor import supervise
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("firstpass").setLevel(logging.INFO)  # botocore's own would tell each pod where it found its keys
+    sys.exit(supervise(partial(_run, chunk_uri)))
+
+
+def _run(chunk_uri: str, stop: Event, supervision: Supervision) -> NoReturn:
+    """In a process of its own: the supervisor stays small."""
     from firstpass.inference.gpus import gpus_asked
     from firstpass.inference.stderr_filter import filter_stderr
     from firstpass.waiting import Waiter, wait_in_place
 
     pass_stderr = filter_stderr()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     # TensorFlow's start-up chatter is no news; errors are, and what it says of a GPU that it was to find.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if gpus_asked() else "2")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("firstpass").setLevel(logging.INFO)  # botocore's own would tell each pod where it found its keys
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     wait_in_place(Waiter(stop))
 
     def leave(code: int) -> NoReturn:
@@ -46,7 +57,7 @@ def infer(chunk_uri: str) -> None:
     from firstpass.inference.chunk_inference import infer as run
 
     try:
-        marker = run(chunk_uri, stop)
+        marker = run(chunk_uri, stop, supervision)
     except Stopped as stopped:
         click.echo(str(stopped))
         leave(TERMINATED)

@@ -17,6 +17,9 @@ from firstpass.settings import settings
 # Only these decoders see foreign bytes. JPEG covers MPO (several pictures in a file, the first is taken).
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF")
 
+REVISION = 1
+"""Raised when images decode that did not before: those that were refused are then tried again."""
+
 # The limit of this module, checked on the header, takes the place of Pillow's, which stops at 89 or 179 megapixels.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings(

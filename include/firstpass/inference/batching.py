@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from firstpass.contracts.detections import Detections
 from firstpass.contracts.detector import Detector, PreparedInput
 from firstpass.contracts.outcome import Outcome
+from firstpass.inference.flight_board import FlightBoard
 from firstpass.inference.image_reader import PreparedImage
 from firstpass.inference.result_rows import ResultRow
 
@@ -46,9 +47,11 @@ class BatchRunner:
     """A detector whose detections are kept from `floor` up. `seconds` adds up what predicting took, over its streams.
 
     batch_size: images under way at once, which are divided among the streams: `share` is what one of them takes.
+    `board` is told what the network has.
     """
 
-    def __init__(self, detector: Detector, floor: float, batch_size: int) -> None:
+    def __init__(self, detector: Detector, floor: float, batch_size: int, board: FlightBoard | None = None) -> None:
+        self._board = board
         self.share = max(1, batch_size // detector.streams)
         self._detector = detector
         self._floor = floor
@@ -89,8 +92,13 @@ class BatchRunner:
 
     def _rows(self, batch: Sequence[PreparedImage | ResultRow]) -> list[ResultRow]:
         ready = [item for item in batch if isinstance(item, PreparedImage)]
+        refs = [item.ref for item in ready]
+        if self._board:
+            self._board.inferring(refs)
         started = time.perf_counter()
         found = iter(self._predict([item.prepared for item in ready]) if ready else [])
+        if self._board:
+            self._board.inferred(refs)
         with self._lock:
             self.seconds += time.perf_counter() - started
         return [item if isinstance(item, ResultRow) else self._row(item, next(found)) for item in batch]

@@ -23,6 +23,7 @@ from firstpass.contracts.outcome import Outcome
 from firstpass.images.brightness import brightness
 from firstpass.images.decoding import decode, orientation
 from firstpass.images.fetching import fetch
+from firstpass.inference.flight_board import FlightBoard
 from firstpass.inference.result_rows import ResultRow
 from firstpass.waiting import through
 
@@ -59,11 +60,13 @@ class ImageReader:
 
     `threads` decode and prepare, one of them after it has loaded the network; what is not a local file is fetched by
     others. At most `ahead` images are in flight, and BYTES_AHEAD bytes of pixels, as decoded or as the network takes
-    them. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up what reading took, in
-    whichever thread, waiting for storage left out. Leaving it waits for the images that are being read.
+    them; `board` is told of each. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up
+    what reading took, in whichever thread, waiting for storage left out. Leaving it waits for the images that
+    are being read.
     """
 
-    def __init__(self, refs: Iterable[ImageRef], threads: int, ahead: int) -> None:
+    def __init__(self, refs: Iterable[ImageRef], threads: int, ahead: int, board: FlightBoard | None = None) -> None:
+        self._board = board
         self._refs = iter(refs)
         self._next = next(self._refs, None)
         self._ahead = ahead
@@ -113,6 +116,8 @@ class ImageReader:
             cost = max(_decoded_bytes(ref), self._largest)
             if self._waiting and (len(self._waiting) >= self._ahead or self._weight + cost > BYTES_AHEAD):
                 return
+            if self._board:
+                self._board.begun(ref)
             data = None if ref.uri.startswith("file://") else self._fetchers.submit(self._fetch, ref)
             self._waiting.append((cost, self._decoders.submit(self._read, ref, data)))
             self._weight += cost
@@ -134,8 +139,10 @@ class ImageReader:
         sha256 = None
         try:
             data = self._fetch(ref) if fetched is None else fetched.result()
-            with self._decoding():
+            with self._decoding(ref):
                 sha256 = hashlib.sha256(data).hexdigest()
+                if self._board:
+                    self._board.hashed(ref, sha256)
                 pixels = decode(data)
                 traits = ImageTraits(sha256, brightness(pixels), orientation(data))
         except MissingImage as error:
@@ -148,15 +155,19 @@ class ImageReader:
     def _prepared(self, ref: ImageRef, traits: ImageTraits, pixels: NDArray[np.uint8]) -> PreparedImage | ResultRow:
         assert self._prepare is not None
         try:
-            with self._decoding():
+            with self._decoding(ref):
                 return PreparedImage(ref, traits, self._prepare(pixels))
         except (UnfitImage, MemoryError) as error:
             return _unreadable(ref, error, traits.sha256)
 
     @contextmanager
-    def _decoding(self) -> Iterator[None]:
+    def _decoding(self, ref: ImageRef) -> Iterator[None]:
         started = time.thread_time()
+        if self._board:
+            self._board.decoding(ref)
         yield
+        if self._board:
+            self._board.decoded(ref)
         with self._lock:
             self.decode_seconds += time.thread_time() - started
 
