@@ -104,7 +104,7 @@ class Night:
                 met = fault.kind if fault.hit else f"no {fault.kind}, too late"
                 self.say(f"{stage}{part and ' '}{part}, try {number}: {met}: {_short(ended.error)}", run, fault.hit)
             if not ended.error:
-                if not fault:
+                if not (fault and fault.hit):
                     self.usual[key] = round(0.7 * self.usual.get(key, ended.seconds) + 0.3 * ended.seconds, 3)
                 return ended
             if ended.for_a_person:

@@ -22,7 +22,7 @@ from night_storm.world import Kind, World
 
 SEEN = ("ok", "empty", "known", "duplicate")  # outcomes behind which a prediction must stand
 _ALLOWED: dict[Kind, tuple[str, ...]] = {
-    "bad": ("unreadable", "duplicate"),
+    "bad": ("unreadable", "duplicate", "failed"),
     "pipe": ("unreadable",),
     "dangling": ("unreadable", "missing"),
     "deadly": ("failed",),
@@ -75,7 +75,7 @@ def check_run(dsn: str, run: Run, wanted: dict[str, Expected], reference: Refere
         good = state == "success" and verdict is not None and verdict[0] != "failed"
         broken = list(_accounts(outcomes, wanted, good))
         if run.finished("infer"):
-            lost = [uri for uri, outcome, *_ in outcomes if outcome == "failed" and wanted[uri].kind == "good"]
+            lost = [uri for uri, outcome, *_ in outcomes if outcome == "failed" and wanted[uri].kind != "deadly"]
             broken += [f"{uri} is failed, though its chunk was finished" for uri in lost]
         contents = {each.sha256 for each in wanted.values() if each.kind == "good" and each.sha256}
         seen = {sha for _, outcome, sha, _ in outcomes if outcome in SEEN} & contents
