@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -33,7 +34,9 @@ class Reference:
         new = sorted(set(contents) - self._found.keys())
         if not new:
             return
-        self._pool = self._pool or ProcessPoolExecutor(1, get_context("spawn"))
+        self._pool = self._pool or ProcessPoolExecutor(
+            1, get_context("spawn"), _silence, (self._places.logs / "reference.log",)
+        )
         paths = [self._places.pictures / content for content in new]
         self._found |= zip(new, self._pool.submit(_predict, paths).result(), strict=True)
         scratch = self._file.with_suffix(".new")
@@ -59,6 +62,12 @@ class Reference:
 def _alike(one: list[float], other: list[float]) -> bool:
     near = np.abs(np.subtract(one, other))
     return bool(near[0] == 0 and near[1] <= _SCORE and (near[2:] <= _PIXELS).all())
+
+
+def _silence(log: Path) -> None:
+    """What TensorFlow has to say when it starts."""
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
 
 
 _LOADED: list[Any] = []
