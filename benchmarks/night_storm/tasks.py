@@ -180,5 +180,5 @@ def _without_pauses() -> None:
     from firstpass.cvat.server import client, uncertain_writes
 
     uncertain_writes.FIRST_WAIT = client.READ_BACKOFF = 0.01
-    recovery.LATE = 0.0
+    recovery.LATE = 0.5  # longer than the double takes for a request that it applies late
     waiting.FIRST_PAUSE = 0.3
