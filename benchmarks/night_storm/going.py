@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doubles.cvat import CvatDouble
+from firstpass.settings import settings
 from night_storm import faults, killer, real, saving, servers, tasks, verify, verify_cvat, world
 from night_storm.journal import Journal
 from night_storm.nights import Night, Run, settled
@@ -173,6 +174,7 @@ def storm(state: Path, seed: int, through_airflow: bool) -> Iterator[Storm]:
         cvat = stack.enter_context(CvatDouble(port=saved.port))
         environment = places.environment(database.dsn, bucket.proxy.endpoint, cvat.connection())
         os.environ.update(environment)
+        settings.cache_clear()
         _sync_model(state)
         here, person = saving.restore(saved, places, database, cvat)
         reference = Reference(places)

@@ -62,6 +62,9 @@ class Night:
         # `merge` goes by the plan alone, whatever became of the chunks.
         merged = self._task(run, "merge", _call("merge", uri, chunks))
         run.green = not merged.error and self._all(run, uri, ("check", "report"))
+        if not run.green:
+            self.weather.database.wait()
+            self._try(f"{run.run_id}-callback", Call("night_storm.tasks:close_run", [run.run_id, request], {}), None)
         return run
 
     def publish(self) -> Run:

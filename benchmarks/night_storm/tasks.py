@@ -14,6 +14,7 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -135,6 +136,13 @@ def open_run(request: dict[str, Any]) -> str:
     from firstpass.nightly import preannotate
 
     return preannotate.resolve_model(preannotate.RunRequest(**request))
+
+
+def close_run(run_id: str, request: dict[str, Any]) -> None:
+    """What Airflow calls when a run of `preannotate` has failed."""
+    from firstpass.airflow.failed_runs import record_failure
+
+    record_failure({"dag_run": SimpleNamespace(run_id=run_id, conf=request), "params": request})
 
 
 def give_up_privileges() -> None:
