@@ -79,7 +79,8 @@ class Storm:
             subprocess.run(["rm", "-rf", str(path)], check=True)
         if not self.stack:
             saving.save(self.saved, self.places, self.database, self.cvat, self.world, self.person)
-        print(*(f"  VIOLATION: {sentence}" for sentence in violations), sep="\n", flush=True)
+        for sentence in violations:
+            print(f"  VIOLATION: {sentence}", flush=True)
 
     def _quick_night(self, number: int, images: dict[str, str], kills: int, chance: float) -> list[Run]:
         """Through the functions of the DAGs."""
@@ -98,7 +99,8 @@ class Storm:
         for source, uri in images.items():
             run = self.stack.run(number, source, uri, 6 if chance else 0)
             for step in run.steps:
-                self._say(f"killed {step['part']} after {step['seconds']} s", run, bool(step["fault"]))
+                if step["fault"]:
+                    self._say(f"killed {step['part']} after {step['seconds']} s", run)
             print(f"        {source:6} {run.run_id} is {'green' if run.green else 'red'}", flush=True)
             runs.append(run)
         return [*runs, Run(f"storm-{number:04d}-publish", "cvat", "", green=self.stack.published())]
@@ -151,8 +153,8 @@ class Storm:
             "steps": run.steps,
         }
 
-    def _say(self, what: str, run: Run, hit: bool) -> None:
-        self._struck += hit
+    def _say(self, what: str, run: Run) -> None:
+        self._struck += 1
         print(f"  {self._count + self._struck:4}  {run.source:6} {what}", flush=True)
 
 

@@ -44,7 +44,7 @@ class Night:
     tries: Tries
     weather: Weather
     usual: dict[str, float]
-    say: Callable[[str, Run, bool], None]
+    say: Callable[[str, Run], None]
     enough: Callable[[], bool]
 
     def preannotate(self, source: str, images: str) -> Run:
@@ -104,8 +104,8 @@ class Night:
             run.steps.append(step)
             if fault:
                 step["fault"] = fault  # still being counted while it lasts
-                met = fault.kind if fault.hit else f"no {fault.kind}, too late"
-                self.say(f"{stage}{part and ' '}{part}, try {number}: {met}: {_short(ended.error)}", run, fault.hit)
+                if fault.hit:
+                    self.say(f"{stage}{part and ' '}{part}, try {number}: {fault.kind}: {_short(ended.error)}", run)
             if not ended.error:
                 if not (fault and fault.hit):
                     self.usual[key] = round(0.7 * self.usual.get(key, ended.seconds) + 0.3 * ended.seconds, 3)
