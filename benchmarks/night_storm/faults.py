@@ -34,17 +34,17 @@ _CVAT_FAULTS: dict[str, dict[str, Any]] = {
     "cvat-html": {"kind": "html"},
 }
 _ANYWHERE = {
-    "kill-task": 5.0,
+    "kill-task": 3.0,
     "kill-postgres": 1.0,
-    "kill-session": 1.0,
+    "kill-session": 0.5,
     "storage-full": 0.6,
     "storage-read-only": 0.6,
 }
 _WHILE_INFERRING = {"kill-infer": 4.0, "kill-all": 2.0, "stop-infer": 1.0, "kill-task": 2.0}
 _READING = {
-    "s3": {"s3-away": 1.5, "s3-500": 1.0, "s3-503": 1.0, "s3-cut": 1.0, "s3-slow": 0.7},
+    "s3": {"s3-away": 3.0, "s3-500": 2.0, "s3-503": 2.0, "s3-cut": 2.0, "s3-slow": 1.0},
     "cvat": dict.fromkeys(_CVAT_FAULTS, 0.6) | {"cvat-away": 1.0},
-    "folder": {"folder-locked": 1.2, "subfolder-locked": 1.2, "folder-gone": 0.5},
+    "folder": {"folder-locked": 3.0, "subfolder-locked": 2.0, "folder-gone": 1.0},
 }
 _READERS = {"resolve_model", "catalogue_images", "infer", "find_work", "publish", "renew_reports"}
 
@@ -72,7 +72,9 @@ def choose(dice: random.Random, source: str, stage: str, usual: float) -> Fault:
     kind = dice.choices(list(weights), list(weights.values()))[0]
     # A read-only disk is nobody's to wait for: one that lasts would only fail every run of the night at once.
     lasts = (0.1, 0.3) if kind == "storage-read-only" else (0.3, 1.0, 2.5, 6.0)
-    return Fault(kind, dice.uniform(0, 0.85 * usual), dice.choice(lasts))
+    # Images are read in the first half: a network takes its time to load, and its input is ready by then.
+    latest = 0.4 if kind.startswith(("s3", "cvat", "folder", "subfolder")) else 0.85
+    return Fault(kind, dice.uniform(0, latest * usual), dice.choice(lasts))
 
 
 @dataclass
