@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,9 +21,9 @@ from firstpass.contracts.detector import Detector, PreparedInput, WeightsInspect
 from firstpass.contracts.detector_kind import single_file
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.models.detectors.tfod.kind import FROZEN_GRAPH
-from night_storm.places import MARK as MARK_OF_STATE
 
 NAME, WEIGHTS = "storm_graph", "storm_graph.pb"
+_METADATA = "storm_kind-1.0.dist-info"
 MARK = np.array([7, 77, 177], np.uint8)  # the colour of the first four pixels of a picture that kills
 
 
@@ -56,7 +57,8 @@ def _inspect(folder: Path) -> WeightsInspection:
 
 def _named_as_usual(folder: Path) -> Path:
     """A folder with a link to the weights under the name that the usual kind goes by."""
-    links = Path(os.environ[MARK_OF_STATE]) / "links" / sha256(str(folder).encode()).hexdigest()[:12]
+    plugins = next(Path(entry) for entry in sys.path if (Path(entry) / _METADATA).is_dir())
+    links = plugins.with_name("links") / sha256(str(folder).encode()).hexdigest()[:12]
     links.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         (links / FROZEN_GRAPH.weights).symlink_to(folder / WEIGHTS)
@@ -76,7 +78,7 @@ KIND = replace(
 
 def install(plugins: Path) -> None:
     """Write the metadata by which Python finds the entry point, as pip does."""
-    folder = plugins / "storm_kind-1.0.dist-info"
+    folder = plugins / _METADATA
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: storm-kind\nVersion: 1.0\n")
     (folder / "entry_points.txt").write_text(f"[firstpass.detectors]\n{NAME} = night_storm.killer:KIND\n")
