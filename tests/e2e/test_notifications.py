@@ -54,7 +54,7 @@ def test_a_failure_is_posted_with_what_to_do(stack, webhook):
     run_id = stack.run("--images", "cvat:task/9", code=2)["run_id"]
     (failed,) = told(webhook, run_id, 1)
     assert failed["title"] == "Pre-annotation failed"
-    assert any(line.startswith("resolve_model: ") and "CVAT" in line for line in failed["lines"])
+    assert any(line.startswith("resolve_model: ") and "tasks/9" in line for line in failed["lines"])
     assert any(line.startswith("What to do: ") for line in failed["lines"])
 
 
