@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Which room's tables these are. The warehouse's own it keeps to itself: other rooms ask its functions or its views.
 TABLES = {
-    "warehouse": {"models", "classes", "runs", "chunks", "images", "outcomes", "predictions"}
+    "warehouse": {"models", "classes", "runs", "chunks", "images", "outcomes", "predictions", "image_faults"}
     | {"quality_results", "quality_verdicts"},
     "quality": {"quality_profiles"},
     "cvat": {"publications", "shape_ledger", "label_mappings"},

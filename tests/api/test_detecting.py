@@ -165,7 +165,7 @@ def test_an_image_that_the_network_fails_on_is_one_of_them(model):
     green = np.full((6, 8, 3), (0, 200, 0), np.uint8)
     found = list(model.detect([rgb(200), green, rgb(210)]))
     assert scores(found) == [[200], [], [210]]
-    assert "made the network fail" in found[1].error
+    assert "for the network: OOM" in found[1].error
 
 
 def test_images_are_taken_as_they_are_needed(model):

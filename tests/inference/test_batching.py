@@ -125,7 +125,9 @@ class Failing(Painted):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (RuntimeError("OOM\nand a long trace"), "made the network fail: OOM"),
+        (RuntimeError("OOM\nand a long trace"), "needs more memory than there is for the network: OOM"),
+        (MemoryError("9 GiB"), "needs more memory than there is for the network: 9 GiB"),
+        (RuntimeError("no room\nOOM"), "made the network fail: no room"),
         (ValueError(), "made the network fail: ValueError"),
         (RuntimeError("x" * 500), "made the network fail: " + "x" * 200),
     ],

@@ -69,7 +69,7 @@ def test_every_image_has_a_row_in_the_order_of_the_manifest(network, paint, chun
     assert rows[1]["sha256"] == hashlib.sha256(b"only text").hexdigest()
     assert rows[3]["reason"] == "was listed, but is gone"
     assert rows[3]["sha256"] is None
-    assert rows[5]["reason"] == "made the network fail: OOM when allocating tensor"
+    assert rows[5]["reason"] == "needs more memory than there is for the network: OOM when allocating tensor"
     assert marker["rows"] == 8
     assert marker["detections"] == 2
     assert list(marker["outcomes"].items()) == [("empty", 2), ("missing", 1), ("ok", 2), ("unreadable", 3)]

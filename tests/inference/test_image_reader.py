@@ -221,7 +221,7 @@ class TestWhatCannotBeRead:
         ("error", "reason"),
         [
             (UnfitImage("is thinner than the network's stride"), "is thinner than the network's stride"),
-            (MemoryError("no room for 9 GiB"), "no room for 9 GiB"),
+            (MemoryError("no room for 9 GiB"), "needs more memory than there is: no room for 9 GiB"),
             (MemoryError(), "needs more memory than there is"),
         ],
     )

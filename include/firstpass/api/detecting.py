@@ -20,7 +20,7 @@ from firstpass.contracts.class_table import ClassTable
 from firstpass.contracts.detections import Detections
 from firstpass.contracts.detector import Detector, UnfitImage
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import MissingImage, UnreadableImage
+from firstpass.contracts.image_source import NEEDS_MEMORY, MissingImage, UnreadableImage
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.outcome import Outcome
 from firstpass.errors import FirstpassError
@@ -113,7 +113,7 @@ class LoadedModel:
         except (MissingImage, UnreadableImage, UnfitImage) as error:
             return ResultRow(ref, Outcome.UNREADABLE, str(error))
         except MemoryError:
-            return ResultRow(ref, Outcome.UNREADABLE, "needs more memory than there is")
+            return ResultRow(ref, Outcome.UNREADABLE, NEEDS_MEMORY)
 
 
 def _ahead(

@@ -13,6 +13,10 @@ ImageNamer = Callable[[ImageRef], str]
 """An image → its name in exports and pages."""
 
 
+NEEDS_MEMORY = "needs more memory than there is"
+"""How the reason begins where there was not enough: it depends on the moment, so it is not remembered."""
+
+
 class UnreadableImage(Exception):
     """This image cannot be used; the message is one sentence that says why. It never stops a run."""
 

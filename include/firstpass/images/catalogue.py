@@ -44,29 +44,37 @@ Known = Callable[[list[str]], set[str]]
 Remembered = Callable[[list[str]], dict[str, tuple[str, str, int | None, int | None]]]
 """URIs → (etag, sha256, width, height) as they were when last read."""
 
+Faulty = Callable[[list[str]], dict[str, str]]
+"""Content hashes → for those of them that this model could not use before, why: nothing has changed since."""
+
 _Row = tuple[ImageRef, Outcome | None, str | None]  # with what is decided of it already, and why
-BATCH = 4096  # references in flight at a time: what bounds memory, and one question each to `known` and `remembered`
+BATCH = 4096  # references in flight at a time: what bounds memory, and one question each to those three
 _THREADS = 8
 
 
 def catalogue(
-    images: Iterator[ImageRef | LeftOut], known: Known, remembered: Remembered, reprocess: bool = False
+    images: Iterator[ImageRef | LeftOut],
+    known: Known,
+    remembered: Remembered,
+    reprocess: bool = False,
+    faulty: Faulty = lambda _: {},
 ) -> pa.Table:
     """Every image as a row of CATALOGUE, in the order in which they are listed.
 
     Local files are read once to hash them and to see their headers, a piece at a time, unless `remembered` has them
     under an unchanged etag. Objects in storage are not read: their hash is the remembered one or null. The outcome is
-    that of a LeftOut, `unreadable` for what is too large or has no image's header, `known` for what `known` returns
-    (never asked with `reprocess`), `duplicate` for the same content under a second name (for unread objects: the same
-    etag and size), null for what is left to infer. Raises FirstpassError when the source has no images, Unavailable
-    when it is away.
+    that of a LeftOut, `unreadable` for what is too large or has no image's header, `known` for what `known` returns,
+    `unreadable` for what `faulty` gives a reason for (neither is asked with `reprocess`), `duplicate` for the same
+    content under a second name (for unread objects: the same etag and size), null for what is left to infer. Raises
+    FirstpassError when the source has no images, Unavailable when it is away.
     """
     batches = []
     with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
         for refs in _batched(images, BATCH):
             rows = _look(pool, _recall(refs, remembered))
-            done = set() if reprocess else known([ref.sha256 for ref, *_ in rows if ref.sha256])
-            batches.append(_to_batch(rows, done))
+            if not reprocess:
+                rows = _known(rows, known, faulty)
+            batches.append(_to_batch(rows))
     return _mark_duplicates(pa.Table.from_batches(batches, CATALOGUE).combine_chunks())
 
 
@@ -153,12 +161,25 @@ def _unreadable(ref: ImageRef, reason: str) -> _Row:
     return ref, Outcome.UNREADABLE, reason
 
 
-def _to_batch(rows: list[_Row], known: set[str]) -> pa.RecordBatch:
-    def outcome(ref: ImageRef, decided: Outcome | None) -> str | None:
-        return str(decided) if decided else "known" if ref.sha256 in known else None
+def _known(rows: list[_Row], known: Known, faulty: Faulty) -> list[_Row]:
+    """The rows with what earlier runs found out about their contents."""
+    done = known([ref.sha256 for ref, *_ in rows if ref.sha256])
+    open_ones = [ref.sha256 for ref, outcome, _ in rows if ref.sha256 and not outcome and ref.sha256 not in done]
+    reasons = faulty(open_ones) if open_ones else {}
 
+    def completed(ref: ImageRef, outcome: Outcome | None, reason: str | None) -> _Row:
+        if outcome or ref.sha256 is None:
+            return ref, outcome, reason
+        if ref.sha256 in done:
+            return ref, Outcome.KNOWN, None
+        return _unreadable(ref, reasons[ref.sha256]) if ref.sha256 in reasons else (ref, None, None)
+
+    return [completed(*row) for row in rows]
+
+
+def _to_batch(rows: list[_Row]) -> pa.RecordBatch:
     columns = [[value(ref) for ref, *_ in rows] for value in map(attrgetter, CATALOGUE.names[:-2])]
-    columns += [[outcome(ref, decided) for ref, decided, _ in rows], [reason for *_, reason in rows]]
+    columns += [[outcome for _, outcome, _ in rows], [reason for *_, reason in rows]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, CATALOGUE, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=CATALOGUE)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from firstpass.contracts.image_source import UnreadableImage
+from firstpass.contracts.image_source import NEEDS_MEMORY, UnreadableImage
 from firstpass.settings import settings
 
 # Only these decoders see foreign bytes. JPEG covers MPO (several pictures in a file, the first is taken).
@@ -80,7 +80,7 @@ def decode(data: bytes, upright: bool = False) -> NDArray[np.uint8]:
         except UnreadableImage:
             raise
         except MemoryError as error:
-            raise UnreadableImage(f"needs more memory than there is to decode ({_size(image)})") from error
+            raise UnreadableImage(f"{NEEDS_MEMORY} to decode ({_size(image)})") from error
         except Exception as error:  # decoders raise anything on damaged bytes
             raise UnreadableImage(f"is damaged or cut short: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,12 +15,15 @@ from numpy.typing import NDArray
 
 from firstpass.contracts.detections import Detections
 from firstpass.contracts.detector import Detector, PreparedInput
+from firstpass.contracts.image_source import NEEDS_MEMORY
 from firstpass.contracts.outcome import Outcome
 from firstpass.inference.flight_board import FlightBoard
 from firstpass.inference.image_reader import PreparedImage
 from firstpass.inference.result_rows import ResultRow
 
 log = logging.getLogger("firstpass")
+
+_SHORT = re.compile(r"\boom\b|memory|resource_?exhausted|alloc", re.IGNORECASE)  # as TensorFlow, CUDA and cuDNN say it
 
 
 def batches(items: Iterable[PreparedImage | ResultRow], size: int) -> Iterator[list[PreparedImage | ResultRow]]:
@@ -120,6 +124,10 @@ class BatchRunner:
             if len(batch) > 1:
                 return [found for item in batch for found in self._predict([item])]
             self._detector.warm_up(1)  # raises when it is the network or its device that is broken, not the image
-            return [
-                f"made the network fail: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}"
-            ]
+            return [_reason(error)]
+
+
+def _reason(error: Exception) -> str:
+    said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    short = isinstance(error, MemoryError) or _SHORT.search(f"{type(error).__name__} {said}")
+    return f"{NEEDS_MEMORY} for the network: {said}" if short else f"made the network fail: {said}"

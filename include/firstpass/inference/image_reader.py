@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from firstpass.contracts.detector import PreparedInput, UnfitImage
 from firstpass.contracts.image_reference import ImageRef
-from firstpass.contracts.image_source import MissingImage, UnreadableImage
+from firstpass.contracts.image_source import NEEDS_MEMORY, MissingImage, UnreadableImage
 from firstpass.contracts.outcome import Outcome
 from firstpass.images.brightness import brightness
 from firstpass.images.decoding import decode, orientation
@@ -179,7 +179,10 @@ def _caught_up(future: Future[_Item]) -> _Item:
 
 
 def _unreadable(ref: ImageRef, error: Exception, sha256: str | None) -> ResultRow:
-    return ResultRow(ref, Outcome.UNREADABLE, str(error) or "needs more memory than there is", sha256)
+    reason = str(error)
+    if isinstance(error, MemoryError):
+        reason = f"{NEEDS_MEMORY}: {reason}" if reason else NEEDS_MEMORY
+    return ResultRow(ref, Outcome.UNREADABLE, reason, sha256)
 
 
 def _decoded_bytes(ref: ImageRef) -> int:

@@ -16,7 +16,9 @@ from firstpass.chunks.planning import plan, read_chunks
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
 from firstpass.images import catalogue as catalogues
+from firstpass.images.limits import limits
 from firstpass.images.sources import list_images
+from firstpass.inference.memory_limit import limit_of
 from firstpass.models.floors import floor_of
 from firstpass.models.local_copy import local_folder
 from firstpass.models.store import load_version
@@ -27,6 +29,7 @@ from firstpass.nightly.stage_timer import stage
 from firstpass.warehouse import merge as merging
 from firstpass.warehouse import run_failures, runs
 from firstpass.warehouse.connection import connect
+from firstpass.warehouse.image_faults import faults
 from firstpass.warehouse.known_images import known, remembered
 from firstpass.warehouse.measured_rates import measured
 from firstpass.warehouse.migration import migrate
@@ -92,15 +95,17 @@ def admit_model(run_uri: str) -> None:
 def catalogue_images(run_uri: str) -> dict[str, int]:
     """List the images and tell the new from the known. Returns counts; the catalogue itself is in the run's folder."""
     spec = RunSpec.load(run_uri)
+    within = limits(limit_of(spec.engine))
     with stage(spec.run_id, "catalogue_images"), closing(connect()) as connection:
         table = catalogues.catalogue(
             list_images(spec.images),
             known=lambda hashes: known(connection, spec.model, spec.thresholds.lowest, hashes),
             remembered=lambda uris: remembered(connection, uris),
+            faulty=lambda hashes: faults(connection, spec.model, within, hashes),
             reprocess=spec.reprocess,
         )
         catalogues.save(table, run_uri)
-        merging.merge_catalogue(connection, spec, table)
+        merging.merge_catalogue(connection, spec, table, within)
         counts = catalogues.counts(table)
         log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
         return counts

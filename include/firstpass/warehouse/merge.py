@@ -17,8 +17,9 @@ from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.outcome import Outcome
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError, Unavailable
+from firstpass.images.limits import Limits
 from firstpass.prefetch import prefetched
-from firstpass.warehouse import table_rows
+from firstpass.warehouse import image_faults, table_rows
 from firstpass.warehouse.chunk_results import one_batch, read_result
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.copy_encoding import array_literal
@@ -129,11 +130,12 @@ def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> No
         )
 
 
-def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
+def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table, limits: Limits | None = None) -> None:
     """Write what the catalogue itself decided (known, duplicate, unreadable); rows without outcome await their chunk.
 
     The run starts afresh: what an earlier attempt at it had written goes, so this comes before any of its chunks.
-    `table` has ImageRef's fields, `outcome` and `reason`; it is written in slices, in one transaction.
+    `table` has ImageRef's fields, `outcome` and `reason`; it is written in slices, in one transaction. What it found
+    unreadable within `limits` is remembered; nothing is without them.
     """
     decided = table.filter(table["outcome"].is_valid())
     with _turn(conn) as cur:
@@ -144,6 +146,8 @@ def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table) -> None:
             fields = table_rows.fields(rows)
             table_rows.outcomes(spec, rows, fields, None).into(cur)
             _replace_images(cur, spec, table_rows.images(spec, rows, fields, table="staged_images"))
+            if limits:
+                image_faults.remember_headers(cur, spec.run_id, spec.model, rows, limits)
 
 
 @contextmanager
@@ -179,6 +183,7 @@ def _mark_merged(cur: cursor, encoded: EncodedResult) -> None:
     chunk, marker, counts = encoded.chunk, encoded.marker, encoded.counts
     if any(image.sha256 is None for image in chunk.images):
         _complete_duplicates(cur, encoded.spec, chunk)
+    image_faults.remember_judged(cur, encoded.spec.run_id, chunk.model, encoded.rows, marker.get("limits"))
     cur.execute(
         "INSERT INTO chunks (run_id, chunk, state, images, detections, seconds, marker)"
         " VALUES (%s, %s, 'merged', %s, %s, %s, %s) ON CONFLICT (run_id, chunk) DO UPDATE"

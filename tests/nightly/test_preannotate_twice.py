@@ -1,0 +1,117 @@
+"""A second night over images with faults, through the functions that Airflow calls: none of them makes a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from psycopg2.extensions import connection
+
+from firstpass import storage
+from firstpass.inference.chunk_inference import infer
+from firstpass.nightly import preannotate
+from firstpass.nightly.run_request import RunRequest
+from firstpass.settings import settings
+from firstpass.warehouse.runs import finish_run
+from fixtures.made_up_runs import query
+
+
+def png(colour: str, size: tuple[int, int] = (40, 30)) -> bytes:
+    buffer = BytesIO()
+    Image.effect_noise(size, 50).convert("RGB").save(buffer, "PNG") if colour == "noise" else Image.new(
+        "RGB", size, colour
+    ).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+FILES = {"good.png": png("red"), "text.jpg": b"only some text", "cut.png": png("noise")[:1500]}
+"""The second is refused by its header, the third, whose header is good, by decoding it."""
+
+
+@pytest.fixture
+def night(
+    stored: Any, warehouse: connection, warehouse_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[int, dict[str, tuple[str, str | None]]]]]:
+    """`night("first", images)`: how many chunks there were, and name → outcome and reason."""
+    monkeypatch.setenv("FIRSTPASS_WAREHOUSE_DSN", warehouse_dsn)
+    settings.cache_clear()
+    stored()
+
+    def over(run_id: str, images: object, run: Callable[[str], Any] = infer, **asked: Any) -> Any:
+        uri = preannotate.resolve_model(RunRequest(run_id, str(images), "pets", **asked))
+        preannotate.catalogue_images(uri)
+        chunks = preannotate.plan_chunks(uri)
+        for chunk in chunks:
+            run(chunk)
+        counts = preannotate.merge(uri, chunks)
+        finish_run(warehouse, run_id, "partial" if counts["failed"] else "success")
+        rows = query(warehouse, "SELECT uri, outcome, reason FROM outcomes WHERE run_id = %s", run_id)
+        return len(chunks), {name.rpartition("/")[2]: told for name, *told in rows}
+
+    yield over
+    settings.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for name, data in FILES.items():
+        (tmp_path / "photos" / name).write_bytes(data)
+    return tmp_path / "photos"
+
+
+def outcomes(rows: dict[str, tuple[str, str | None]]) -> dict[str, str]:
+    return {name: outcome for name, (outcome, _) in rows.items()}
+
+
+@pytest.mark.usefixtures("network")
+@pytest.mark.parametrize("name", ["text.jpg", "cut.png"])
+def test_a_file_that_cannot_be_used_makes_no_chunk_in_the_second_night(night: Any, folder: Path, name: str) -> None:
+    for each in FILES.keys() - {name}:
+        (folder / each).unlink()
+    chunks, first = night("first", folder)
+    assert (chunks, outcomes(first)) == (int(name == "cut.png"), {name: "unreadable"})
+    assert first[name][1]
+    assert night("second", folder) == (0, first)
+    assert night("third", folder) == (0, first), "what is remembered stays so"
+
+
+@pytest.mark.usefixtures("network")
+def test_objects_that_cannot_be_used_are_remembered_too(night: Any, bucket: str) -> None:
+    for name, data in FILES.items():
+        storage.write(f"{bucket}/photos/{name}", data)
+    chunks, first = night("first", f"{bucket}/photos")
+    assert (chunks, outcomes(first)) == (
+        1,
+        {"good.png": "ok", "text.jpg": "unreadable", "cut.png": "unreadable"},
+    )
+    chunks, second = night("second", f"{bucket}/photos")
+    assert chunks == 0
+    assert second == first | {"good.png": ["known", None]}
+
+
+@pytest.mark.usefixtures("network")
+def test_it_is_tried_again_when_asked_to_and_when_a_limit_grew(
+    night: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, first = night("first", folder)
+    chunks, again = night("again", folder, reprocess=True)
+    assert (chunks, again) == (1, first)
+    assert night("known", folder)[0] == 0, "and remembered again"
+    monkeypatch.setenv("FIRSTPASS_MAX_IMAGE_BYTES", str(settings().max_image_bytes + 1))
+    settings.cache_clear()
+    assert night("more", folder)[0] == 1
+    assert night("no more", folder)[0] == 0
+
+
+@pytest.mark.usefixtures("network")
+def test_other_bytes_under_the_same_name_are_looked_at(night: Any, folder: Path) -> None:
+    night("first", folder)
+    (folder / "text.jpg").write_bytes(png("blue"))
+    chunks, rows = night("second", folder)
+    assert (chunks, rows["text.jpg"][0] in {"ok", "empty"}) == (1, True)
+    assert rows["cut.png"][0] == "unreadable"
