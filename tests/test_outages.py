@@ -8,6 +8,7 @@ import socket
 
 import psycopg2
 import pytest
+import sqlalchemy.exc as sqlalchemy
 from botocore import exceptions as botocore
 
 from firstpass.errors import FirstpassError, Unavailable, WaitedInVain
@@ -45,6 +46,7 @@ FOR_NOW = [
     botocore.IncompleteReadError(actual_bytes=1, expected_bytes=2),
     psycopg2.OperationalError("server closed the connection unexpectedly"),
     psycopg2.InterfaceError("connection already closed"),
+    sqlalchemy.OperationalError("SELECT 1", {}, psycopg2.OperationalError("connection refused")),
 ]
 OTHERWISE = [
     file_error(errno.EROFS),
@@ -58,6 +60,8 @@ OTHERWISE = [
     botocore.NoCredentialsError(),
     botocore.SSLError(endpoint_url="https://store", error="CERTIFICATE_VERIFY_FAILED: self-signed"),
     psycopg2.InterfaceError("cannot adapt"),
+    sqlalchemy.ProgrammingError("SELECT", {}, psycopg2.ProgrammingError("no such table")),
+    sqlalchemy.ArgumentError("no URL"),
     psycopg2.ProgrammingError("no such table"),
     FirstpassError("no such model", "name another"),
     RuntimeError("exit code 137"),

@@ -55,11 +55,20 @@ def outage(error: BaseException, doing: str = "") -> Unavailable | None:
         return error if isinstance(error, Unavailable) else None
     if isinstance(error, Away):
         return Unavailable(error.problem, error.fix)
+    error = _beneath_sqlalchemy(error)
     for recognise in (_of_a_file, _of_object_storage, _of_postgresql):
         if found := recognise(error):
             reason, fix = found
             return Unavailable(f"{doing or _place(error)}: {reason}", fix)
     return None
+
+
+def _beneath_sqlalchemy(error: BaseException) -> BaseException:
+    """What psycopg2 raised: Great Expectations meets it wrapped."""
+    sqlalchemy: Any = sys.modules.get("sqlalchemy.exc")
+    if sqlalchemy and isinstance(error, sqlalchemy.DBAPIError) and error.orig is not None:
+        return error.orig  # type: ignore[no-any-return]
+    return error
 
 
 def _of_a_file(error: BaseException) -> tuple[str, str] | None:

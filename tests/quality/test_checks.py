@@ -6,7 +6,10 @@ import json
 import logging
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from threading import Event
 from urllib.parse import quote
 
 import pytest
@@ -15,11 +18,13 @@ from psycopg2.extensions import make_dsn
 from firstpass.contracts.class_table import ClassTable, ModelClass
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import CheckState, QualityVerdict
+from firstpass.outages import outage
 from firstpass.quality import checks
 from firstpass.quality.checks import check_run
 from firstpass.quality.drift import store_profile
 from firstpass.quality.suites import Expectation, suites
 from firstpass.settings import settings
+from firstpass.warehouse.connection import connect
 from firstpass.warehouse.verdicts import load_verdict as load
 from fixtures.made_up_runs import VERSION, query, row, unreadable
 
@@ -456,6 +461,30 @@ def test_a_class_table_names_every_class_and_each_differently(finished_run, only
     count, _, ids = found["class_unnamed"][1].partition(": ")
     assert (count, set(ids.split(", "))) == ("2 of 6 classes", {"id 2", "id 8"})
     assert set(found["class_repeated"][1].partition(": ")[2].split(", ")) == {"cat (id 1)", "cat (id 6)"}
+
+
+def test_a_warehouse_that_goes_away_meanwhile_is_waited_for_and_no_verdict(finished_run, warehouse):
+    spec = finished_run([row("file:///a.jpg")])
+    over = Event()
+
+    def end_what_checks() -> None:
+        with closing(connect()) as conn, conn.cursor() as cursor:
+            conn.autocommit = True
+            while not over.is_set():
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE query LIKE '%AS batch%' AND pid <> pg_backend_pid()"
+                )
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(end_what_checks)
+        try:
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - of whichever library was asking
+                check_run(spec.run_id)
+        finally:
+            over.set()
+    assert outage(caught.value)
+    assert load(warehouse, spec.run_id) is None
 
 
 def test_what_could_not_be_checked_counts_as_failed_and_hides_nothing_else(finished_run, warehouse, monkeypatch):

@@ -20,6 +20,7 @@ from psycopg2.extras import RealDictCursor
 
 from firstpass.contracts.run_spec import run_folder
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
+from firstpass.errors import Unavailable
 from firstpass.images import catalogue as catalogues
 from firstpass.quality.data_docs import write_data_docs
 from firstpass.quality.drift import store_profile
@@ -168,6 +169,8 @@ def _observed(
     suite: Suite, expectation: Expectation, found: Any, numbers: dict[str, Any]
 ) -> tuple[CheckState, float | None, str]:
     if found.exception_info.get("raised_exception", True) or not found.result:
+        if "OperationalError" in str(found.exception_info):  # Great Expectations catches what must be waited for, too
+            raise Unavailable("the warehouse did not answer every check", "see that its server runs and has disk space")
         return CheckState.FAILS, None, f"could not be checked: {found.exception_info}"
     state = CheckState.HOLDS if found.success else CheckState.FAILS
     if expectation.bounds:
