@@ -15,11 +15,13 @@ report with pictures. Images that the same model inferred before cost nothing.
 | `merge` | writes each chunk's results to PostgreSQL in one transaction |
 | `check` | data quality with Great Expectations |
 | `report` | one HTML file with totals, pictures and quarantined files; asset `firstpass_drafts` wakes `publish` |
+| `confirm_complete` | is red when images failed, and names them; the run itself stays green, as a partial one |
 
-A chunk that fails does not affect the rest of the night: its images are reported as failed and come first next
-time. What is away or full (storage, the warehouse, CVAT, a disk, the cluster) is waited for, up to
-FIRSTPASS_WAIT_MINUTES, and costs no try; the task's log says what it waits for. Everyone in FIRSTPASS_NOTIFY_EMAIL,
-and the endpoint in FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID, is told about a night with warnings, one that failed, and one
+A chunk that fails does not affect the rest of the night: what it had finished is merged, its other images are reported
+as failed and come first next time. A run in which nothing could be inferred is a failed one. What is away or full
+(storage, the warehouse, CVAT, a disk, the cluster) is waited for, up to FIRSTPASS_WAIT_MINUTES, and costs no try; the
+task's log says what it waits for. Everyone in FIRSTPASS_NOTIFY_EMAIL, and the endpoint in
+FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID, is told about a night with warnings, one with failed images, one that failed, and one
 that is late (FIRSTPASS_DEADLINE_MINUTES). A good night sends nothing.
 """
 
@@ -114,6 +116,13 @@ with DAG(
 
         return patiently(preannotate.report, run_uri)
 
+    # A teardown: its failure is seen in the grid, and does not fail the run.
+    @task(trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS)
+    def confirm_complete(run_uri: str | None) -> None:
+        from firstpass.nightly import preannotate
+
+        patiently(preannotate.confirm_complete, run_uri)
+
     run = resolve_model()
     chunk_uris = plan_chunks(run)
     merged = merge(run, chunk_uris)
@@ -136,4 +145,4 @@ with DAG(
         inferred.append(in_pods.expand(arguments=chunk_uris.map(lambda uri: ["infer", uri])))
         chosen = choose_engine(run)
         chunk_uris >> chosen >> inferred
-    inferred >> merged >> check(run) >> report(run)
+    inferred >> merged >> check(run) >> report(run) >> confirm_complete(run).as_teardown()

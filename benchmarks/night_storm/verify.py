@@ -25,7 +25,7 @@ _ALLOWED: dict[Kind, tuple[str, ...]] = {
     "bad": ("unreadable", "duplicate", "failed"),
     "pipe": ("unreadable",),
     "dangling": ("unreadable", "missing"),
-    "deadly": ("failed",),
+    "deadly": ("failed", "unreadable", "duplicate"),  # unreadable: remembered from an earlier night
 }
 
 
@@ -75,7 +75,12 @@ def check_run(dsn: str, run: Run, wanted: dict[str, Expected], reference: Refere
         good = state == "success" and verdict is not None and verdict[0] != "failed"
         broken = list(_accounts(outcomes, wanted, good))
         if run.finished("infer"):
-            lost = [uri for uri, outcome, *_ in outcomes if outcome == "failed" and wanted[uri].kind != "deadly"]
+            # One that ran alone when everything was killed looks like a killer until the next night.
+            lost = [
+                uri
+                for uri, outcome, _, reason in outcomes
+                if outcome == "failed" and wanted[uri].kind != "deadly" and "ran alone: everything" not in reason
+            ]
             broken += [f"{uri} is failed, though its chunk was finished" for uri in lost]
         contents = {each.sha256 for each in wanted.values() if each.kind == "good" and each.sha256}
         # A copy of an image whose chunk failed has no prediction either; then the run is no success.

@@ -80,6 +80,7 @@ def test_the_night_goes_through_the_rooms_in_order(bag):
         "merge",
         "check",
         "report",
+        "confirm_complete",
     ]
     assert [t.task_id for t in dag.topological_sort()] == order
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 from psycopg2.extensions import connection
 
+from doubles import deadly
 from firstpass import storage
 from firstpass.inference.chunk_inference import infer
 from firstpass.nightly import preannotate
@@ -115,3 +119,54 @@ def test_other_bytes_under_the_same_name_are_looked_at(night: Any, folder: Path)
     chunks, rows = night("second", folder)
     assert (chunks, rows["text.jpg"][0] in {"ok", "empty"}) == (1, True)
     assert rows["cut.png"][0] == "unreadable"
+
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def infer_for_real(chunk_uri: str) -> None:
+    """`firstpass infer`, with a detector that some pictures kill."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+from doubles.deadly import Deadly
+from doubles.painted import install
+install(Deadly())
+sys.argv = ["firstpass", "infer", {chunk_uri!r}]
+from firstpass.cli import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("place", ["folder", "storage"])
+def test_what_killed_the_process_does_not_meet_the_next_night(
+    night: Any, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("FIRSTPASS_MEMORY", "600Mi")
+    settings.cache_clear()
+    images = f"{bucket}/photos" if place == "storage" else str(tmp_path / "photos")
+    for number in range(6):
+        data = png("red", (13, deadly.SIGKILL)) if number == 3 else png("red", (8, number + 6))
+        storage.write(f"{images}/{number}.png", data)
+
+    chunks, first = night("first", images, infer_for_real)
+    assert chunks == 1
+    assert sorted(outcomes(first).values()) == ["failed", *["ok"] * 5]
+    assert "killed the process when it ran alone, twice: SIGKILL at" in first["3.png"][1]
+
+    chunks, second = night("second", images, infer_for_real)
+    assert chunks == 0
+    outcome, reason = second["3.png"]
+    assert (outcome, reason.startswith(first["3.png"][1] + ", in the run first. ")) == ("unreadable", True)
+    assert "limit 600 MiB" in reason
+    assert "FIRSTPASS_MEMORY" in reason
+    assert set(outcomes(second).values()) == {"unreadable", "known"}
+
+    monkeypatch.setenv("FIRSTPASS_MEMORY", "700Mi")
+    settings.cache_clear()
+    chunks, more = night("more memory", images, infer_for_real)
+    assert (chunks, more["3.png"][0]) == (1, "failed")
+    assert night("remembered again", images, infer_for_real)[0] == 0

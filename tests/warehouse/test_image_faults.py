@@ -21,12 +21,18 @@ def merged(warehouse, night):
     """`merged(rows, …)`: a run of one chunk, merged."""
     runs = []
 
-    def merge(rows, limits=WITHIN, **run):
+    def merge(rows, limits=WITHIN, killers=(), **run):
         made = night(f"run {len(runs)}", **run)
         runs.append(made)
-        merge_chunk(warehouse, made.spec, made.chunk(0, rows, marker={"limits": limits} if limits else {}))
+        merge_chunk(warehouse, made.spec, made.chunk(0, rows, marker={"limits": limits, "killers": list(killers)}))
 
     return merge
+
+
+def killer(deaths=2):
+    """The row of an image that killed its process, and what the marker says of it."""
+    died = row("file:///k", "failed", 0, reason="killed the process when it ran alone: SIGKILL, limit 4.0 GiB")
+    return died, {"sha256": died["sha256"], "deaths": deaths}
 
 
 def remembered(warehouse, *rows, model=MODEL, **changed):
@@ -122,3 +128,49 @@ def test_any_number_of_contents_can_be_asked_for(warehouse):
     with transaction(warehouse) as cur:
         cur.execute("INSERT INTO image_faults SELECT unnest(%s), 'm', 'r', 0, '{\"decoder\": 1}', 'run'", [hashes[::2]])
     assert faults(warehouse, "m", {"decoder": 1}, (h for h in hashes)).keys() == set(hashes[::2])
+
+
+def test_what_killed_its_process_is_remembered_with_what_to_do(warehouse, merged):
+    died, entry = killer()
+    merged([died, row("file:///a"), row("file:///other", "failed", 0, reason="x")], killers=[entry])
+    (reason,) = remembered(warehouse, died).values()
+    assert reason.startswith(f"{died['reason']}, in the run run 0. It is not tried again before")
+    for way_out in ("FIRSTPASS_MEMORY", "FIRSTPASS_KUBERNETES_MEMORY", "`reprocess`"):
+        assert way_out in reason
+    assert remembered(warehouse, died, memory=WITHIN["memory"] + 1) == {}
+    assert remembered(warehouse, died, model="toy@other") == {}
+    assert len(query(warehouse, "SELECT * FROM image_faults")) == 1
+
+
+def test_one_death_alone_is_no_proof_but_they_add_up_over_runs(warehouse, merged):
+    died, entry = killer(deaths=1)
+    merged([died], killers=[entry])
+    assert remembered(warehouse, died) == {}
+    merged([died], killers=[entry])
+    assert remembered(warehouse, died).keys() == {died["sha256"]}
+
+
+def test_a_death_with_less_memory_does_not_count(warehouse, merged):
+    died, entry = killer(deaths=1)
+    merged([died], killers=[entry])
+    more = WITHIN | {"memory": 2**40}
+    merged([died], killers=[entry], limits=more)
+    assert remembered(warehouse, died) == {}
+    merged([died], killers=[entry], limits=more)
+    assert remembered(warehouse, died, memory=2**40).keys() == {died["sha256"]}
+
+
+def test_deaths_are_counted_once_however_often_a_chunk_is_merged(warehouse, night):
+    died, entry = killer(deaths=1)
+    run = night()
+    chunk = run.chunk(0, [died], marker={"limits": WITHIN, "killers": [entry]})
+    for _ in range(3):
+        merge_chunk(warehouse, run.spec, chunk)
+    assert query(warehouse, "SELECT deaths FROM image_faults") == [(1,)]
+
+
+def test_a_killer_that_came_through_is_forgotten(warehouse, merged):
+    died, entry = killer()
+    merged([died], killers=[entry])
+    merged([row("file:///k")], reprocess=True)
+    assert query(warehouse, "SELECT * FROM image_faults") == []

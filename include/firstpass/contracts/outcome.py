@@ -9,8 +9,8 @@ class Outcome(StrEnum):
     """What became of an image. Images in = outcomes out.
 
     The first four are written by inference; `known` and `duplicate` by the catalogue, which spares them the network;
-    so it does what the source itself or a header tells to be `unreadable` or `missing`. `failed` is written by the
-    merge for images of a chunk that never finished.
+    so it does what the source itself or a header tells to be `unreadable` or `missing`. `failed` is written for
+    what killed the process when it ran alone, and by the merge for what a chunk that never finished has no row of.
     """
 
     OK = "ok"  # at least one detection at or above its threshold
@@ -19,4 +19,4 @@ class Outcome(StrEnum):
     MISSING = "missing"  # was listed, but gone or denied when it was to be read
     KNOWN = "known"  # this model inferred the same bytes before with these settings
     DUPLICATE = "duplicate"  # the same bytes stand under another name in this run
-    FAILED = "failed"  # its chunk did not finish: first in line next time
+    FAILED = "failed"  # it killed the process, or its chunk did not finish: first in line next time

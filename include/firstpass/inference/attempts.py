@@ -208,6 +208,22 @@ def attempt(chunk: Chunk, checkpoints: Checkpoints, supervision: Supervision | N
         board.close()
 
 
+def blamed(chunk: Chunk) -> dict[int, list[Death]]:
+    """For a chunk that will not be tried again: which images killed the process when they ran alone, by position.
+
+    What ran alone when the last attempt died is one of them, though no further attempt came to judge it.
+    """
+    last = load_attempt(chunk)
+    if last is None:
+        return {}
+    left = FlightBoard.left(chunk) if last.killed else None
+    if left is not None:
+        states, sha256 = left
+        for position in (p for p, state in enumerate(states) if state is Flight.ALONE):
+            last.deaths.setdefault(position, []).append(Death(sha256=sha256))
+    return last.deaths
+
+
 def load_attempt(chunk: Chunk) -> Attempt | None:
     """What the last attempt left word of; None where there is none, or it is damaged or of another plan."""
     try:

@@ -62,13 +62,13 @@ class Checkpoints:
                 self._take_up(uri, first, -end)
         return self.count
 
-    def add(self, positions: Sequence[int], rows: Sequence[ResultRow]) -> None:
-        """Take in rows, and write them when it is time."""
+    def add(self, positions: Sequence[int], rows: Sequence[ResultRow], save: bool = True) -> None:
+        """Take in rows, and write them when it is time, unless they are not to be kept."""
         for position, row in zip(positions, rows, strict=True):
             self._rows[position] = row
             self._done[position] = 1
         now = time.monotonic()
-        if now - self._saved_at >= min(max(self._least, _SHARE * (now - self._started)), SECONDS[1]):
+        if save and now - self._saved_at >= min(max(self._least, _SHARE * (now - self._started)), SECONDS[1]):
             self.save()
 
     def save(self) -> None:

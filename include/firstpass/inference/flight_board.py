@@ -48,13 +48,27 @@ class FlightBoard:
         self.copied = False
         self._file = self._in_scratch(scratch) if self._remote else self._in_place()
 
+    @classmethod
+    def left(cls, chunk: Chunk) -> tuple[list[Flight], str | None] | None:
+        """States, and the content that ran alone, as storage has them; None where there is no board of this plan."""
+        board = cls.__new__(cls)
+        board._uri = storage.join(chunk.parts_uri, "in_flight")
+        board._seal, board._size = chunk.checksum.encode(), len(chunk.images)
+        content = board._kept()
+        if not board._valid(content):
+            return None
+        return board._states(content), board._sha256(content)
+
     def close(self) -> None:
         """Done with it; the file stays."""
         os.close(self._file)
 
     def states(self) -> list[Flight]:
         """Of each image, in the manifest's order."""
-        return [Flight(digit - 48) for digit in self._content()[self._head :]]
+        return self._states(self._content())
+
+    def _states(self, content: bytes) -> list[Flight]:
+        return [Flight(digit - 48) for digit in content[self._head :]]
 
     def reset(self, states: Sequence[Flight]) -> None:
         """These from now on."""
@@ -63,7 +77,10 @@ class FlightBoard:
     @property
     def sha256(self) -> str | None:
         """Of the image that runs alone, once its bytes are read."""
-        return self._content()[len(self._seal) : self._head].decode(errors="replace").strip() or None
+        return self._sha256(self._content())
+
+    def _sha256(self, content: bytes) -> str | None:
+        return content[len(self._seal) : self._head].decode(errors="replace").strip() or None
 
     def plan(self, positions: Sequence[int]) -> None:
         """Images are begun in this order: what the next copy in object storage announces."""

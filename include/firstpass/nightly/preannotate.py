@@ -13,6 +13,7 @@ from functools import partial
 from psycopg2 import extensions
 
 from firstpass.chunks.planning import plan, read_chunks
+from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
 from firstpass.images import catalogue as catalogues
@@ -23,6 +24,7 @@ from firstpass.models.floors import floor_of
 from firstpass.models.local_copy import local_folder
 from firstpass.models.store import load_version
 from firstpass.models.version_files import verify
+from firstpass.nightly.completeness import state_of
 from firstpass.nightly.local_engine import infer
 from firstpass.nightly.run_request import RunRequest
 from firstpass.nightly.stage_timer import stage
@@ -34,13 +36,13 @@ from firstpass.warehouse.known_images import known, remembered
 from firstpass.warehouse.measured_rates import measured
 from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.outcomes import failed_last_time
-from firstpass.warehouse.run_summary import run_summary
 
 __all__ = [
     "RunRequest",
     "admit_model",
     "catalogue_images",
     "check",
+    "confirm_complete",
     "engine",
     "infer",
     "merge",
@@ -134,8 +136,9 @@ def engine(run_uri: str) -> str:
 def merge(run_uri: str | None, planned: list[str] | None) -> dict[str, int]:
     """Merge every planned chunk into the warehouse, one transaction each. Returns counts.
 
-    A chunk without a valid result is recorded as failed, image by image, and never stops the others. `planned` is what
-    `plan_chunks` returned; None, as for a run whose earlier tasks failed, raises FirstpassError.
+    Of a chunk without a valid result, what it had finished is merged, and the rest is recorded as failed, image by
+    image; it never stops the others. `planned` is what `plan_chunks` returned; None, as for a run whose earlier tasks
+    failed, raises FirstpassError.
     """
     if run_uri is None or planned is None:
         raise FirstpassError("the run has no chunks: an earlier task failed", "see that task, and clear it")
@@ -146,8 +149,7 @@ def merge(run_uri: str | None, planned: list[str] | None) -> dict[str, int]:
             totals["chunks"] += 1
             if isinstance(counts, FirstpassError):
                 log.error("chunk %d: %s", chunk.index, counts)
-                merging.fail_chunk(connection, spec, chunk, counts.problem)
-                counts = {"failed": len(chunk.images)}
+                counts = merging.fail_chunk(connection, spec, chunk, counts.problem)
             for name in totals.keys() & counts.keys():
                 totals[name] += counts[name]
         log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
@@ -166,14 +168,39 @@ def check(run_uri: str) -> str:
 
 
 def report(run_uri: str) -> str:
-    """Close the run and write its report. Returns the report's URI."""
+    """Close the run and write its report. Returns the report's URI.
+
+    Raises FirstpassError, the report written, when there was something to infer and nothing of it could be inferred.
+    """
     from firstpass.report.build import build_report
 
     spec = RunSpec.load(run_uri)
     with stage(spec.run_id, "report"):
         with closing(connect()) as connection:
-            state = "partial" if run_summary(connection, spec.run_id)["failed"] else "success"
+            state, incomplete = state_of(connection, spec.run_id)
             runs.finish_run(connection, spec.run_id, state)
+            if incomplete and state == "failed":  # now, so that the report can tell
+                run_failures.fail_run(connection, spec.run_id, RunError.of("infer", incomplete))
         uri = build_report(spec.run_id)
         log.info("%s: %s", state, uri)
+        if incomplete and state == "failed":
+            raise incomplete
         return uri
+
+
+def confirm_complete(run_uri: str | None) -> None:
+    """Raise FirstpassError, naming images and reasons, unless all that the run was to do is done.
+
+    Changes nothing: whether the run counts as failed is for the tasks before it to decide.
+    """
+    if run_uri is None:
+        raise FirstpassError("the run did not begin", "see the task resolve_model")
+    spec = RunSpec.load(run_uri)
+    with closing(connect()) as connection:
+        ended = runs.load_run(connection, spec.run_id).state
+        _, incomplete = state_of(connection, spec.run_id)
+    if incomplete:
+        raise incomplete
+    if ended != "success":
+        raise FirstpassError(f"the run has not come to its end: it is {ended}", "clear the task that failed")
+    log.info("Every image has an outcome, and none failed")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,7 @@ from firstpass.warehouse.copy_encoding import array_literal
 
 _ANY_MODEL = ""
 _BATCH = 10_000  # keys a query: memory and statement size stay bounded however many there are
+_DEATHS = 2  # alone in its process: one might be somebody else's doing
 _JUDGED = pa.array([str(Outcome.OK), str(Outcome.EMPTY), str(Outcome.UNREADABLE)])
 
 
@@ -29,8 +31,9 @@ def faults(conn: connection, model: str, limits: Limits, sha256s: Iterable[str])
         while batch := list(islice(keys, _BATCH)):
             cur.execute(
                 "SELECT sha256, reason FROM image_faults"
-                " WHERE sha256 = ANY(%s::text[]) AND model IN ('', %s) AND still_holds(limits, %s)",
-                [array_literal(batch), model, Json(limits)],
+                " WHERE sha256 = ANY(%s::text[]) AND model IN ('', %s) AND still_holds(limits, %s)"
+                " AND (deaths = 0 OR deaths >= %s)",
+                [array_literal(batch), model, Json(limits), _DEATHS],
             )
             found.update(cur)
     return found
@@ -49,7 +52,23 @@ def remember_judged(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch, 
         [array_literal(judged["sha256"].to_pylist()), model],
     )
     if limits and (reasons := _lasting(judged)):
-        cur.execute(_INSERT.format(but=""), _values(run_id, model, reasons, limits))
+        cur.execute(_INSERT.format(but=""), _values(run_id, model, reasons, limits, {}))
+
+
+def remember_killers(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch, marker: dict[str, Any]) -> None:
+    """Images of a chunk that killed its process are remembered; after the second death alone they are not tried again.
+
+    rows: of its result. marker: its done-marker, see `inference.chunk_inference.infer`. Deaths in earlier runs count,
+    if the limits were as high as now or higher. The images' contents are noted under their URIs as well.
+    """
+    deaths = {each["sha256"]: int(each["deaths"]) for each in marker.get("killers", ())}
+    if not deaths or not marker.get("limits"):
+        return
+    killers = rows.filter(pc.and_(pc.equal(rows["outcome"], str(Outcome.FAILED)), pc.is_valid(rows["sha256"])))
+    pairs = zip(killers["sha256"].to_pylist(), killers["reason"].to_pylist(), strict=True)
+    reasons = {sha256: f"{reason}, in the run {run_id}{_TO_DO}" for sha256, reason in pairs if sha256 in deaths}
+    cur.execute(_INSERT.format(but=""), _values(run_id, model, reasons, marker["limits"], deaths))
+    _keep_contents(cur, run_id, [row for row in killers.to_pylist() if row["sha256"] in deaths])
 
 
 def remember_headers(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch, limits: Limits) -> None:
@@ -63,25 +82,35 @@ def remember_headers(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch,
             " WHERE NOT EXISTS (SELECT FROM image_faults f WHERE f.sha256 = new.sha256"
             " AND f.model IN ('', %(asked)s) AND still_holds(f.limits, %(limits)s))"
         )
-        cur.execute(_INSERT.format(but=but), {**_values(run_id, _ANY_MODEL, reasons, limits), "asked": model})
+        cur.execute(_INSERT.format(but=but), {**_values(run_id, _ANY_MODEL, reasons, limits, {}), "asked": model})
 
 
 _INSERT = (
-    "INSERT INTO image_faults (sha256, model, reason, deaths, limits, run_id)"
-    " SELECT new.sha256, %(model)s, new.reason, 0, %(limits)s, %(run_id)s"
-    " FROM unnest(%(sha256s)s::text[], %(reasons)s::text[]) AS new (sha256, reason){but}"
-    " ON CONFLICT (sha256, model) DO UPDATE SET reason = excluded.reason, deaths = excluded.deaths,"
-    " limits = excluded.limits, run_id = excluded.run_id"
+    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"
+    " SELECT new.sha256, %(model)s, new.reason, new.deaths, %(limits)s, %(run_id)s"
+    " FROM unnest(%(sha256s)s::text[], %(reasons)s::text[], %(deaths)s::integer[]) AS new (sha256, reason, deaths){but}"
+    " ON CONFLICT (sha256, model) DO UPDATE SET reason = excluded.reason, limits = excluded.limits,"
+    " run_id = excluded.run_id, deaths = CASE"
+    " WHEN excluded.deaths = 0 OR NOT still_holds(f.limits, excluded.limits) THEN excluded.deaths"
+    " WHEN f.run_id = excluded.run_id THEN greatest(f.deaths, excluded.deaths)"  # the same chunk, merged again
+    " ELSE f.deaths + excluded.deaths END"
+)
+_TO_DO = (
+    ". It is not tried again before its process may hold more memory (FIRSTPASS_MEMORY, in a cluster"
+    " FIRSTPASS_KUBERNETES_MEMORY), or you ask for it with `reprocess`"
 )
 
 
-def _values(run_id: str, model: str, reasons: dict[str, str], limits: Limits) -> dict[str, object]:
+def _values(
+    run_id: str, model: str, reasons: dict[str, str], limits: Limits, deaths: dict[str, int]
+) -> dict[str, object]:
     return {
         "run_id": run_id,
         "model": model,
         "limits": Json(limits),
         "sha256s": array_literal(list(reasons)),
         "reasons": array_literal(list(reasons.values())),
+        "deaths": [deaths.get(sha256, 0) for sha256 in reasons],
     }
 
 
@@ -90,3 +119,20 @@ def _lasting(rows: pa.RecordBatch) -> dict[str, str]:
     found = rows.filter(pc.and_(pc.equal(rows["outcome"], str(Outcome.UNREADABLE)), pc.is_valid(rows["sha256"])))
     pairs = zip(found["sha256"].to_pylist(), found["reason"].to_pylist(), strict=True)
     return {sha256: reason for sha256, reason in pairs if reason and not reason.startswith(NEEDS_MEMORY)}
+
+
+def _keep_contents(cur: cursor, run_id: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Let the next night know what lies under these URIs: of an object in storage only the listing is looked at.
+
+    Where the content is the one that was seen before, its earlier drafts stay current.
+    """
+    for row in rows:
+        cur.execute(
+            "INSERT INTO images (uri, sha256, etag, size, task, frame, run_id, seen_at)"
+            " SELECT %(uri)s, %(sha256)s, %(etag)s, %(size)s, %(task)s, %(frame)s, run_id, started_at"
+            " FROM runs WHERE run_id = %(run)s"
+            " ON CONFLICT (uri) DO UPDATE SET sha256 = excluded.sha256, etag = excluded.etag, size = excluded.size,"
+            " width = NULL, height = NULL, model = NULL, run_id = excluded.run_id, seen_at = excluded.seen_at"
+            " WHERE images.sha256 IS DISTINCT FROM excluded.sha256 AND images.seen_at <= excluded.seen_at",
+            {**{name: row[name] for name in ("uri", "sha256", "etag", "size", "task", "frame")}, "run": run_id},
+        )

@@ -14,7 +14,6 @@ from psycopg2.extensions import connection, cursor
 from psycopg2.extras import Json
 
 from firstpass.contracts.chunk_manifest import Chunk
-from firstpass.contracts.outcome import Outcome
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.images.limits import Limits
@@ -24,6 +23,7 @@ from firstpass.warehouse.chunk_results import one_batch, read_result
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.copy_encoding import array_literal
 from firstpass.warehouse.copy_stream import Copy
+from firstpass.warehouse.unfinished import unfinished
 
 _LOCK = 0x6D65726765  # merges take turns: two runs over the same images neither collide nor deadlock
 SLICE = 50_000  # catalogue rows a COPY
@@ -33,11 +33,14 @@ SLICE = 50_000  # catalogue rows a COPY
 class EncodedResult:
     """A chunk's verified result, encoded for COPY: what is left to do is to write it.
 
-    rows: the result's, with their drafts. marker: the done-marker as inference wrote it.
+    state, reason: of the chunk, see the table. rows: the result's, with their drafts. marker: the done-marker as
+    inference wrote it.
     """
 
     spec: RunSpec
     chunk: Chunk
+    state: str
+    reason: str | None
     rows: pa.RecordBatch
     marker: dict[str, Any]
     outcomes: Copy
@@ -90,44 +93,36 @@ def merge_chunks(
 def prepare(spec: RunSpec, chunk: Chunk) -> EncodedResult:
     """Read, verify and encode a chunk's result, without the database. Raises FirstpassError as `merge_chunk` does."""
     result = read_result(chunk)
-    rows = table_rows.with_drafts(result.rows, spec.thresholds)
+    return _encoded(spec, chunk, result.rows, result.marker, "merged", None)
+
+
+def _encoded(
+    spec: RunSpec, chunk: Chunk, result: pa.RecordBatch, marker: dict[str, Any], state: str, reason: str | None
+) -> EncodedResult:
+    rows = table_rows.with_drafts(result, spec.thresholds)
     fields = table_rows.fields(rows)
     return EncodedResult(
         spec,
         chunk,
+        state,
+        reason,
         rows,
-        result.marker,
+        marker,
         table_rows.outcomes(spec, rows, fields, chunk.index),
         table_rows.images(spec, rows, fields),
         table_rows.predictions(chunk, spec.run_id, table_rows.inferred_rows(rows)),
     )
 
 
-def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> None:
-    """Give each image of a chunk that will not finish the outcome `failed`, so that none is lost silently.
+def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> dict[str, int]:
+    """Merge what a chunk that will not finish has; its other images are `failed`, so that none is lost silently.
 
-    Their earlier drafts stay current. The chunk may still be merged later, which replaces this.
+    Returns its counts, as `merge_chunk` does. Earlier drafts of what failed stay current. The chunk is `partial`, or
+    `failed` where it has no row at all. It may still be merged later, which replaces this.
     """
-    count = len(chunk.images)
-    rows = pa.RecordBatch.from_pydict(
-        {
-            **{name: pa.array([getattr(i, name) for i in chunk.images], pa.string()) for name in ("uri", "sha256")},
-            **{
-                name: pa.array([getattr(i, name) for i in chunk.images], pa.int32())
-                for name in ("width", "height", "task", "frame")
-            },
-            "outcome": pa.repeat(str(Outcome.FAILED), count),
-            "reason": pa.repeat(reason, count),
-        }
-    )
-    with _turn(conn) as cur:
-        _replace_outcomes(cur, spec, rows, table_rows.outcomes(spec, rows, table_rows.fields(rows), chunk.index))
-        cur.execute(
-            "INSERT INTO chunks (run_id, chunk, state, images, reason) VALUES (%s, %s, 'failed', %s, %s)"
-            " ON CONFLICT (run_id, chunk) DO UPDATE SET state = 'failed', images = excluded.images, detections = NULL,"
-            " seconds = NULL, marker = NULL, reason = excluded.reason, changed_at = now()",
-            [spec.run_id, chunk.index, count, reason.replace("\0", " ")],
-        )
+    rows, marker = unfinished(chunk, reason, spec.engine)
+    state = "partial" if marker["finished"] else "failed"
+    return _write(conn, _encoded(spec, chunk, rows, marker, state, reason))
 
 
 def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table, limits: Limits | None = None) -> None:
@@ -183,13 +178,25 @@ def _mark_merged(cur: cursor, encoded: EncodedResult) -> None:
     chunk, marker, counts = encoded.chunk, encoded.marker, encoded.counts
     if any(image.sha256 is None for image in chunk.images):
         _complete_duplicates(cur, encoded.spec, chunk)
-    image_faults.remember_judged(cur, encoded.spec.run_id, chunk.model, encoded.rows, marker.get("limits"))
+    run_id, reason = encoded.spec.run_id, encoded.reason
+    image_faults.remember_judged(cur, run_id, chunk.model, encoded.rows, marker.get("limits"))
+    image_faults.remember_killers(cur, run_id, chunk.model, encoded.rows, marker)
+    whole = encoded.state != "failed"
     cur.execute(
-        "INSERT INTO chunks (run_id, chunk, state, images, detections, seconds, marker)"
-        " VALUES (%s, %s, 'merged', %s, %s, %s, %s) ON CONFLICT (run_id, chunk) DO UPDATE"
-        " SET state = 'merged', images = excluded.images, detections = excluded.detections,"
-        " seconds = excluded.seconds, marker = excluded.marker, reason = NULL, changed_at = now()",
-        [encoded.spec.run_id, chunk.index, counts["images"], counts["detections"], marker.get("seconds"), Json(marker)],
+        "INSERT INTO chunks (run_id, chunk, state, images, detections, seconds, marker, reason)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (run_id, chunk) DO UPDATE"
+        " SET state = excluded.state, images = excluded.images, detections = excluded.detections,"
+        " seconds = excluded.seconds, marker = excluded.marker, reason = excluded.reason, changed_at = now()",
+        [
+            run_id,
+            chunk.index,
+            encoded.state,
+            counts["images"],
+            counts["detections"] if whole else None,
+            marker.get("seconds"),
+            Json(marker) if whole else None,
+            reason and reason.replace("\0", " "),
+        ],
     )
 
 

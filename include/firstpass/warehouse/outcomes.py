@@ -50,13 +50,25 @@ def duplicates(conn: connection, run_id: str, limit: int = 200) -> list[dict[str
         return [{"uri": uri, "reason": reason} for uri, reason in cur]
 
 
-def failed_last_time(conn: connection, spec: RunSpec) -> set[str]:
-    """URIs whose chunk never finished in the newest earlier run over the same images."""
+def failed_images(conn: connection, run_id: str, limit: int) -> list[tuple[str, str]]:
+    """(URI, reason) of images that failed; those that have a reason of their own, which no other shares, come first."""
     with transaction(conn) as cur:
         cur.execute(
-            "SELECT o.uri FROM outcomes o WHERE o.outcome = 'failed' AND o.run_id = ("
-            "  SELECT run_id FROM runs WHERE source = %s AND run_id <> %s AND state IN ('success', 'partial')"
-            "  ORDER BY started_at DESC LIMIT 1)",
+            "SELECT uri, coalesce(reason, 'without a reason') FROM outcomes WHERE run_id = %s AND outcome = 'failed'"
+            " ORDER BY count(*) OVER (PARTITION BY reason), uri LIMIT %s",
+            [run_id, limit],
+        )
+        return list(cur.fetchall())
+
+
+def failed_last_time(conn: connection, spec: RunSpec) -> set[str]:
+    """URIs that failed in the newest earlier run over the same images, and in runs after it that failed altogether."""
+    with transaction(conn) as cur:
+        cur.execute(
+            "WITH earlier AS (SELECT * FROM runs WHERE source = %s AND run_id <> %s)"
+            " SELECT o.uri FROM outcomes o JOIN earlier r USING (run_id)"
+            " WHERE o.outcome = 'failed' AND r.state IN ('success', 'partial', 'failed') AND r.started_at >= coalesce("
+            "  (SELECT max(started_at) FROM earlier WHERE state IN ('success', 'partial')), '-infinity')",
             [one_spelling(spec.images), spec.run_id],
         )
         return {uri for (uri,) in cur}

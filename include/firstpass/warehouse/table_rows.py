@@ -29,6 +29,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
 _TEXTS = ("uri", "sha256", "etag", "outcome", "reason")
 _NUMBERS = ("size", "width", "height", "brightness", "task", "frame", "drafts")
 _INFERRED = pa.array([str(Outcome.OK), str(Outcome.EMPTY)])
+_NOT_SEEN = pa.array([str(Outcome.MISSING), str(Outcome.FAILED)])
 
 
 Fields = dict[str, Field]
@@ -63,7 +64,10 @@ def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int | 
 
 
 def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "images") -> Copy:
-    """What is known of each image and its current draft. One that is missing is left as it was when it was seen."""
+    """What is known of each image and its current draft.
+
+    One that is missing, or failed, is left as it was when it was seen.
+    """
     started = datetime.fromisoformat(spec.started_at)
     names = ("uri", "sha256", "etag", "size", "width", "height", "task", "frame")
     columns = {name: encoded[name] for name in names} | {
@@ -74,7 +78,7 @@ def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "i
     drafted = pc.not_equal(rows["outcome"], str(Outcome.UNREADABLE))
     if not pc.all(drafted).as_py():
         columns["model"] = text(pc.if_else(drafted, spec.model, pa.scalar(None, pa.string())))
-    there = pc.not_equal(rows["outcome"], str(Outcome.MISSING))
+    there = pc.invert(pc.is_in(rows["outcome"], _NOT_SEEN))
     if not pc.all(there).as_py():
         columns = {name: only(field, there) for name, field in columns.items()}
     return copy(table, columns)

@@ -13,7 +13,7 @@ SELECT CASE WHEN {listed} > 0 OR count(o.uri) > 0 THEN {listed} - count(o.uri) E
            AS folders_not_listed,
        (SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE c.state = 'planned') END
         FROM run_chunks c WHERE c.run_id = r.run_id) AS chunks_not_merged,
-       (SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE c.state = 'failed') END
+       (SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE c.state IN ('failed', 'partial')) END
         FROM run_chunks c WHERE c.run_id = r.run_id) AS chunks_failed,
        (SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE coalesce(c.marker ->> 'device', 'cpu') = 'cpu') END
         FROM run_chunks c WHERE c.run_id = r.run_id AND c.state = 'merged' AND (c.marker ->> 'gpus_asked')::integer > 0)
