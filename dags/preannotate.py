@@ -15,10 +15,15 @@ report with pictures. Images that the same model inferred before cost nothing.
 | `merge` | writes each chunk's results to PostgreSQL in one transaction |
 | `check` | data quality with Great Expectations |
 | `report` | one HTML file with totals, pictures and quarantined files; asset `firstpass_drafts` wakes `publish` |
-| `confirm_complete` | is red when images failed, and names them; the run itself stays green, as a partial one |
+| `confirm_complete` | is red when something is missing, and says what. Closes a run whose tasks were killed as failed |
+
+A run is **green** only if every image that is there was looked at. Images that failed, images and folders that may not
+be read: `confirm_complete` fails, at its first try, and says how many, which ones first, and why. The DAG run stays a
+success, because its drafts are good. New images of which none could be inferred make the DAG run fail, after its report
+is written.
 
 A chunk that fails does not affect the rest of the night: what it had finished is merged, its other images are reported
-as failed and come first next time. A run in which nothing could be inferred is a failed one. What is away or full
+as failed and come first next time. What is away or full
 (storage, the warehouse, CVAT, a disk, the cluster) is waited for, up to FIRSTPASS_WAIT_MINUTES, and costs no try; the
 task's log says what it waits for. Everyone in FIRSTPASS_NOTIFY_EMAIL, and the endpoint in
 FIRSTPASS_NOTIFY_WEBHOOK_CONN_ID, is told about a night with warnings, one with failed images, one that failed, and one
@@ -28,6 +33,7 @@ that is late (FIRSTPASS_DEADLINE_MINUTES). A good night sends nothing.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from airflow.sdk import DAG, Asset, TriggerRule, get_current_context, task
 
@@ -116,12 +122,16 @@ with DAG(
 
         return patiently(preannotate.report, run_uri)
 
-    # A teardown: its failure is seen in the grid, and does not fail the run.
-    @task(trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS)
-    def confirm_complete(run_uri: str | None) -> None:
+    # A teardown: it runs however the others ended, and its own failure leaves the state of the DAG run alone.
+    @task
+    def confirm_complete() -> None:
+        from firstpass.airflow.failed_runs import asked_of
+        from firstpass.airflow.task_states import other_tasks
         from firstpass.nightly import preannotate
 
-        patiently(preannotate.confirm_complete, run_uri)
+        context = get_current_context()
+        states = partial(other_tasks, context)
+        patiently(preannotate.confirm_complete, context["run_id"], asked_of(context), states)
 
     run = resolve_model()
     chunk_uris = plan_chunks(run)
@@ -145,4 +155,4 @@ with DAG(
         inferred.append(in_pods.expand(arguments=chunk_uris.map(lambda uri: ["infer", uri])))
         chosen = choose_engine(run)
         chunk_uris >> chosen >> inferred
-    inferred >> merged >> check(run) >> report(run) >> confirm_complete(run).as_teardown()
+    inferred >> merged >> check(run) >> report(run) >> confirm_complete().as_teardown()

@@ -15,6 +15,7 @@ from firstpass.contracts.notification import Notification
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.entry_points import Parts
+from firstpass.images.fetching import DENIED
 from firstpass.settings import settings
 from firstpass.warehouse.merge import fail_chunk
 from firstpass.warehouse.verdicts import store_verdict
@@ -83,6 +84,7 @@ def test_warnings_are_told_with_what_did_not_hold(checked, told):
             "skipped_known": 0,
             "duplicates": 0,
             "failed": 0,
+            "undone": 0,
         },
     )
 
@@ -130,7 +132,21 @@ def test_a_night_with_images_left_undone_is_told_though_its_checks_passed(night,
     notifications.run_succeeded({"run_id": "partial"})
     (said,) = told
     assert (said.event, said.title) == ("warnings", "Pre-annotation: 1 image could not be finished")
-    assert said.facts["failed"] == 1
+    assert said.lines[0] == "1 image failed. First: file:///a.jpg: the node died."
+    assert (said.facts["failed"], said.facts["undone"]) == (1, 1)
+
+
+def test_images_that_may_not_be_read_are_told_of_and_deleted_ones_are_not(finished_run, warehouse, told):
+    gone = row("file:///gone.jpg", "missing", 0, reason="was listed, but is gone")
+    finished_run([row("file:///a.jpg"), gone], run_id="one deleted")
+    denied = row("file:///b.jpg", "missing", 0, reason=DENIED)
+    finished_run([row("file:///a.jpg"), denied], run_id="one denied")
+    for run_id in ("one deleted", "one denied"):
+        store_verdict(warehouse, QualityVerdict(run_id, (HOLDS,)))
+        notifications.run_succeeded({"run_id": run_id})
+    (said,) = told
+    assert (said.run_id, said.title) == ("one denied", "Pre-annotation: 1 image could not be finished")
+    assert said.lines[0].startswith("1 image could not be read. First: file:///b.jpg: was listed, but may not be read")
 
 
 def test_a_failure_says_where_and_what_to_do(checked, told):

@@ -28,7 +28,7 @@ TASKS = {  # DAG and task: the function behind it, and its arguments
     ("preannotate", "merge"): ("merge", ["/run", []]),
     ("preannotate", "check"): ("check", ["/run"]),
     ("preannotate", "report"): ("report", ["/run"]),
-    ("preannotate", "confirm_complete"): ("confirm_complete", ["/run"]),
+    ("preannotate", "confirm_complete"): ("confirm_complete", []),
     ("publish", "find_work"): ("find_work", []),
     ("publish", "publish"): ("publish", [{"run_id": "a run", "tasks": [1]}]),
     ("publish", "renew_reports"): ("renew_reports", [[]]),

@@ -17,8 +17,6 @@ from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError
-from firstpass.images.limits import limits
-from firstpass.inference.memory_limit import limit_of
 from firstpass.nightly import preannotate
 from firstpass.nightly.run_request import RunRequest
 from firstpass.settings import settings
@@ -26,7 +24,7 @@ from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from firstpass.warehouse.run_list import list_runs
 from firstpass.warehouse.run_summary import run_summary
 from firstpass.warehouse.runs import finish_run
-from fixtures.made_up_runs import Night, row, unreadable
+from fixtures.made_up_runs import Night, row
 
 
 @pytest.fixture
@@ -231,31 +229,6 @@ def test_what_is_all_known_makes_no_chunks(
     assert preannotate.merge(second, []) == {"chunks": 0, "images": 0, "detections": 0, "drafts": 0, "failed": 0}
 
 
-def test_a_known_file_that_cannot_be_read_makes_no_second_chunk(
-    warehouse: connection, opened: Any, photos: Path
-) -> None:
-    (photos / "text.jpg").write_bytes(b"only text")
-    first = opened("first")
-    assert preannotate.catalogue_images(first) == {"images": 4, "new": 2, "unreadable": 1, "duplicate": 1}
-    (planned,) = preannotate.plan_chunks(first)
-    chunk = Chunk.load(planned)
-    rows = [row(ref.uri, etag=ref.etag, size=ref.size, sha256=ref.sha256) for ref in chunk.images]
-    damaged = next(number for number, ref in enumerate(chunk.images) if ref.uri.endswith("/b.png"))
-    rows[damaged] |= unreadable(chunk.images[damaged].uri, "is damaged") | {
-        name: rows[damaged][name] for name in ("etag", "size", "sha256")
-    }
-    Night(RunSpec.load(first)).write(chunk, rows, limits=limits(limit_of("local")))
-    preannotate.merge(first, [planned])
-    second = opened("second")
-    assert preannotate.catalogue_images(second) == {"images": 4, "new": 0, "known": 2, "unreadable": 2}
-    assert preannotate.plan_chunks(second) == []
-    told = {each["uri"].rpartition("/")[2]: each["reason"] for each in run_summary(warehouse, "second")["quarantined"]}
-    assert told["b.png"] == "is damaged"
-    assert told["text.jpg"].startswith("is not an image")
-    again = preannotate.catalogue_images(opened("third", reprocess=True))
-    assert again == {"images": 4, "new": 3, "duplicate": 1}, "even the text: its bytes are not read a second time"
-
-
 def test_images_whose_chunk_failed_come_first(warehouse: connection, opened: Any, photos: Path) -> None:
     first = opened("first")
     preannotate.catalogue_images(first)
@@ -344,42 +317,20 @@ def test_a_run_ends_whole_or_in_part_before_its_report_is_written(
     assert preannotate.report(run.spec.save()) == "/the/report.html"
     assert told == [state]
     assert "report" in stages(warehouse)
-    if failed:
-        with pytest.raises(FirstpassError, match=r"partial, 1 images were inferred and 1 failed: file:///b\.jpg \(the"):
-            preannotate.confirm_complete(run.spec.uri)
-    else:
-        preannotate.confirm_complete(run.spec.uri)
-    assert run_summary(warehouse, "a run")["state"] == state
 
 
-def test_a_run_in_which_nothing_could_be_inferred_has_failed_and_has_its_report(
+def test_a_run_that_could_infer_nothing_fails_after_its_report_is_written(
     warehouse: connection, night: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = night("a run")
-    lost = [row(f"file:///{n}.jpg") for n in range(7)]
-    fail_chunk(warehouse, run.spec, run.chunk(0, lost, write=False), "the node died")
-    told: list[dict[str, Any]] = []
+    fail_chunk(warehouse, run.spec, run.chunk(0, [row("file:///b.jpg")], write=False), "the node died")
+    told: list[Any] = []
     monkeypatch.setattr(
-        "firstpass.report.build.build_report", lambda run_id: told.append(run_summary(warehouse, run_id))
+        "firstpass.report.build.build_report", lambda run_id: told.append(run_summary(warehouse, run_id)["error"])
     )
-    uri = run.spec.save()
-    for task in (preannotate.report, preannotate.confirm_complete):
-        with pytest.raises(FirstpassError, match=r"nothing could be inferred: 7 failed: file:///0\.jpg .* and 2 more"):
-            task(uri)
-    assert told[0]["state"] == "failed"
-    assert told[0]["error"]["stage"] == "infer"
-    assert run_summary(warehouse, "a run")["state"] == "failed"
-    error = RunError.load("a run")
-    assert error
-    assert error.problem.startswith("nothing could be inferred")
-
-
-@pytest.mark.parametrize("state", ["running", "failed"])
-def test_only_a_run_that_came_to_its_end_is_complete(warehouse: connection, night: Any, state: str) -> None:
-    run = night("a run")
-    merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a.jpg")]))
-    finish_run(warehouse, "a run", state)
-    with pytest.raises(FirstpassError, match=f"has not come to its end: it is {state}"):
-        preannotate.confirm_complete(run.spec.save())
-    with pytest.raises(FirstpassError, match="did not begin"):
-        preannotate.confirm_complete(None)
+    with pytest.raises(FirstpassError, match=r"none of them could be inferred: 1 image failed\. First: file:///b\.jpg"):
+        preannotate.report(run.spec.save())
+    (found,), _ = list_runs(warehouse)
+    assert (found.state, found.stage) == ("failed", "report")
+    assert found.error == RunError.load("a run")
+    assert told == [{"stage": "report", "problem": found.error.problem, "fix": found.error.fix}]

@@ -143,8 +143,11 @@ main()
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("place", ["folder", "storage"])
 def test_what_killed_the_process_does_not_meet_the_next_night(
-    night: Any, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, place: str
+    night: Any, tmp_path: Path, bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
+    monkeypatch.setenv("FIRSTPASS_S3_ENDPOINT", s3_endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1" if name.endswith("REGION") else "test")
     monkeypatch.setenv("FIRSTPASS_MEMORY", "600Mi")
     settings.cache_clear()
     images = f"{bucket}/photos" if place == "storage" else str(tmp_path / "photos")

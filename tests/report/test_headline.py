@@ -15,7 +15,7 @@ def summary(ok: int = 0, empty: int = 0, known: int = 0, failed: int = 0, unread
         "images": sum(counts.values()),
         "outcomes": {outcome: count for outcome, count in counts.items() if count},
         "empty": empty,
-        "failed": failed,
+        "undone": failed,
         "skipped_known": known,
         "new_drafts": drafts,
     }

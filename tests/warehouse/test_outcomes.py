@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
-from firstpass.warehouse.outcomes import duplicates, extent, failed_images, failed_last_time, left_out
-from firstpass.warehouse.runs import finish_run
+from firstpass.warehouse.outcomes import duplicates, extent, failed_last_time, left_out
+from firstpass.warehouse.runs import finish_run, record_stage
 from fixtures.made_up_runs import catalogue, row, unreadable
 
 
@@ -35,6 +35,13 @@ class TestImagesThatFailedLastTime:
         failed(warehouse, night("second"), "file:///b", state="failed")
         failed(warehouse, night("third"), "file:///c", state="running")
         assert failed_last_time(warehouse, night("fourth").spec) == {"file:///a", "file:///b"}
+
+    def test_are_those_of_a_run_that_failed_because_nothing_could_be_inferred(self, warehouse, night):
+        failed(warehouse, night("first"), "file:///a")
+        failed(warehouse, night("second"), "file:///a", "file:///b", state="failed")
+        record_stage(warehouse, "second", "merge", 1.0)
+        finish_run(warehouse, "second", "failed")
+        assert failed_last_time(warehouse, night("third").spec) == {"file:///a", "file:///b"}
 
     def test_are_no_others(self, warehouse, night):
         run = night("first")
@@ -111,11 +118,3 @@ def test_two_hundred_duplicates_are_listed_unless_told_otherwise(warehouse, nigh
     merge_catalogue(warehouse, run.spec, catalogue([row(f"file:///{n:03d}", "duplicate") for n in range(201, 0, -1)]))
     assert [each["uri"] for each in duplicates(warehouse, "a run")] == [f"file:///{n:03d}" for n in range(1, 201)]
     assert [each["uri"] for each in duplicates(warehouse, "a run", 2)] == ["file:///001", "file:///002"]
-
-
-def test_of_failed_images_those_with_a_reason_of_their_own_come_first(warehouse, night):
-    run = night()
-    fail_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a"), row("file:///b")], write=False), "lost")
-    fail_chunk(warehouse, run.spec, run.chunk(1, [row("file:///z")], write=False), "killed the process")
-    assert failed_images(warehouse, "a run", 2) == [("file:///z", "killed the process"), ("file:///a", "lost")]
-    assert len(failed_images(warehouse, "a run", 9)) == 3

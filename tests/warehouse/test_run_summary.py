@@ -58,6 +58,8 @@ def test_a_night_with_everything_in_it(warehouse, night):
         "skipped_known": 1,
         "duplicates": 1,
         "failed": 1,
+        "undone": 1,
+        "left_undone": "1 image failed. First: file:///f: out of memory",
         "seconds_per_stage": {"catalogue_images": 0.5, "infer": 1.5, "merge": 0.25},
         "seconds": 2.25,
         "images_per_second": 2.0,

@@ -1,6 +1,7 @@
 """What Airflow alone knows of a run that failed: that a task was killed, or ran out of time, and left no word.
 
-For the failure callback of a night's DAG, which is called however the run ended.
+For the failure callback of a night's DAG, which is called however the run ended: also where its last task, which says
+the same from a worker, could not run.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from firstpass.contracts.run_error import RunError
 from firstpass.settings import settings
 
 log = logging.getLogger("firstpass")
-
-_FIX = "see the log of this task in Airflow, then clear it there: what is finished is kept"
 
 
 def record_failure(context: dict[str, Any]) -> None:
@@ -31,7 +30,7 @@ def record_failure(context: dict[str, Any]) -> None:
     try:
         with closing(connect(patience=5)) as conn:
             migrate(conn)
-            record_lost_run(conn, run_id, RunError.load(run_id) or _guess(context), _asked(context))
+            record_lost_run(conn, run_id, RunError.load(run_id) or _guess(context), asked_of(context))
     except Exception as error:  # a callback that raises would keep the others from being called
         log.error("run %s could not be recorded as failed: %s", run_id, error)
 
@@ -39,12 +38,12 @@ def record_failure(context: dict[str, Any]) -> None:
 def _guess(context: dict[str, Any]) -> RunError:
     task = str(getattr(context.get("ti"), "task_id", "") or "")
     if context.get("reason") == "timed_out":
-        return RunError(task, "the run took longer than a run may, and was ended", _FIX)
-    problem = "its task ended without a word: it was killed, for want of memory for example, or its time was up"
-    return RunError(task, problem, _FIX)
+        fix = "see what took so long in the logs of its tasks, then clear what has not ended: what is finished is kept"
+        return RunError(task, "the run took longer than a run may, and was ended", fix)
+    return RunError.killed(task)
 
 
-def _asked(context: dict[str, Any]) -> dict[str, Any]:
+def asked_of(context: dict[str, Any]) -> dict[str, Any]:
     """The run's parameters as far as the context tells them, else as the settings have them."""
     conf = getattr(context.get("dag_run"), "conf", None) or {}
     usual = {"images": settings().images, "model": settings().model}

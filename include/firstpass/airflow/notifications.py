@@ -34,7 +34,7 @@ def run_succeeded(context: dict[str, Any]) -> None:
     """
     run_id = run_id_of(context)
     told = _told(run_id)
-    if told is not None and (told["verdict"] not in ("passed", "nothing to check") or told["failed"]):
+    if told is not None and (told["verdict"] not in ("passed", "nothing to check") or told["undone"]):
         event = "held back" if told["verdict"] == "failed" else "warnings"
         deliver(_notification(event, run_id, told))
 
@@ -102,13 +102,14 @@ def _told(run_id: str) -> dict[str, Any] | None:
     title, checks = headline(summary, verdict)
     failures = verdict.failures if verdict else ()
     said = (checks, *(f"{r.severity}: {r.sentence} Found: {r.observed}." for r in failures[:5])) if verdict else ()
-    names = ("images", "new_drafts", "empty", "unreadable", "skipped_known", "duplicates", "failed")
+    undone = (f"{summary['left_undone']}.",) if summary["left_undone"] else ()
+    names = ("images", "new_drafts", "empty", "unreadable", "skipped_known", "duplicates", "failed", "undone")
     return {
         "title": title,
         "verdict": verdict.state if verdict else None,
-        "failed": summary["failed"],
+        "undone": bool(summary["left_undone"]),
         "error": summary["error"],
-        "lines": said,
+        "lines": (*undone, *said),
         "facts": {name: summary[name] for name in ("model", "verdict", "checks", "devices")}
         | {name: summary[name] for name in names},
     }

@@ -25,6 +25,16 @@ class RunError:
             return cls(stage, error.problem, error.fix)
         return cls(stage, f"{type(error).__name__}: {error}", "see the log of this task; it is tried again")
 
+    @classmethod
+    def killed(cls, stage: str) -> RunError:
+        """For a task that raised nothing, though it failed."""
+        return cls(
+            stage,
+            f"the task {stage} left no word of why it failed: it was killed at its last try, for want of memory for"
+            " example, or its time was up",
+            "see the log of this task in Airflow, then clear it there with what follows it: what is finished is kept",
+        )
+
     def save(self, run_id: str) -> None:
         """Write it down, in place of an earlier one."""
         storage.write(_uri(run_id), json.dumps(asdict(self)).encode())

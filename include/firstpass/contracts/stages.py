@@ -1,4 +1,4 @@
-"""The stages of a run, in order: the tasks of the DAG `preannotate`."""
+"""The stages of a run, in order: the tasks of the DAG `preannotate`, but for the last, which says how it ended."""
 
 STAGES = (
     "resolve_model",

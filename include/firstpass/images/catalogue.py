@@ -20,6 +20,7 @@ from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import LeftOut, UnreadableImage
 from firstpass.contracts.outcome import Outcome
 from firstpass.images.decoding import probe
+from firstpass.images.fetching import UNREAD
 from firstpass.images.local_files import open_image, patiently
 from firstpass.settings import settings
 
@@ -152,7 +153,7 @@ def _open(ref: ImageRef) -> _Row:
     except FileNotFoundError:
         return ref, None, None  # inference looks again, and calls it missing
     except OSError as error:
-        return _unreadable(ref, f"cannot be read: {error.strerror}")
+        return _unreadable(ref, f"{UNREAD}: {error.strerror}")
     except UnreadableImage as error:
         return _unreadable(ref, str(error))
 

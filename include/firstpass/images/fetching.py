@@ -12,6 +12,7 @@ from firstpass.outages import outage
 from firstpass.settings import settings
 
 DENIED = "was listed, but may not be read: access denied"
+UNREAD = "cannot be read"  # how a reason begins that is the disk's or the permissions', not the content's
 
 
 def expect(refs: Iterable[ImageRef]) -> None:
@@ -42,4 +43,4 @@ def fetch(ref: ImageRef) -> bytes:
     except OSError as error:
         if error.errno != errno.EIO and (away := outage(error, ref.uri)):  # EIO may be one bad sector
             raise away from error
-        raise UnreadableImage(f"cannot be read from disk: {error.strerror}") from error
+        raise UnreadableImage(f"{UNREAD} from disk: {error.strerror}") from error

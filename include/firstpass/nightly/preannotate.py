@@ -24,7 +24,7 @@ from firstpass.models.floors import floor_of
 from firstpass.models.local_copy import local_folder
 from firstpass.models.store import load_version
 from firstpass.models.version_files import verify
-from firstpass.nightly.completeness import state_of
+from firstpass.nightly.completeness import confirm_complete
 from firstpass.nightly.local_engine import infer
 from firstpass.nightly.run_request import RunRequest
 from firstpass.nightly.stage_timer import stage
@@ -36,6 +36,7 @@ from firstpass.warehouse.known_images import known, remembered
 from firstpass.warehouse.measured_rates import measured
 from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.outcomes import failed_last_time
+from firstpass.warehouse.undone import undone
 
 __all__ = [
     "RunRequest",
@@ -170,37 +171,22 @@ def check(run_uri: str) -> str:
 def report(run_uri: str) -> str:
     """Close the run and write its report. Returns the report's URI.
 
-    Raises FirstpassError, the report written, when there was something to infer and nothing of it could be inferred.
+    Raises FirstpassError, after the report is written, where there were new images and none could be inferred: such a
+    run has failed.
     """
     from firstpass.report.build import build_report
 
     spec = RunSpec.load(run_uri)
     with stage(spec.run_id, "report"):
         with closing(connect()) as connection:
-            state, incomplete = state_of(connection, spec.run_id)
-            runs.finish_run(connection, spec.run_id, state)
-            if incomplete and state == "failed":  # now, so that the report can tell
-                run_failures.fail_run(connection, spec.run_id, RunError.of("infer", incomplete))
+            left = undone(connection, spec.run_id)
+            hopeless = left.error if left.state == "failed" else None
+            if hopeless:
+                run_failures.fail_run(connection, spec.run_id, RunError.of("report", hopeless))
+            else:
+                runs.finish_run(connection, spec.run_id, left.state)
         uri = build_report(spec.run_id)
-        log.info("%s: %s", state, uri)
-        if incomplete and state == "failed":
-            raise incomplete
+        log.info("%s: %s", left.state, uri)
+        if hopeless:
+            raise hopeless
         return uri
-
-
-def confirm_complete(run_uri: str | None) -> None:
-    """Raise FirstpassError, naming images and reasons, unless all that the run was to do is done.
-
-    Changes nothing: whether the run counts as failed is for the tasks before it to decide.
-    """
-    if run_uri is None:
-        raise FirstpassError("the run did not begin", "see the task resolve_model")
-    spec = RunSpec.load(run_uri)
-    with closing(connect()) as connection:
-        ended = runs.load_run(connection, spec.run_id).state
-        _, incomplete = state_of(connection, spec.run_id)
-    if incomplete:
-        raise incomplete
-    if ended != "success":
-        raise FirstpassError(f"the run has not come to its end: it is {ended}", "clear the task that failed")
-    log.info("Every image has an outcome, and none failed")

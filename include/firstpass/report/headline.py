@@ -19,8 +19,8 @@ def _title(summary: dict[str, Any], verdict: QualityVerdict | None) -> str:
         return "No image had an outcome" if verdict is not None and verdict.failures else "There were no images"
     if verdict is not None and verdict.state == "failed":
         return "These drafts are held back"
-    if summary["failed"]:
-        return f"{_many(summary['failed'], 'image')} could not be finished"
+    if summary["undone"]:
+        return f"{_many(summary['undone'], 'image')} could not be finished"
     if inferred == 0 and (outcomes.get("unreadable") or outcomes.get("missing")):
         return "No new image could be read" if summary["skipped_known"] else "No image could be read"
     if inferred == 0:

@@ -50,17 +50,6 @@ def duplicates(conn: connection, run_id: str, limit: int = 200) -> list[dict[str
         return [{"uri": uri, "reason": reason} for uri, reason in cur]
 
 
-def failed_images(conn: connection, run_id: str, limit: int) -> list[tuple[str, str]]:
-    """(URI, reason) of images that failed; those that have a reason of their own, which no other shares, come first."""
-    with transaction(conn) as cur:
-        cur.execute(
-            "SELECT uri, coalesce(reason, 'without a reason') FROM outcomes WHERE run_id = %s AND outcome = 'failed'"
-            " ORDER BY count(*) OVER (PARTITION BY reason), uri LIMIT %s",
-            [run_id, limit],
-        )
-        return list(cur.fetchall())
-
-
 def failed_last_time(conn: connection, spec: RunSpec) -> set[str]:
     """URIs that failed in the newest earlier run over the same images, and in runs after it that failed altogether."""
     with transaction(conn) as cur:

@@ -57,8 +57,9 @@ def fail_run(conn: connection, run_id: str, error: RunError) -> None:
 
 
 def record_lost_run(conn: connection, run_id: str, error: RunError, asked: dict[str, Any]) -> None:
-    """Close a run as failed that Airflow says has failed, if nothing else has closed it; record it if nothing has.
+    """Close a run as failed whose end nobody told, if nothing else has closed it; record it if nothing has.
 
+    One that was closed otherwise is left alone unless a stage of it is still under way: its report was never written.
     error: a reason for want of a better one: what a stage left word of stays, and so does the stage that was under way.
     asked: its parameters, `images` and `model` among them.
     """
@@ -67,7 +68,8 @@ def record_lost_run(conn: connection, run_id: str, error: RunError, asked: dict[
         cur.execute(
             "UPDATE runs SET state = 'failed', finished_at = now(),"
             " error = %s::jsonb || jsonb_build_object('stage', coalesce(stage, %s::text))"
-            " WHERE run_id = %s AND (state = 'running' OR (state = 'failed' AND error IS NULL))",
+            " WHERE run_id = %s AND CASE state WHEN 'failed' THEN error IS NULL"
+            " ELSE state = 'running' OR stage IS NOT NULL END",
             [_json(asdict(error)), error.stage, run_id],
         )
 
@@ -98,6 +100,14 @@ def failure_of(conn: connection, run_id: str) -> RunError | None:
         cur.execute("SELECT error FROM runs WHERE run_id = %s AND error IS NOT NULL", [run_id])
         row = cur.fetchone()
     return RunError(**row[0]) if row else None
+
+
+def stage_under_way(conn: connection, run_id: str) -> str:
+    """The stage that began and has not ended, or that failed; empty where there is none, and for an unknown run."""
+    with transaction(conn) as cur:
+        cur.execute("SELECT coalesce(stage, '') FROM runs WHERE run_id = %s", [run_id])
+        row = cur.fetchone()
+    return str(row[0]) if row else ""
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ from psycopg2.extensions import connection, cursor
 from firstpass.settings import settings
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.runs import find_run
+from firstpass.warehouse.undone import undone
 from firstpass.warehouse.verdicts import load_verdict
 
 
@@ -20,12 +21,13 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
     images have, from earlier runs too. floor_lowered: whether a threshold below the model's floor lowered the run's.
     older_revision: images whose prediction an older revision of the model's kind made; higher_floor: those whose
     prediction is stored from a higher floor than the run's own. quarantined: uri and reason of what was unreadable or
-    missing, at most `most_quarantined`. images_per_second: images inferred over the seconds of the stage `infer`; 0
-    when nothing was. verdict: of the checks, None where there were none; checks: how many hold, do not hold and had
-    nothing to check; failed_checks: those that do not hold. devices: what chunks ran on (name → chunks). error: stage,
-    problem and fix of a run that failed, else None. A run that failed before it had a model version has the model that
-    was asked for, and threshold and floor None where they were not settled. Raises FirstpassError for an unknown run;
-    `latest` is understood.
+    missing, at most `most_quarantined`. undone: images that failed or could not be read though they are there;
+    left_undone: a sentence about them, empty where there are none. images_per_second: images inferred over the seconds
+    of the stage `infer`; 0 when nothing was. verdict: of the checks, None where there were none; checks: how many
+    hold, do not hold and had nothing to check; failed_checks: those that do not hold. devices: what chunks ran on
+    (name → chunks). error: stage, problem and fix of a run that failed, else None. A run that failed before it had
+    a model version has the model that was asked for, and threshold and floor None where they were not settled.
+    Raises FirstpassError for an unknown run; `latest` is understood.
     """
     run_id = find_run(conn, run_id)
     with transaction(conn) as cur:
@@ -58,6 +60,7 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         stages = {"infer": _infer_seconds(cur, run_id)} | stages
         devices = _devices(cur, run_id)
     verdict = load_verdict(conn, run_id)
+    left = undone(conn, run_id)
     inferred = outcomes.get("ok", 0) + outcomes.get("empty", 0)
     seconds = (finished - started).total_seconds() if finished else sum(stages.values())
     return {
@@ -83,6 +86,8 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         "skipped_known": outcomes.get("known", 0),
         "duplicates": outcomes.get("duplicate", 0),
         "failed": outcomes.get("failed", 0),
+        "undone": left.images,
+        "left_undone": left.sentence,
         "seconds_per_stage": stages,
         "seconds": round(seconds, 3),
         "images_per_second": round(inferred / stages["infer"], 2) if inferred and stages["infer"] else 0.0,

@@ -100,7 +100,7 @@ def record_plan(conn: connection, run_id: str, chunks: int) -> None:
 
 
 def finish_run(conn: connection, run_id: str, state: str) -> None:
-    """Close the run: `success`, or `partial` (a chunk failed, its images come first next time).
+    """Close the run: `success`, or `partial` (images were left undone: see `undone`).
 
     One that failed is closed by `run_failures.fail_run`, with the reason.
     """
