@@ -9,8 +9,8 @@ import time
 
 from doubles.painted import Painted
 
-SIGKILL, SEGFAULT, GROUP, HOG = 1, 2, 3, 4
-"""Heights: kill -9, a crash, kill -9 of the process and all around it, memory without end."""
+SIGKILL, SEGFAULT, GROUP, HOG, STUCK = 1, 2, 3, 4, 5
+"""Heights: kill -9, a crash, kill -9 of the process and all around it, memory without end, native code without end."""
 
 
 class Deadly(Painted):
@@ -42,6 +42,9 @@ def die(image) -> None:
         ctypes.string_at(0)
     if height == GROUP:
         os.killpg(0, signal.SIGKILL)
+    if height == STUCK:
+        os.write(1, b"stuck\n")
+        ctypes.PyDLL(None).sleep(1000)  # holds the interpreter's lock: no Python code sees a signal
     held = []
     while True:
         held.append(b"x" * 2**24)

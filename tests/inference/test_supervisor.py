@@ -156,7 +156,16 @@ def test_a_supervisor_that_is_killed_leaves_nobody_behind(pictures):
     code, output = run(uri)
     assert code == 0, output
     check(made, {})
-    assert "killed" not in output, "its child stopped in order"
+
+
+def test_a_child_that_hangs_in_native_code_dies_with_its_supervisor(pictures):
+    _, uri = pictures({19: deadly.STUCK})
+    process = command(uri)
+    assert "stuck\n" in iter(process.stdout.readline, "")
+    (child,) = psutil.Process(process.pid).children()
+    process.kill()
+    child.wait(timeout=20)
+    process.communicate(timeout=20)
 
 
 def test_a_limit_that_nothing_fits_into_ends_with_2(pictures):

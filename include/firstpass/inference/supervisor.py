@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from threading import Event
 from typing import NoReturn
 
+from firstpass.child_process import bind_to
 from firstpass.inference.death import Death, Supervision, died_idle
 from firstpass.inference.memory_limit import memory_limit, resident
 
@@ -26,7 +25,6 @@ Run = Callable[[Event, Supervision], NoReturn]
 
 _PAUSE = 0.05  # between two looks: what a process takes in it may exceed the limit
 _STILLBORN = 3  # processes in a row that die before they have looked at the chunk
-_PR_SET_PDEATHSIG = 1
 
 
 def supervise(run: Run) -> int:
@@ -34,8 +32,8 @@ def supervise(run: Run) -> int:
 
     A child that holds more memory than `memory_limit` is killed; one that was killed, by whomever, is replaced, and the
     next one is told of its death: it sees to it that this comes to an end, see `attempts`. Raises FirstpassError or
-    RuntimeError when none comes as far as that. SIGTERM is passed on. When
-    this process is killed, its child is asked to stop. The child is what the kernel takes first when memory runs out.
+    RuntimeError when none comes as far as that. SIGTERM is passed on. When this process is killed, its child is killed
+    with it; what it has finished is in its checkpoints. The child is what the kernel takes first when memory runs out.
     This process imports neither TensorFlow nor OpenCV, and must have no threads when it calls this.
     """
     stop = Event()
@@ -53,7 +51,7 @@ def supervise(run: Run) -> int:
         shared.judged = False
         child = os.fork()
         if not child:
-            _settle(parent)
+            bind_to(parent)
             run(stop, shared)
         if stop.is_set():  # it came while there was no child to pass it on to
             pass_on()
@@ -67,16 +65,6 @@ def supervise(run: Run) -> int:
         stillborn = 0 if shared.judged else stillborn + 1
         if stillborn == _STILLBORN:
             raise died_idle(stillborn, shared.death)
-
-
-def _settle(parent: int) -> None:
-    """The child's own preparation."""
-    with suppress(OSError, AttributeError):  # Linux alone
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died in between
-        os._exit(STOPPED)
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _watch(child: int) -> tuple[int, Death]:

@@ -1,18 +1,16 @@
 """What the process that reads foreign weights puts itself under, before it reads any.
 
-Imports nothing but the standard library, so that nothing of weight runs outside the limits.
+Imports hardly more than the standard library, so that nothing of weight runs outside the limits.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
-import signal
-import sys
 from contextlib import suppress
 from math import ceil
-from pathlib import Path
+
+from firstpass.child_process import bind_to
 
 MIB = 2**20
 _BESIDES = 2048 * MIB  # address space that is reserved and hardly used: stacks of threads, arenas of the allocator
@@ -20,7 +18,6 @@ _BESIDES_PER_CORE = 32 * MIB
 _WRITTEN = 16 * MIB  # what native libraries write to standard error is all that may be written
 _FILES = 1024
 _GRACE = 10  # seconds of processor time between SIGXCPU and SIGKILL
-_PR_SET_PDEATHSIG = 1  # prctl.h
 
 
 def confine(parent: int, seconds: float, memory: int) -> None:
@@ -35,9 +32,7 @@ def confine(parent: int, seconds: float, memory: int) -> None:
     _limit(resource.RLIMIT_FSIZE, _WRITTEN)
     _limit(resource.RLIMIT_NOFILE, _FILES)
     _limit(resource.RLIMIT_CORE, 0)
-    with suppress(OSError):  # where the machine runs full, this process goes before any other
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    _die_with(parent)
+    bind_to(parent)
 
 
 def _limit(what: int, most: int, grace: int = 0) -> None:
@@ -46,12 +41,3 @@ def _limit(what: int, most: int, grace: int = 0) -> None:
     bounds = [bound if hard == resource.RLIM_INFINITY else min(bound, hard) for bound in (most, most + grace)]
     with suppress(ValueError, OSError):  # a limit that this system does not have
         resource.setrlimit(what, (bounds[0], bounds[1]))
-
-
-def _die_with(parent: int) -> None:
-    """Linux ends this process with its parent; elsewhere the limit on processor time has to do."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "prctl"):
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before
-        sys.exit(1)
