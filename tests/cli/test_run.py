@@ -14,6 +14,7 @@ from firstpass import storage
 from firstpass.api import running
 from firstpass.contracts.run_spec import run_folder
 from firstpass.errors import FirstpassError
+from firstpass.images.fetching import DENIED
 from firstpass.stack.control import Status
 from firstpass.warehouse.merge import fail_chunk, merge_catalogue
 from firstpass.warehouse.runs import finish_run
@@ -129,9 +130,22 @@ def test_a_run_that_succeeds_while_the_api_is_away_for_a_while_is_a_success(call
     assert "Airflow's API does not answer; the run continues" in result.stderr
 
 
-def test_images_without_an_outcome_are_not_success(call, leaves):
+def test_images_left_undone_are_not_success(call, leaves):
     leaves({"known": 7, "failed": 1})
-    assert call("run").exit_code == 1
+    result = call("run")
+    assert result.exit_code == 1
+    said = "firstpass: the run is not complete: 1 image failed. First: file:///failed/0.jpg: "
+    assert said in result.stderr
+
+
+def test_nor_are_images_that_may_not_be_read(call, leaves):
+    leaves({"known": 7, "missing": 1})
+    result = call("run", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["undone"] == 1
+    assert (
+        "the run is not complete: 1 image could not be read. First: file:///missing/0.jpg: was listed" in result.stderr
+    )
 
 
 def test_a_wrong_request_is_told_in_two_lines_and_exits_with_2(call, airflow, leaves):
@@ -168,6 +182,7 @@ def test_a_run_that_failed_before_it_was_recorded_still_gives_json(call, airflow
 
 def _record(warehouse, night, outcomes: dict[str, int]) -> None:
     rows = [row(f"file:///{n}.jpg", "known") for n in range(outcomes.get("known", 0))]
+    rows += [row(f"file:///missing/{n}.jpg", "missing", reason=DENIED) for n in range(outcomes.get("missing", 0))]
     merge_catalogue(warehouse, night.spec, catalogue(rows))
     failed = [row(f"file:///failed/{n}.jpg") for n in range(outcomes.get("failed", 0))]
     if failed:

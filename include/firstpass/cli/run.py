@@ -41,8 +41,8 @@ def run(
 ) -> None:
     """Draft the annotations of every new image, through Airflow; starts the stack if it is down.
 
-    Exits with 0 when every image has an outcome (and every task its drafts, with --publish), with 2 when what was asked
-    for cannot be done, with 75 when Airflow's API stays away while the run goes on, else with 1.
+    Exits with 0 when no image was left undone (and every task has its drafts, with --publish), with 2 when what was
+    asked for cannot be done, with 75 when Airflow's API stays away while the run goes on, else with 1.
     """
     classes = dict(map(_class_threshold, per_class))
     conf = run_parameters(images, model, threshold, classes, reprocess, engine)
@@ -99,8 +99,15 @@ def _exit_code(ended: WatchedRun) -> int:
     if ended.refused:
         return NEEDS_A_PERSON
     known = "model" in ended.summary  # the warehouse was there to be asked
-    complete = known and not ended.summary["failed"] and _all_published(ended)
+    complete = known and _nothing_undone(ended) and _all_published(ended)
     return 0 if ended.succeeded and complete else INCOMPLETE
+
+
+def _nothing_undone(ended: WatchedRun) -> bool:
+    left: str = ended.summary["left_undone"]
+    if left and not ended.error:
+        say(f"firstpass: the run is not complete: {left}")
+    return not left
 
 
 def _all_published(ended: WatchedRun) -> bool:
