@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,8 @@ from doubles import deadly
 from firstpass import storage
 from firstpass.inference.chunk_inference import done_marker
 from firstpass.inference.result_rows import from_bytes
+from firstpass.warehouse.merge import fail_chunk
+from fixtures.made_up_runs import query
 
 TESTS = Path(__file__).resolve().parents[1]
 LIMIT = "600Mi"
@@ -166,6 +169,31 @@ def test_a_child_that_hangs_in_native_code_dies_with_its_supervisor(pictures):
     process.kill()
     child.wait(timeout=20)
     process.communicate(timeout=20)
+
+
+def test_what_a_chunk_has_of_which_each_try_was_killed_is_merged(pictures, warehouse, night):
+    tonight = night()
+    made, uri = pictures(
+        {9: deadly.GROUP},
+        run_id=tonight.spec.run_id,
+        model=tonight.spec.model,
+        floor=tonight.spec.floor,
+        output_uri=storage.join(tonight.spec.uri, "results", "00000.parquet"),
+    )
+    assert [run(uri)[0] for _ in range(2)] == [-9, -9]
+    counts = fail_chunk(warehouse, tonight.spec, made, "it did not finish")
+    rows = query(warehouse, "SELECT outcome, reason FROM outcomes ORDER BY uri")
+    assert len(rows) == counts["images"] == 20
+    assert rows[9][0] == "failed"
+    assert rows[9][1].startswith("killed the process when it ran alone: everything around it was killed as well")
+    finished = [outcome for outcome, reason in rows if reason is None]
+    assert len(finished) >= 8, "the batches ahead of its own"
+    assert counts == Counter(outcome for outcome, _ in rows) | {
+        "images": 20, "detections": finished.count("ok"), "drafts": finished.count("ok")
+    }  # fmt: skip
+    assert all(reason == "it did not finish" for outcome, reason in rows[10:] if outcome == "failed")
+    assert query(warehouse, "SELECT state, count(*) FROM chunks GROUP BY 1") == [("partial", 1)]
+    assert query(warehouse, "SELECT deaths FROM image_faults") == [(1,)]
 
 
 def test_a_limit_that_nothing_fits_into_ends_with_2(pictures):

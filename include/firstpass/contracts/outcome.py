@@ -8,9 +8,10 @@ from enum import StrEnum
 class Outcome(StrEnum):
     """What became of an image. Images in = outcomes out.
 
-    The first four are written by inference; `known` and `duplicate` by the catalogue, which spares them the network;
-    so it does what the source itself or a header tells to be `unreadable` or `missing`. `failed` is written for
-    what killed the process when it ran alone, and by the merge for what a chunk that never finished has no row of.
+    The first four are written by inference; `known` and `duplicate` by the catalogue, which spares them the network.
+    The catalogue also writes `unreadable` and `missing`, where the source, a header or an earlier run's fault with the
+    same bytes says so: what killed the process in an earlier run is `unreadable` then. `failed` is written for what
+    killed the process when it ran alone, and by the merge for what a chunk that never finished has no row of.
     """
 
     OK = "ok"  # at least one detection at or above its threshold
