@@ -57,8 +57,9 @@ class Passes:
         if self._may_go_on() and (rest := self._attempts.rest):
             expect(self._chunk.images[position] for position in rest)
             self._together(rest)
-        if self._may_go_on():
-            self._alone(self._attempts.appeals)
+        if self._may_go_on() and (appeals := self._attempts.appeals):
+            self._checkpoints.save()  # these are likely to kill the process once more
+            self._alone(appeals)
 
     def figures(self) -> dict[str, float | None]:
         """Where the time went, and images/s of those that ran together: None where none did, or it had to wait."""
