@@ -159,6 +159,14 @@ def test_a_wrong_request_is_told_in_two_lines_and_exits_with_2(call, airflow, le
     assert "resolve_model failed; the log is at" in result.stderr
 
 
+def test_what_was_away_is_no_wrong_request(call, airflow, leaves):
+    error = {"stage": "catalogue_images", "problem": "s3://x does not answer", "fix": "wait", "transient": True}
+    leaves(None, error_json=json.dumps(error))
+    airflow.states = ["failed"]
+    airflow.task_instances = [task_instance("catalogue_images", "failed", (1, 2))]
+    assert call("run", "--images", "s3://x").exit_code == 1
+
+
 def test_a_failure_on_the_way_exits_with_1_and_names_the_task(call, airflow, leaves):
     error = {"stage": "merge", "problem": "the warehouse cannot be used", "fix": "start it"}
     leaves({"known": 1}, error_json=json.dumps(error))
@@ -166,7 +174,7 @@ def test_a_failure_on_the_way_exits_with_1_and_names_the_task(call, airflow, lea
     airflow.task_instances = [task_instance("merge", "failed", (1, 2)), task_instance("check", "upstream_failed")]
     result = call("run", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout)["error"] == error
+    assert json.loads(result.stdout)["error"] == error | {"transient": False}
     assert "firstpass: merge" in result.stderr
 
 

@@ -7,7 +7,7 @@ import pytest
 from firstpass import storage
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import run_folder
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,11 @@ def test_any_other_error_is_named_and_leads_to_the_log():
     error = RunError.of("merge", KeyError("uri"))
     assert (error.stage, error.problem) == ("merge", "KeyError: 'uri'")
     assert "log" in error.fix
+    assert error.transient
+
+
+def test_what_is_away_may_come_back():
+    assert RunError.of("merge", Unavailable("the warehouse is away", "wait")).transient
 
 
 def test_the_last_word_is_the_one_that_is_read():

@@ -333,4 +333,4 @@ def test_a_run_that_could_infer_nothing_fails_after_its_report_is_written(
     (found,), _ = list_runs(warehouse)
     assert (found.state, found.stage) == ("failed", "report")
     assert found.error == RunError.load("a run")
-    assert told == [{"stage": "report", "problem": found.error.problem, "fix": found.error.fix}]
+    assert told == [{"stage": "report", "problem": found.error.problem, "fix": found.error.fix, "transient": False}]

@@ -107,7 +107,8 @@ def test_a_run_that_failed_before_it_had_a_model_is_told_as_far_as_it_came(wareh
     assert (summary["state"], summary["model"], summary["images_uri"]) == ("failed", "toy", "/nowhere")
     assert (summary["floor"], summary["floor_lowered"], summary["images"]) == (None, False, 0)
     assert summary["error"] == {
-        "stage": "resolve_model", "problem": "there is no folder /nowhere", "fix": "create it"
+        "stage": "resolve_model", "problem": "there is no folder /nowhere", "fix": "create it",
+        "transient": False
     }  # fmt: skip
 
 

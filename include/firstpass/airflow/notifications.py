@@ -115,7 +115,7 @@ def _told(run_id: str) -> dict[str, Any] | None:
     }
 
 
-def _failure(run_id: str, recorded: dict[str, str] | None) -> tuple[str, ...]:
+def _failure(run_id: str, recorded: dict[str, Any] | None) -> tuple[str, ...]:
     """What the failed stage left word of: in the run's folder, else in the warehouse."""
     error = RunError.load(run_id) or (RunError(**recorded) if recorded else None)
     if error is None:

@@ -23,7 +23,7 @@ from firstpass.stack.started_with import OF_A_RUN
 
 _SILENCE = 5.0  # seconds that the API may be silent before a word is said of it
 
-# A FirstpassError in one of these is about what was asked for; later on it is about how it went.
+# What only a person can put right is, in one of these, about what was asked for; later on about how it went.
 _ABOUT_THE_REQUEST = {"resolve_model", "admit_model", "catalogue_images", "plan_chunks"}
 
 
@@ -42,7 +42,7 @@ class WatchedRun:
     @property
     def refused(self) -> bool:
         """Whether the run could not be done as asked."""
-        return self.error is not None and self.error.stage in _ABOUT_THE_REQUEST
+        return self.error is not None and self.error.stage in _ABOUT_THE_REQUEST and not self.error.transient
 
 
 class Unwatched(Exception):

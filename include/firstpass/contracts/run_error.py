@@ -7,23 +7,28 @@ from dataclasses import asdict, dataclass
 
 from firstpass import storage
 from firstpass.contracts.run_spec import run_folder
-from firstpass.errors import FirstpassError
+from firstpass.errors import FirstpassError, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """The stage that failed, what is wrong, and what to do about it."""
+    """The stage that failed, what is wrong, and what to do about it.
+
+    transient: the same run may go well another time, though nobody changes anything: it was killed, say, or storage was
+    away.
+    """
 
     stage: str
     problem: str
     fix: str
+    transient: bool = False
 
     @classmethod
     def of(cls, stage: str, error: Exception) -> RunError:
         """From what a stage raised."""
         if isinstance(error, FirstpassError):
-            return cls(stage, error.problem, error.fix)
-        return cls(stage, f"{type(error).__name__}: {error}", "see the log of this task; it is tried again")
+            return cls(stage, error.problem, error.fix, isinstance(error, Unavailable))
+        return cls(stage, f"{type(error).__name__}: {error}", "see the log of this task; it is tried again", True)
 
     @classmethod
     def killed(cls, stage: str) -> RunError:
@@ -33,6 +38,7 @@ class RunError:
             f"the task {stage} left no word of why it failed: it was killed at its last try, for want of memory for"
             " example, or its time was up",
             "see the log of this task in Airflow, then clear it there with what follows it: what is finished is kept",
+            transient=True,
         )
 
     def save(self, run_id: str) -> None:
