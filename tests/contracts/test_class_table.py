@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firstpass.contracts.class_table import ClassTable, ModelClass, normalise
@@ -51,6 +51,14 @@ def test_normalising_twice_changes_nothing(name):
     assert normalise(normalise(name)) == normalise(name)
 
 
-@given(st.text(), st.sampled_from([str.upper, str.title, str.casefold]))
+@pytest.mark.parametrize(("one", "other"), [("ışık", "IŞIK"), ("straße", "STRASSE"), ("σκύλος", "ΣΚΎΛΟΣ")])
+def test_a_name_in_capitals_is_the_same_name(one, other):
+    assert normalise(one) == normalise(other)
+
+
+@given(st.text(), st.sampled_from([str.upper, str.title, str.lower, str.casefold]))
+@example("ı", str.upper)
+@example("𝚤", str.title)
+@example("ŉ", str.upper)
 def test_case_never_matters(name, turn):
     assert normalise(turn(normalise(name))) == normalise(name)

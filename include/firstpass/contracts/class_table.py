@@ -52,7 +52,12 @@ class ClassTable:
 def normalise(name: str) -> str:
     """The form in which two names are one: NFKC, case folded, without spaces, underscores and hyphens.
 
-    The one rule for names that only look different, at admission and when classes are mapped to labels.
+    The one rule for names that only look different, at admission and when classes are mapped to labels. Turkish ı is i:
+    both are I in capitals.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return unicodedata.normalize("NFKC", re.sub(r"[\s_\-‐-―]+", "", folded))
+    folded = _nfkc(_nfkc(_nfkc(name).upper()).casefold())
+    return _nfkc(re.sub(r"[\s_\-‐-―]+", "", folded))
+
+
+def _nfkc(name: str) -> str:
+    return unicodedata.normalize("NFKC", name)
