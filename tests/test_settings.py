@@ -228,7 +228,7 @@ BOUNDS = {
     "threads": (0, 256),
     "batch_size": (0, 1024),
     "max_image_bytes": (1, None),
-    "max_image_pixels": (1, None),
+    "max_image_memory": (1, None),
     "kubernetes_gpus": (0, 16),
     "kubernetes_deadline_minutes": (1, None),
     "kubernetes_startup_minutes": (1, None),

@@ -100,3 +100,9 @@ def test_the_prefix_can_be_misspelt_too(found, name):
 
 def test_without_a_likeness_the_settings_are_pointed_to(found):
     assert "docs/reference/settings.md" in found("FIRSTPASS_QQQ=1\n").refuse("FIRSTPASS_QQQ", KNOWN).fix
+
+
+def test_a_setting_that_was_replaced_says_by_what(found):
+    error = found("FIRSTPASS_MAX_IMAGE_PIXELS=9\n").refuse("FIRSTPASS_MAX_IMAGE_PIXELS", KNOWN)
+    assert error.problem.endswith("there is no setting FIRSTPASS_MAX_IMAGE_PIXELS any more")
+    assert error.fix.startswith("FIRSTPASS_MAX_IMAGE_MEMORY, in bytes")

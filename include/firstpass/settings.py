@@ -136,10 +136,11 @@ class Settings(FromVariables):
     max_image_bytes: int = Field(
         256 * 2**20, ge=1, description="Files larger than this, in bytes, are quarantined without being read."
     )
-    max_image_pixels: int = Field(
-        200_000_000,
+    max_image_memory: int = Field(
+        1536 * 2**20,
         ge=1,
-        description="Images with more pixels than this are quarantined from their header alone, without being decoded.",
+        description="Images that need more memory to decode, in bytes, are quarantined from their header alone. A pixel"
+        " needs 6 bytes in a JPEG, 7 in a PNG or TIFF, 17 in a WebP, 16 in an AVIF.",
     )
     image_roots: str = Field(
         "", description="Folders, separated by ':', that image folders must be in; any folder is allowed when empty."

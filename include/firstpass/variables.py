@@ -26,6 +26,10 @@ OWN = frozenset({"FIRSTPASS_HOME", "FIRSTPASS_DEBUG", IN_A_STACK, _TYPED, "FIRST
 _SERVICE = re.compile(r"_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$")
 _SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
 
+_REPLACED = {
+    "FIRSTPASS_MAX_IMAGE_PIXELS": "FIRSTPASS_MAX_IMAGE_MEMORY, in bytes (7 for each pixel), has taken its place",
+}
+
 _NEAR = 0.75  # PROT for PORT; but not ONNX_THREADS for THREADS
 _NEARLY_THE_SAME = 0.9  # FIRSTPAS_PORT for FIRSTPASS_PORT
 
@@ -64,6 +68,8 @@ class Variables:
     def refuse(self, name: str, known: Iterable[str]) -> FirstpassError:
         """The error for a name that is unknown."""
         near = nearest(name, known, cutoff=0.5)
+        if name in _REPLACED:
+            return FirstpassError(f"{self.place(name)}: there is no setting {name} any more", _REPLACED[name])
         what = f"rename it, or remove it from {self.place(name)}"
         fix = f"did you mean {near}? Then {what}" if near else f"{what}; the settings are in docs/reference/settings.md"
         return FirstpassError(f"{self.place(name)}: there is no setting {name}", fix)

@@ -15,6 +15,7 @@ from doubles.painted import Painted
 from firstpass.contracts.detector import PreparedInput
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.outcome import Outcome
+from firstpass.inference import batching
 from firstpass.inference.batching import BatchRunner, batches
 from firstpass.inference.image_reader import ImageTraits, PreparedImage
 from firstpass.inference.result_rows import ResultRow
@@ -57,6 +58,11 @@ ITEMS = st.lists(st.sampled_from(["small", "large", "row"]), max_size=30).map(
 
 def images(batch) -> list[PreparedImage]:
     return [item for item in batch if isinstance(item, PreparedImage)]
+
+
+def test_a_batch_of_giants_is_a_small_one(monkeypatch):
+    monkeypatch.setattr(batching, "BYTES", 2 * ready(1, 20).prepared.pixels.nbytes)
+    assert [len(batch) for batch in batches([ready(1, 20)] * 5 + [ready(1)] * 8, 8)] == [2, 2, 1, 8]
 
 
 @given(ITEMS, st.integers(1, 5))

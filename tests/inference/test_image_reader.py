@@ -20,6 +20,7 @@ from firstpass.errors import FirstpassError
 from firstpass.inference import image_reader
 from firstpass.inference.image_reader import ImageReader, PreparedImage
 from firstpass.inference.result_rows import ResultRow
+from firstpass.settings import settings
 
 
 def prepared(image) -> PreparedInput:
@@ -73,6 +74,63 @@ def test_big_images_wait_for_each_other(paint, monkeypatch, known, room, in_flig
     assert len(started) == 1 + in_flight + 1  # handed over, in flight, looked at
     giant = replace(refs[0], width=30_000, height=10_000)
     assert len(list(through([giant, giant], threads=2, ahead=100))) == 2  # one alone may exceed it
+
+
+@pytest.fixture
+def allowed(monkeypatch):
+    """Set the setting max_image_memory, and what may be read ahead to the same."""
+
+    def set_to(size: int) -> None:
+        monkeypatch.setenv("FIRSTPASS_MAX_IMAGE_MEMORY", str(size))
+        monkeypatch.setattr(image_reader, "BYTES_AHEAD", size)
+        settings.cache_clear()
+
+    yield set_to
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize(("room", "at_once"), [(2 * 7, 2), (2 * 7 - 1, 1), (3 * 7, 3)])
+def test_threads_do_not_decode_more_at_once_than_memory_allows(paint, monkeypatch, allowed, room, at_once):
+    """Whatever was known of their size before: a PNG of this kind needs 7 bytes a pixel."""
+    decode, lock, now, most = image_reader.decode, threading.Lock(), 0, 0
+
+    def watched(data):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.02)  # for others to come, if they may
+        try:
+            return decode(data)
+        finally:
+            with lock:
+                now -= 1
+
+    monkeypatch.setattr(image_reader, "decode", watched)
+    allowed(room * 400 * 400)
+    refs = [replace(paint(f"{i}.png", (i, 0, 0), (400, 400)), width=1, height=1) for i in range(12)]
+    small = PreparedInput(np.zeros((1, 1, 3), np.uint8), 400, 400)
+    assert len(list(through(refs, threads=4, ahead=100, prepare=lambda image: small))) == 12
+    assert most == at_once
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_images_that_fill_memory_while_the_network_is_loaded_come_through(paint, allowed, threads):
+    """Decoders wait for room that only handing over makes, and what they decoded still has to be prepared."""
+    allowed(7 * 400 * 400)
+    refs = [replace(paint(f"{i}.png", (i, 0, 0), (400, 400)), width=1, height=1) for i in range(10)]
+    with ImageReader(refs, threads, ahead=10) as reader:
+        reader.load(lambda: time.sleep(0.05))
+        assert [item.ref for item in reader.run(prepared)] == refs
+
+
+def test_leaving_does_not_wait_for_room(paint, allowed):
+    allowed(7 * 400 * 400)
+    refs = [replace(paint(f"{i}.png", (i, 0, 0), (400, 400)), width=1, height=1) for i in range(10)]
+    items = through(refs, threads=4, ahead=10)
+    next(items)
+    items.close()
+    assert not names_of_threads() & {"decode", "prepare", "fetch"}
 
 
 @pytest.mark.parametrize("half", [{"width": 1000}, {"height": 1000}])
@@ -140,7 +198,7 @@ def test_a_network_that_cannot_be_loaded_ends_it_all(paint):
 
     with pytest.raises(FirstpassError, match="damaged"), ImageReader([paint("a.png", (1, 0, 0))], 2, 4) as pipeline:
         pipeline.load(load)
-    assert not names_of_threads() & {"decode", "fetch"}
+    assert not names_of_threads() & {"decode", "prepare", "fetch"}
 
 
 def test_one_thread_loads_first_and_reads_then(paint):
@@ -151,16 +209,17 @@ def test_one_thread_loads_first_and_reads_then(paint):
 def test_objects_are_fetched_beside_each_other(monkeypatch):
     """Sixteen requests under way at once: the pipeline would stand still here with fewer."""
     everybody = threading.Barrier(16, timeout=20)
-    data = np.zeros((4, 4, 3), np.uint8)
+    buffer = BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG")
 
     def fetch(ref):
         everybody.wait()
-        return b"bytes"
+        return buffer.getvalue()
 
     monkeypatch.setattr(image_reader, "fetch", fetch)
-    monkeypatch.setattr(image_reader, "decode", lambda data_: data)
     refs = [ImageRef(f"s3://b/{i}.jpg", 5, "e") for i in range(32)]
-    assert len(list(through(refs, threads=2, ahead=32))) == 32
+    items = list(through(refs, threads=2, ahead=32))
+    assert [isinstance(item, PreparedImage) for item in items] == [True] * 32
 
 
 def test_what_is_no_fault_of_an_image_is_raised(paint, monkeypatch):
@@ -177,7 +236,7 @@ def test_giving_up_leaves_no_thread_behind(paint):
     items = through(refs, threads=2, ahead=16)
     next(items)
     items.close()
-    assert not names_of_threads() & {"decode", "fetch"}
+    assert not names_of_threads() & {"decode", "prepare", "fetch"}
 
 
 def test_a_prepared_image_has_the_hash_of_its_bytes(paint):

@@ -12,7 +12,7 @@ from firstpass.warehouse.image_faults import faults
 from firstpass.warehouse.merge import merge_catalogue, merge_chunk
 from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
 
-WITHIN = {"decoder": 1, "memory": 4 * 2**30, "max_image_bytes": 2**29, "max_image_pixels": 250_000_000}
+WITHIN = {"decoder": 1, "memory": 4 * 2**30, "max_image_bytes": 2**29, "max_image_memory": 3 * 2**29}
 MODEL = VERSION.ref
 
 

@@ -18,7 +18,7 @@ BASE = "base"
 """The container that runs `firstpass infer`, as KubernetesPodOperator calls it."""
 
 # What a pod's own settings are taken from. Credentials never are: they come by service account or secret.
-_PASSED_ON = ("storage", "models", "s3_endpoint", "threads", "max_image_bytes", "max_image_pixels", "wait_minutes")
+_PASSED_ON = ("storage", "models", "s3_endpoint", "threads", "max_image_bytes", "max_image_memory", "wait_minutes")
 
 
 def pod(settings: Settings) -> Manifest:

@@ -6,7 +6,7 @@ from firstpass.images.decoding import REVISION
 from firstpass.settings import settings
 
 Limits = dict[str, int]
-"""decoder: the decoders' revision; memory, max_image_bytes; max_image_pixels. Where one grew, what failed may not."""
+"""decoder: the decoders' revision; memory, max_image_bytes, max_image_memory. Where one grew, what failed may not."""
 
 
 def limits(memory: int) -> Limits:
@@ -15,5 +15,5 @@ def limits(memory: int) -> Limits:
         "decoder": REVISION,
         "memory": memory,
         "max_image_bytes": settings().max_image_bytes,
-        "max_image_pixels": settings().max_image_pixels,
+        "max_image_memory": settings().max_image_memory,
     }

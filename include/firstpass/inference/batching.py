@@ -23,26 +23,29 @@ from firstpass.inference.result_rows import ResultRow
 
 log = logging.getLogger("firstpass")
 
+BYTES = 256 * 2**20  # of network input that a batch holds, but for its last image
 _SHORT = re.compile(r"\boom\b|memory|resource_?exhausted|alloc", re.IGNORECASE)  # as TensorFlow, CUDA and cuDNN say it
 
 
 def batches(items: Iterable[PreparedImage | ResultRow], size: int) -> Iterator[list[PreparedImage | ResultRow]]:
     """Neighbours whose network input has one shape, `size` images of them or fewer; rows ride along in their place.
 
+    BYTES of input end a batch as well: a graph that is not divided takes pictures in full size.
+
     Where a batch ends depends only on what follows its start, so work taken up after a batch makes the same ones.
     """
     batch: list[PreparedImage | ResultRow] = []
-    shape, ready = None, 0
+    shape, ready, held = None, 0, 0
     for item in items:
         if isinstance(item, PreparedImage):
             if ready and item.prepared.pixels.shape != shape:
                 yield batch
-                batch, ready = [], 0
-            shape, ready = item.prepared.pixels.shape, ready + 1
+                batch, ready, held = [], 0, 0
+            shape, ready, held = item.prepared.pixels.shape, ready + 1, held + item.prepared.pixels.nbytes
         batch.append(item)
-        if ready == size:
+        if ready == size or held >= BYTES:
             yield batch
-            batch, ready = [], 0
+            batch, ready, held = [], 0, 0
     if batch:
         yield batch
 

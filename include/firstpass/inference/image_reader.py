@@ -21,15 +21,20 @@ from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import NEEDS_MEMORY, MissingImage, UnreadableImage
 from firstpass.contracts.outcome import Outcome
 from firstpass.images.brightness import brightness
-from firstpass.images.decoding import decode, orientation
+from firstpass.images.decoding import decode, memory_needed, orientation
 from firstpass.images.fetching import fetch
+from firstpass.inference import process
 from firstpass.inference.flight_board import FlightBoard
+from firstpass.inference.memory_budget import MemoryBudget
 from firstpass.inference.result_rows import ResultRow
+from firstpass.settings import settings
 from firstpass.waiting import through
 
 FETCHERS = 16  # enough to keep a network of 50 ms per request busier than two cores can decode
-BYTES_AHEAD = 512 * 2**20  # bytes of decoded images in flight, at most, unless one alone is larger
+BYTES_AHEAD = 512 * 2**20  # bytes of decoded images in flight, as far as known before, unless one alone is larger
 _BYTES_A_STORED_BYTE = 8  # decoded bytes for each stored one, where the header was not read
+_LARGE = 256 * 2**20  # bytes at the peak of decoding, after which what libraries keep is given back
+_PREPARING = 4  # copies of a picture that a network may make of it: one, of floats, to resize from
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,10 @@ class ImageReader:
 
     `threads` decode and prepare, one of them after it has loaded the network; what is not a local file is fetched by
     others. At most `ahead` images are in flight, and BYTES_AHEAD bytes of pixels, as decoded or as the network takes
-    them; `board` is told of each. `decode_seconds` is the CPU time of the decoding threads, `fetch_seconds` adds up
-    what reading took, in whichever thread, waiting for storage left out. Leaving it waits for the images that
-    are being read.
+    them. What decoding takes at its peak counts as well: the threads together keep to the setting max_image_memory, see
+    `MemoryBudget`. `board` is told of each image. `decode_seconds` is the CPU time of the decoding threads,
+    `fetch_seconds` adds up what reading took, in whichever thread, waiting for storage left out. Leaving it waits for
+    the images that are being read.
     """
 
     def __init__(self, refs: Iterable[ImageRef], threads: int, ahead: int, board: FlightBoard | None = None) -> None:
@@ -70,11 +76,13 @@ class ImageReader:
         self._refs = iter(refs)
         self._next = next(self._refs, None)
         self._ahead = ahead
-        self._waiting: deque[tuple[int, Future[_Item]]] = deque()
-        self._weight = self._largest = 0
+        self._waiting: deque[tuple[int, int, Future[_Item]]] = deque()
+        self._weight = self._largest = self._begun = 0
+        self._memory = MemoryBudget(max(BYTES_AHEAD, settings().max_image_memory))
         self._prepare: Prepare | None = None
         self._fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
         self._decoders = ThreadPoolExecutor(threads, "decode")
+        self._catching_up = ThreadPoolExecutor(threads, "prepare")  # decoders may be waiting for room
         self._lock = Lock()
         self.fetch_seconds = 0.0
         self.decode_seconds = 0.0
@@ -83,7 +91,8 @@ class ImageReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pool in (self._decoders, self._fetchers):
+        self._memory.close()
+        for pool in (self._decoders, self._catching_up, self._fetchers):
             pool.shutdown(wait=True, cancel_futures=True)
 
     def load(self, load: Callable[[], T]) -> T:
@@ -99,11 +108,14 @@ class ImageReader:
         """
         self._prepare = prepare
         self._read_ahead()
-        self._waiting = deque((cost, self._decoders.submit(_caught_up, item)) for cost, item in self._waiting)
+        self._waiting = deque(
+            (turn, cost, self._catching_up.submit(_caught_up, item)) for turn, cost, item in self._waiting
+        )
         while self._waiting:
-            cost, future = self._waiting.popleft()
+            turn, cost, future = self._waiting.popleft()
             self._weight -= cost
             item = future.result()
+            self._memory.end(turn)
             assert not callable(item)
             if isinstance(item, PreparedImage):  # a network's input may be larger than the picture was
                 self._largest = max(self._largest, item.prepared.pixels.nbytes)
@@ -119,8 +131,9 @@ class ImageReader:
             if self._board:
                 self._board.begun(ref)
             data = None if ref.uri.startswith("file://") else self._fetchers.submit(self._fetch, ref)
-            self._waiting.append((cost, self._decoders.submit(self._read, ref, data)))
+            self._waiting.append((self._begun, cost, self._decoders.submit(self._read, self._begun, ref, data)))
             self._weight += cost
+            self._begun += 1
             self._next = next(self._refs, None)
 
     def _fetch(self, ref: ImageRef) -> bytes:
@@ -134,7 +147,7 @@ class ImageReader:
             with self._lock:
                 self.fetch_seconds += time.perf_counter() - started
 
-    def _read(self, ref: ImageRef, fetched: Future[bytes] | None) -> _Item:
+    def _read(self, turn: int, ref: ImageRef, fetched: Future[bytes] | None) -> _Item:
         """The image, decoded and prepared; before there is a network to prepare it for, what is left to do."""
         sha256 = None
         try:
@@ -143,22 +156,35 @@ class ImageReader:
                 sha256 = hashlib.sha256(data).hexdigest()
                 if self._board:
                     self._board.hashed(ref, sha256)
+                peak = memory_needed(data)
+                self._memory.take(turn, peak)
                 pixels = decode(data)
+                if peak > _LARGE:
+                    process.trim()
                 traits = ImageTraits(sha256, brightness(pixels), orientation(data))
+            self._memory.keep(turn, pixels.nbytes)
         except MissingImage as error:
-            return ResultRow(ref, Outcome.MISSING, str(error))
+            row = ResultRow(ref, Outcome.MISSING, str(error))
         except (UnreadableImage, MemoryError) as error:
-            return _unreadable(ref, error, sha256)
-        prepared = partial(self._prepared, ref, traits, pixels)
-        return prepared if self._prepare is None else prepared()
+            row = _unreadable(ref, error, sha256)
+        else:
+            prepared = partial(self._prepared, turn, ref, traits, pixels)
+            return prepared if self._prepare is None else prepared()
+        self._memory.end(turn)
+        return row
 
-    def _prepared(self, ref: ImageRef, traits: ImageTraits, pixels: NDArray[np.uint8]) -> PreparedImage | ResultRow:
+    def _prepared(
+        self, turn: int, ref: ImageRef, traits: ImageTraits, pixels: NDArray[np.uint8]
+    ) -> PreparedImage | ResultRow:
         assert self._prepare is not None
         try:
-            with self._decoding(ref):
-                return PreparedImage(ref, traits, self._prepare(pixels))
+            with self._memory.beside(_PREPARING * pixels.nbytes), self._decoding(ref):
+                item = PreparedImage(ref, traits, self._prepare(pixels))
         except (UnfitImage, MemoryError) as error:
+            self._memory.end(turn)
             return _unreadable(ref, error, traits.sha256)
+        self._memory.keep(turn, item.prepared.pixels.nbytes)
+        return item
 
     @contextmanager
     def _decoding(self, ref: ImageRef) -> Iterator[None]:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from functools import lru_cache
 from threading import Lock
 
+import numpy as np
 from PIL import Image
 
 from firstpass.contracts.image_reference import ImageRef
@@ -155,9 +156,9 @@ def upright(data: bytes) -> bytes:
         return data
     if orientation not in range(2, 9):
         return data
-    pixels = decode(data, upright=True)
+    pixels = np.ascontiguousarray(decode(data, upright=True))
     height, width = pixels.shape[:2]
-    return b"P6 %d %d 255\n" % (width, height) + pixels.tobytes()
+    return b"".join((b"P6 %d %d 255\n" % (width, height), pixels.data))
 
 
 def _unpack(data: bytes, first: int, wanted: set[int]) -> dict[int, bytes]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from skimage.transform import resize
 
+from firstpass.contracts.detector import UnfitImage
 from firstpass.errors import FirstpassError
 from firstpass.models.detectors.mask_rcnn.config import Config
 from firstpass.models.detectors.mask_rcnn.images import enlarged, mold
@@ -89,3 +90,11 @@ def test_a_very_long_image_keeps_one_row():
 def test_masks_are_enlarged_as_by_the_reference(size, low):
     mask = np.random.default_rng(0).uniform(low, 1, (28, 28)).astype(np.float32)
     np.testing.assert_array_equal(enlarged(mask, *size), reference(mask, *size) >= 0.5)
+
+
+@pytest.mark.parametrize("size", [(1, 65_500), (65_500, 1)])
+def test_a_thin_image_is_refused_only_where_it_would_become_enormous(size):
+    image = np.full((*size, 3), 9, np.uint8)
+    with pytest.raises(UnfitImage, match=r"is too thin: .* resized to a shorter side of 800 .*, are .*52400000"):
+        mold(image, Config(image_resize_mode="pad64", image_min_dim=800))
+    assert mold(image, Config(image_min_dim=800, image_max_dim=1024))[0].shape == (1024, 1024, 3)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from firstpass.contracts.detector import UnfitImage
 from firstpass.errors import FirstpassError
 from firstpass.models.detectors.mask_rcnn.config import STRIDES, Config
 
@@ -17,13 +18,14 @@ Window = tuple[int, int, int, int]
 """y1, x1, y2, x2 in pixels of the network's input: where the image lies in its padding; the ends are not included."""
 
 _UNSURE = 2e-3  # grey levels: well above what single precision may be off by
+_MOST = 2**26  # pixels that an image may be enlarged to: resized in floats, 800 MB
 
 
 def mold(image: NDArray[np.uint8], config: Config) -> tuple[NDArray[np.uint8], Window]:
     """RGB [height, width, 3] → resized and padded with 0 as the configuration says, and where the image lies in it.
 
     The mean pixel is not taken off yet: the network does that. Raises FirstpassError where the mode is `none` and the
-    network cannot take the image's size.
+    network cannot take the image's size, UnfitImage for one so thin that it would become enormous.
     """
     height, width = image.shape[:2]
     if config.image_resize_mode == "none":
@@ -35,7 +37,13 @@ def mold(image: NDArray[np.uint8], config: Config) -> tuple[NDArray[np.uint8], W
         return image, (0, 0, height, width)
     scale = _scale(height, width, config)
     if scale != 1:
-        image = _resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+        new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
+        if new_height * new_width > max(_MOST, height * width):
+            raise UnfitImage(
+                f"is too thin: {width}×{height} pixels, resized to a shorter side of {config.image_min_dim} as its "
+                f"configuration asks, are {new_width}×{new_height}"
+            )
+        image = _resized(image, new_height, new_width)
         height, width = image.shape[:2]
     full_height, full_width = _padded_size(height, width, config)
     top, left = (full_height - height) // 2, (full_width - width) // 2
