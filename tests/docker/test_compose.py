@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from compose_spec import PyCompose
 
 from firstpass.settings import Settings
 
@@ -27,6 +28,25 @@ EXAMPLE = (DOCKER / ".env.example").read_text()
 DEFAULTS = (DOCKER / "defaults.env").read_text()
 REQUIRED = set(re.findall(r"^([A-Z0-9_]+)=", EXAMPLE, re.M))  # without a value, to be filled in
 SECRET = re.compile(r"(PASSWORD|SECRET|KEY|TOKEN|CONN|DSN)")
+
+
+def as_read(text: str) -> str:
+    """As Compose reads it: anchors resolved, and variables of docker/.env replaced by digits or by their defaults."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", re.sub(r"\$\{\w+:\?[^}]*\}", "0123", text))
+    return yaml.safe_dump(yaml.safe_load(text))
+
+
+def test_it_is_what_the_compose_specification_says():
+    assert set(PyCompose.from_yaml(as_read(TEXT)).services) == set(SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("read_only:", "readonly:"), ("service_healthy", "service_well"), ("interval: 5s", "interval: 5 turtles")],
+)
+def test_a_misspelt_line_would_be_noticed(right, wrong):
+    with pytest.raises(ValueError, match="(?i)key|variant|unit"):
+        PyCompose.from_yaml(as_read(TEXT.replace(right, wrong)))
 
 
 def test_its_services():

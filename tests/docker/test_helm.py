@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from airflow.configuration import conf
@@ -15,20 +19,40 @@ from firstpass.settings import Settings
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 VALUES = yaml.safe_load((DOCKER / "helm" / "values.yaml").read_text())
 PROCESSES = ["scheduler", "dagProcessor", "triggerer"]
+SCHEMA = os.environ.get("HELM_VALUES_SCHEMA", "")
 
 
 def manifests(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((DOCKER / "kubernetes" / name).read_text()))
 
 
-def test_only_what_chart_1_22_knows():
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    if not SCHEMA:
+        pytest.skip("HELM_VALUES_SCHEMA names no values.schema.json of the chart: nothing to hold the values against")
+    return json.loads(Path(SCHEMA).read_text())
+
+
+def faults(values: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+    """What the chart's schema has against the values. At the top it allows every name: those are held against its own."""
+    found = [error.json_path for error in jsonschema.Draft7Validator(schema).iter_errors(values)]
+    return found + [f"$.{name}" for name in values if name not in schema["properties"]]
+
+
+def test_only_what_chart_1_22_knows(schema):
     """The chart ignores a key that it does not know, so that a misspelt one would do nothing."""
-    assert set(VALUES) <= {
-        *("airflowVersion", "images", "executor", "allowPodLaunching", "uid", "gid", "securityContexts", "data"),
-        *("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName", "env", "config"),
-        *("volumes", "volumeMounts", "logs", "migrateDatabaseJob", "createUserJob", "apiServer", "scheduler"),
-        *("dagProcessor", "triggerer", "workers", "postgresql", "redis", "statsd"),
-    }
+    assert faults(VALUES, schema) == []
+
+
+def test_a_misspelt_value_would_be_noticed(schema):
+    misspelt = deepcopy(VALUES) | {"shceduler": {}}
+    misspelt["scheduler"]["terminationGracePeriod"] = 600
+    misspelt["apiServer"]["startupProbe"]["failureThreshold"] = "18"
+    assert sorted(faults(misspelt, schema)) == [
+        "$.apiServer.startupProbe.failureThreshold",
+        "$.scheduler",
+        "$.shceduler",
+    ]
 
 
 def test_its_settings_are_settings_and_fit():
@@ -47,6 +71,29 @@ def test_airflow_knows_every_option():
     for section, options in VALUES["config"].items():
         for option in options:
             assert conf.configuration_description[section]["options"][option], (section, option)
+
+
+def test_the_log_of_a_task_that_runs_is_asked_for_by_address():
+    assert VALUES["config"]["core"]["hostname_callable"] == "airflow.utils.net.get_host_ip_address"
+    module, _, name = VALUES["config"]["core"]["hostname_callable"].rpartition(".")
+    assert callable(getattr(import_module(module), name))
+
+
+def test_a_scheduler_that_ends_lets_its_tasks_end_and_nobody_starts_them_again_meanwhile():
+    scheduler = VALUES["scheduler"]
+    assert scheduler["terminationGracePeriodSeconds"] >= 600
+    assert {"name": "DUMB_INIT_SETSID", "value": "0"} in scheduler["env"], "else the tasks get the SIGTERM, too"
+    assert "dumb-init" in (DOCKER / "airflow" / "Dockerfile").read_text()
+    dead_after = VALUES["config"]["scheduler"]["scheduler_health_check_threshold"]
+    assert dead_after > scheduler["terminationGracePeriodSeconds"]
+
+
+def test_the_quota_has_room_for_every_worker_and_for_pods_that_are_ending():
+    (quota,) = manifests("quota.yaml")
+    (workers,) = [int(entry["value"]) for entry in VALUES["env"] if entry["name"] == "FIRSTPASS_WORKERS"]
+    hard = quota["spec"]["hard"]
+    assert hard.keys() == {"pods", "requests.nvidia.com/gpu"}
+    assert min(map(int, hard.values())) > workers
 
 
 def test_no_secret_stands_in_it():
@@ -69,6 +116,8 @@ def test_only_the_process_that_needs_a_secret_gets_it():
     for process in ("migrateDatabaseJob", "apiServer", *PROCESSES):
         given[process] = set()
         for entry in VALUES[process].get("env", []):
+            if "valueFrom" not in entry:
+                continue
             reference = entry["valueFrom"]["secretKeyRef"]
             assert reference["key"] in secrets[reference["name"]]
             given[process].add(entry["name"])

@@ -48,6 +48,15 @@ def test_what_is_copied_is_there_and_not_ignored(dockerfile):
         assert any(fnmatch(source.split("/")[0], pattern) for pattern in allowed), source
 
 
+def test_a_v100_has_kernels_in_the_cudnn_that_is_installed():
+    """From 9.11 on cuDNN has none below compute capability 7.5; TensorFlow 2.21 asks for 9.3 or newer."""
+    locks = [*REPOSITORY.glob("requirements*.txt"), *REPOSITORY.glob("docker/*/requirements.txt")]
+    pinned = {lock: re.findall(r"^nvidia-cudnn-cu\d+==(\d+)\.(\d+)", lock.read_text(), re.M) for lock in locks}
+    assert len(pinned[REPOSITORY / "docker" / "inference" / "requirements.txt"]) == 1
+    for lock, versions in pinned.items():
+        assert all((9, 3) <= (int(major), int(minor)) <= (9, 10) for major, minor in versions), lock
+
+
 def test_secrets_stay_out_of_images():
     assert "docker/.env" in (REPOSITORY / ".dockerignore").read_text().split()
     ignored = subprocess.run(["git", "check-ignore", "docker/.env", ".env"], cwd=REPOSITORY, capture_output=True)
