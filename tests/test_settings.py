@@ -229,7 +229,7 @@ BOUNDS = {
     "batch_size": (0, 1024),
     "max_image_bytes": (1, None),
     "max_image_memory": (1, None),
-    "kubernetes_gpus": (0, 16),
+    "kubernetes_gpus": (0, 1),
     "kubernetes_deadline_minutes": (1, None),
     "kubernetes_startup_minutes": (1, None),
     "check_unreadable": (0, 1),

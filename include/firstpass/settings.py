@@ -31,6 +31,15 @@ def home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "firstpass"
 
 
+def _one_gpu(number: int) -> int:
+    if number > 1:
+        raise ValueError(
+            f"a pod runs one chunk in one process, which uses one GPU: {number - 1} of {number} would stand idle;"
+            " write 1, and in FIRSTPASS_WORKERS the number of GPUs to use at a time, each by a pod of its own"
+        )
+    return number
+
+
 class Settings(FromVariables):
     """Every setting, its default and what it is for. The settings reference in docs/ is generated from this class."""
 
@@ -109,7 +118,8 @@ class Settings(FromVariables):
     )
     machine: str = Field(
         "cpu",
-        description="The machine that chunks run on: cpu, k80, t4, v100, a10g, a100, h100, or of FIRSTPASS_MACHINES.",
+        description="The machine that chunks run on: cpu, k80, t4, v100, a10g, a100, h100, or of FIRSTPASS_MACHINES. A"
+        " K80 can only be estimated: CUDA 12 does not run on it.",
     )
     machines: str = Field(
         "", description='More machine profiles, as JSON: {"l4": {"memory_gib": 24, "speed": 1.1}} (speed: K80 = 1).'
@@ -131,7 +141,12 @@ class Settings(FromVariables):
         " set aside. When empty, four fifths of the machine's divided by FIRSTPASS_WORKERS, and at least 4Gi. Pods may"
         " hold nine tenths of FIRSTPASS_KUBERNETES_MEMORY.",
     )
-    threads: int = Field(0, ge=0, le=256, description="Decoding threads per chunk; 0 for one per core.")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Decoding threads per chunk; 0 for one per core, in a pod per CPU of its limit.",
+    )
     batch_size: int = Field(0, ge=0, le=1024, description="Images per network call; 0 to let planning choose.")
     max_image_bytes: int = Field(
         256 * 2**20, ge=1, description="Files larger than this, in bytes, are quarantined without being read."
@@ -158,14 +173,17 @@ class Settings(FromVariables):
     kubernetes_image: str = Field(
         "", description="Container image built from docker/inference; the template's when empty."
     )
-    kubernetes_gpus: int = Field(
+    kubernetes_gpus: Annotated[int, AfterValidator(_one_gpu)] = Field(
         1,
         ge=0,
-        le=16,
-        description="GPUs per pod; 0 to run on the CPU. A pod that finds fewer fails, and says which driver it found.",
+        description="GPUs per pod: 1, or 0 to run on the CPU. More GPUs are used by more pods: FIRSTPASS_WORKERS. A pod"
+        " that finds none fails, and says which driver it found.",
     )
     kubernetes_gpu_resource: str = Field("nvidia.com/gpu", description="What the cluster calls a GPU.")
-    kubernetes_cpu: str = Field("2", description="CPUs that a pod requests.")
+    kubernetes_cpu: str = Field(
+        "2",
+        description="CPUs that a pod requests, and its limit. FIRSTPASS_THREADS=0 takes as many threads to decode.",
+    )
     kubernetes_memory: str = Field("8Gi", description="Memory that a pod requests, and its limit.")
     kubernetes_service_account: str = Field("", description="Service account of the pods, for IRSA and the like.")
     kubernetes_priority_class: str = Field("", description="Priority class of the pods.")
@@ -195,7 +213,10 @@ class Settings(FromVariables):
         " continues the chunk.",
     )
     kubernetes_startup_minutes: int = Field(
-        15, ge=1, description="A pod that waits longer than this for a node or its image is given up and tried again."
+        15,
+        ge=1,
+        description="A pod that has a node and does not run after this time is given up. It waits for a node for"
+        " FIRSTPASS_WAIT_MINUTES longer.",
     )
     kubernetes_deferrable: bool = Field(
         False, description="Wait for pods in the triggerer instead of in a worker slot: for chunks that take hours."

@@ -8,7 +8,7 @@ import yaml
 
 from firstpass.airflow.pod_manifest import pod
 from firstpass.errors import FirstpassError
-from firstpass.settings import Settings
+from firstpass.settings import Settings, settings
 
 
 def require_valid(manifest: dict) -> None:
@@ -31,7 +31,10 @@ def test_the_default_pod_is_valid_and_has_no_rights():
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert base(manifest)["resources"]["limits"] == {"memory": "8Gi", "nvidia.com/gpu": "1"}
+    assert base(manifest)["resources"] == {
+        "requests": {"cpu": "2", "memory": "8Gi"},
+        "limits": {"cpu": "2", "memory": "8Gi", "nvidia.com/gpu": "1"},
+    }
     assert manifest["spec"]["activeDeadlineSeconds"] == (4 + 1) * 3600  # what it may wait comes on top
     environment = {entry["name"]: entry.get("value") for entry in base(manifest)["env"]}
     assert (environment["FIRSTPASS_GPUS"], float(environment["FIRSTPASS_WAIT_MINUTES"])) == ("1", 60)
@@ -43,7 +46,6 @@ def test_everything_can_be_set():
         models="s3://b/models",
         s3_endpoint="http://store:8333",
         kubernetes_image="registry.example.org/firstpass-inference:7",
-        kubernetes_gpus=2,
         kubernetes_gpu_resource="amd.com/gpu",
         kubernetes_cpu="4",
         kubernetes_memory="16Gi",
@@ -65,7 +67,7 @@ def test_everything_can_be_set():
     assert container["image"] == "registry.example.org/firstpass-inference:7"
     assert container["resources"] == {
         "requests": {"cpu": "4", "memory": "16Gi"},
-        "limits": {"memory": "16Gi", "amd.com/gpu": "2"},
+        "limits": {"cpu": "4", "memory": "16Gi", "amd.com/gpu": "1"},
     }
     assert (spec["serviceAccountName"], spec["priorityClassName"]) == ("reader", "night")
     assert spec["nodeSelector"] == {"gpu": "v100"}
@@ -75,7 +77,7 @@ def test_everything_can_be_set():
     assert environment["FIRSTPASS_STORAGE"] == "s3://b/runs"
     assert environment["FIRSTPASS_S3_ENDPOINT"] == "http://store:8333"
     assert environment["TF_NUM_INTRAOP_THREADS"] == "4"
-    assert (environment["FIRSTPASS_GPUS"], float(environment["FIRSTPASS_WAIT_MINUTES"])) == ("2", 15)
+    assert (environment["FIRSTPASS_GPUS"], float(environment["FIRSTPASS_WAIT_MINUTES"])) == ("1", 15)
     assert environment["FIRSTPASS_MEMORY"] == "14745Mi", "nine tenths: the process ends before its container does"
     assert container["envFrom"] == [{"secretRef": {"name": "s3"}}, {"secretRef": {"name": "cvat"}}]
     assert {"name": "photos", "mountPath": "/photos"} in container["volumeMounts"]
@@ -156,7 +158,24 @@ def test_only_the_container_of_the_chunk_is_changed(own_template):
 
 
 def test_no_gpu_is_asked_for_where_there_is_none():
-    assert base(pod(Settings(kubernetes_gpus=0)))["resources"]["limits"] == {"memory": "8Gi"}
+    assert base(pod(Settings(kubernetes_gpus=0)))["resources"]["limits"] == {"cpu": "2", "memory": "8Gi"}
+
+
+@pytest.mark.parametrize(
+    ("cpu", "threads", "passed"),
+    [("2", 0, "2"), ("1.5", 0, "2"), ("500m", 0, "1"), ("3500m", 0, "4"), ("8", 3, "3"), ("1e1", 0, "0")],
+)
+def test_as_many_threads_decode_as_the_pod_has_cpus(cpu, threads, passed):
+    environment = base(pod(Settings(kubernetes_cpu=cpu, threads=threads)))["env"]
+    assert {"name": "FIRSTPASS_THREADS", "value": passed} in environment
+
+
+def test_several_gpus_for_one_pod_are_refused_when_settings_are_read(monkeypatch):
+    monkeypatch.setenv("FIRSTPASS_KUBERNETES_GPUS", "4")
+    settings.cache_clear()
+    with pytest.raises(FirstpassError, match=r"FIRSTPASS_KUBERNETES_GPUS='4' .* one GPU: 3 of 4 would stand idle"):
+        settings()
+    settings.cache_clear()
 
 
 def test_no_credential_travels_in_the_manifest():
@@ -176,6 +195,10 @@ def test_no_credential_travels_in_the_manifest():
         ("kind: Pod", "no container named 'base', only []"),
         ("kind: Pod\nspec: {containers: 7}", "no container named 'base', only []"),
         ("kind: Pod\nspec: {containers: [base, {name: main}]}", "no container named 'base', only ['main']"),
+        (
+            "kind: Pod\nspec: {containers: [{name: base}, {name: log}, {name: base}]}",
+            "has 2 containers named 'base': one runs the chunk",
+        ),
         ("kind: Pod\nspec: base", "no container named 'base', only []"),
         (b"\xff\xfe\xff", "cannot be read"),
     ],

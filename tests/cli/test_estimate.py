@@ -74,6 +74,9 @@ class TestForPeople:
     def test_several_cpus_are_told_once_too(self, ask):
         assert ask("--gpus", 3).stdout == f"firstpass: {own(gpus=3)}\n"
 
+    def test_a_machine_that_cuda_does_not_run_on_is_for_comparison_only(self, ask):
+        assert ask("--machine", "k80").stdout.splitlines()[-1].startswith("k80: for comparison only: CUDA 12")
+
 
 class TestForMachines:
     """The published estimate, or our own where there is none, with the others beside it."""
@@ -81,6 +84,7 @@ class TestForMachines:
     def test_the_answer_is_the_tables(self, answer):
         told = answer("--machine", "k80")
         assert (told["machine"], told["minutes"], told["source"]) == ("k80", table("k80").minutes, table("k80").source)
+        assert "does not run on a K80" in told["caveat"]
         assert [(each["what"], each["machine"], each["minutes"]) for each in told["beside"]] == [
             ("firstpass", "k80", own("k80").minutes),
             ("firstpass on one CPU machine", "cpu", own().minutes),

@@ -45,7 +45,7 @@ def test_it_is_what_the_compose_specification_says():
     [("read_only:", "readonly:"), ("service_healthy", "service_well"), ("interval: 5s", "interval: 5 turtles")],
 )
 def test_a_misspelt_line_would_be_noticed(right, wrong):
-    with pytest.raises(ValueError, match="(?i)key|variant|unit"):
+    with pytest.raises(ValueError, match=r"(?i)key|variant|unit"):
         PyCompose.from_yaml(as_read(TEXT.replace(right, wrong)))
 
 

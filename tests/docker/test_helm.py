@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
 
 
 def faults(values: dict[str, Any], schema: dict[str, Any]) -> list[str]:
-    """What the chart's schema has against the values. At the top it allows every name: those are held against its own."""
+    """What the chart's schema has against the values, a name at the top that it does not know included."""
     found = [error.json_path for error in jsonschema.Draft7Validator(schema).iter_errors(values)]
     return found + [f"$.{name}" for name in values if name not in schema["properties"]]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from types import SimpleNamespace
 
 import cv2
 import pytest
 
+from firstpass.inference import process
 from firstpass.inference.process import decoding_threads, device, settle
 from firstpass.settings import settings
 
@@ -51,7 +51,7 @@ def test_the_first_gpu_is_the_device(tensorflow, gpus, name):
 
 
 def test_every_core_that_may_be_used_decodes_unless_told_otherwise(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0: {3, 5, 7}}[process])
+    monkeypatch.setattr(process, "usable_cores", lambda: 3)
     assert decoding_threads() == 3
     monkeypatch.setenv("FIRSTPASS_THREADS", "9")
     settings.cache_clear()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ BASE = "base"
 """The container that runs `firstpass infer`, as KubernetesPodOperator calls it."""
 
 # What a pod's own settings are taken from. Credentials never are: they come by service account or secret.
-_PASSED_ON = ("storage", "models", "s3_endpoint", "threads", "max_image_bytes", "max_image_memory", "wait_minutes")
+_PASSED_ON = ("storage", "models", "s3_endpoint", "max_image_bytes", "max_image_memory", "wait_minutes")
 
 
 def pod(settings: Settings) -> Manifest:
@@ -48,15 +50,14 @@ def pod(settings: Settings) -> Manifest:
 def _complete(base: Manifest, settings: Settings) -> None:
     if settings.kubernetes_image:
         base["image"] = settings.kubernetes_image
-    limits = {"memory": settings.kubernetes_memory}
+    requests = {"cpu": settings.kubernetes_cpu, "memory": settings.kubernetes_memory}
+    limits = dict(requests)
     if settings.kubernetes_gpus:
         limits[settings.kubernetes_gpu_resource] = str(settings.kubernetes_gpus)
-    base["resources"] = {
-        "requests": {"cpu": settings.kubernetes_cpu, "memory": settings.kubernetes_memory},
-        "limits": limits,
-    }
+    base["resources"] = {"requests": requests, "limits": limits}
     values = {f"FIRSTPASS_{name.upper()}": str(getattr(settings, name)) for name in _PASSED_ON}
     values["FIRSTPASS_GPUS"] = str(settings.kubernetes_gpus)  # a pod that finds fewer says so and ends
+    values["FIRSTPASS_THREADS"] = str(settings.threads or _whole_cpus(settings.kubernetes_cpu))
     if (memory := pod_memory_limit(settings)) is not None:
         values["FIRSTPASS_MEMORY"] = f"{memory // 2**20}Mi"
     values = {name: value for name, value in values.items() if value} | settings.kubernetes_env
@@ -65,6 +66,12 @@ def _complete(base: Manifest, settings: Settings) -> None:
     secrets = [{"secretRef": {"name": name}} for name in settings.kubernetes_secrets]
     base["envFrom"] = [*base.get("envFrom", []), *secrets]
     base["volumeMounts"] = [*base.get("volumeMounts", []), *settings.kubernetes_volume_mounts]
+
+
+def _whole_cpus(quantity: str) -> int:
+    """Of a quantity as Kubernetes writes it (2, 1.5, 500m), rounded up; 0, so one per core, for what is none."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", quantity.strip())
+    return ceil(float(match[1]) / (1000 if match[2] else 1)) if match else 0
 
 
 def _template(path: str) -> Manifest:
@@ -82,4 +89,10 @@ def _template(path: str) -> Manifest:
     names = [c.get("name") for c in containers if isinstance(c, dict)] if isinstance(containers, list) else []
     if BASE not in names:
         raise FirstpassError(f"the pod template {path} has no container named {BASE!r}, only {names}", fix)
+    if names.count(BASE) > 1:
+        raise FirstpassError(
+            f"the pod template {path} has {names.count(BASE)} containers named {BASE!r}: one runs the chunk, and names"
+            " must differ",
+            fix,
+        )
     return template

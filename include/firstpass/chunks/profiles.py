@@ -22,6 +22,7 @@ class MachineProfile:
 
     memory: bytes for the network. speed: of a network's pass, K80 = 1, None for a CPU, which has rates of its own.
     start_up: seconds from asking for it to the first image. batch_limit: images a call beyond which nothing is gained.
+    caveat: what a person who chooses it must know; empty for nothing.
     """
 
     name: str
@@ -29,18 +30,21 @@ class MachineProfile:
     speed: float | None
     start_up: float
     batch_limit: int
+    caveat: str = ""
 
 
 CUDA_MEMORY = 600 * MIB  # what the driver, cuDNN and TensorFlow hold before the first weight
 
 # speed: the square root of the memory bandwidth in K80s (240, 320, 900, 600, 1555 and 3350 GB/s), which is what small
 # batches of a detector wait for. It gives 1.94 for the V100, where the published table says 2.0.
+# CUDA 12 begins at compute capability 5.0; the K80 has 3.7.
+_ONLY_ESTIMATED = "for comparison only: CUDA 12, which Firstpass uses, does not run on a K80"
 _GPU_START_UP = 45.0  # pod, image, CUDA, import, model
 MACHINES = {
     machine.name: machine
     for machine in (
         MachineProfile("cpu", 8 * GIB, None, 12.0, 8),
-        MachineProfile("k80", 12 * GIB, 1.0, _GPU_START_UP, 32),
+        MachineProfile("k80", 12 * GIB, 1.0, _GPU_START_UP, 32, _ONLY_ESTIMATED),
         MachineProfile("t4", 16 * GIB, 1.15, _GPU_START_UP, 32),
         MachineProfile("v100", 16 * GIB, 2.0, _GPU_START_UP, 32),
         MachineProfile("a10g", 24 * GIB, 1.58, _GPU_START_UP, 32),

@@ -21,7 +21,12 @@ from firstpass.errors import FirstpassError
 @click.option("--images", type=click.IntRange(1), required=True, help="Number of images.")
 @click.option("--resolution", default="1280x960", show_default=True, help="Size of the images, WIDTHxHEIGHT in pixels.")
 @click.option("--model", required=True, help="A built-in model profile, or a model of the store: name or name@version.")
-@click.option("--machine", default="cpu", show_default=True, help="cpu, k80, t4, v100, a10g, a100, h100 or your own.")
+@click.option(
+    "--machine",
+    default="cpu",
+    show_default=True,
+    help="cpu, k80 (to compare), t4, v100, a10g, a100, h100 or your own.",
+)
 @click.option(
     "--gpus",
     type=click.IntRange(1, 1024),
@@ -48,12 +53,14 @@ def estimate(
     beside = [("firstpass", ours), ("firstpass on one CPU machine", on_cpu)]
     if as_json:
         answer = asdict(table or ours) | {"beside": [{"what": what} | asdict(each) for what, each in beside]}
-        click.echo(json.dumps(answer, indent=1))
+        click.echo(json.dumps(answer | ({"caveat": kind.caveat} if kind.caveat else {}), indent=1))
         return
     if table:
         click.echo(f"published table: {_line(table)}")
     for what, each in beside[: 1 if kind.speed is None else 2]:
         click.echo(f"{what}: {_line(each)}")
+    if kind.caveat:
+        click.echo(f"{kind.name}: {kind.caveat}")
 
 
 def _line(each: estimates.Estimate) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 
 import cv2
 
+from firstpass.cores import usable_cores
 from firstpass.settings import settings
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -30,8 +30,8 @@ def trim() -> None:
 
 
 def decoding_threads() -> int:
-    """The setting threads, else one for each core that this process may use."""
-    return settings().threads or len(os.sched_getaffinity(0))
+    """The setting threads, else one for each core that this process may use. A pod's are set from its CPU limit."""
+    return settings().threads or usable_cores()
 
 
 def device() -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from psycopg2 import extensions
 
 from firstpass.chunks.planning import plan, read_chunks
+from firstpass.chunks.profiles import machine
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
@@ -126,6 +127,8 @@ def plan_chunks(run_uri: str) -> list[str]:
             uris = planned.save()
             runs.record_plan(connection, spec.run_id, len(uris))
         log.info("%s", planned.estimate or "nothing to infer")
+        if planned.estimate and (caveat := machine(planned.estimate.machine).caveat):
+            log.warning("FIRSTPASS_MACHINE=%s is %s", planned.estimate.machine, caveat)
         return uris
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from firstpass.cores import usable_cores
 from firstpass.errors import FirstpassError
 
 # All are read when TensorFlow is imported.
@@ -54,7 +55,7 @@ class GraphSession:
                 tf.import_graph_def(graph_def, name="")
         except (ValueError, TypeError) as error:
             raise FirstpassError(f"{path}: {error}", "export the graph again: TensorFlow refuses this one") from error
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         self.streams = 1 if tf.config.list_physical_devices("GPU") else min(cores, 2)
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=cores // self.streams,
