@@ -104,6 +104,22 @@ def test_how_long_is_a_setting(clock, patience):
     assert sum(clock.pauses) == pytest.approx(300, abs=0.001)
 
 
+def test_what_was_there_for_long_has_the_whole_time_again(clock):
+    waiter, lasted = Waiter(clock), iter([False] * 3 + [True] + [False] * 100)
+
+    def fails():
+        if next(lasted):
+            clock.pauses.append("it was there")
+            waiter.begin_anew()
+        raise AWAY
+
+    with pytest.raises(WaitedInVain):
+        waiter(fails)
+    there = clock.pauses.index("it was there")
+    assert sum(clock.pauses[there + 1 :]) == pytest.approx(3600, abs=1)
+    assert clock.pauses[there + 1] <= 2
+
+
 def test_without_patience_nothing_is_waited_for(clock, patience):
     patience(0)
     with pytest.raises(Unavailable) as caught:

@@ -43,12 +43,17 @@ class Waiter:
         self._stop = stop or Event()
         self._lock = Lock()
         self._waiting, self._waited, self._since = 0, 0.0, 0.0
+        self._anew = False
 
     @property
     def seconds(self) -> float:
         """The time that passed waiting; what threads wait at the same time counts once."""
         with self._lock:
             return self._waited + (time.monotonic() - self._since if self._waiting else 0.0)
+
+    def begin_anew(self) -> None:
+        """What was waited for was there, and for long: all patience is left for what the function raises now."""
+        self._anew = True
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the function gives, however often it has to be called.
@@ -67,6 +72,8 @@ class Waiter:
                 away = outage(error)
                 if away is None or isinstance(away, WaitedInVain):
                     raise
+                if self._anew and not self._stop.is_set():
+                    self._anew, began, pause, again = False, None, FIRST_PAUSE, bool(patience)
                 if not again:
                     raise (_in_vain(away, began) if began else away) from error
                 if began is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import KubernetesApiException
 from kubernetes.client import ApiException
 from urllib3.exceptions import MaxRetryError, ProtocolError, SSLError
 
@@ -16,10 +17,21 @@ def answer(status: int, message: str = "") -> ApiException:
     return error
 
 
+def reading_failed() -> KubernetesApiException:
+    """As the provider raises it around what its client said."""
+    try:
+        try:
+            raise ProtocolError("aborted")
+        except ProtocolError as lost:
+            raise KubernetesApiException("There was an error reading the kubernetes API") from lost
+    except KubernetesApiException as error:
+        return error
+
+
 @pytest.mark.parametrize(
     "error",
     [*(answer(status) for status in (409, 429, 500, 502, 503, 504)), answer(403, 'pods "x" exceeded quota: gpus'),
-     MaxRetryError(None, "/api", ConnectionRefusedError("refused")), ProtocolError("aborted")],
+     MaxRetryError(None, "/api", ConnectionRefusedError("refused")), ProtocolError("aborted"), reading_failed()],
     ids=repr,
 )  # fmt: skip
 def test_a_cluster_that_is_away_or_full(error):

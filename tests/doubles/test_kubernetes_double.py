@@ -7,7 +7,17 @@ import time
 import pytest
 from kubernetes import client, config
 
-from doubles.kubernetes import ApiFault, evicted, image_missing, kubernetes_double, out_of_memory
+from doubles.kubernetes import (
+    ApiFault,
+    evicted,
+    image_missing,
+    kubernetes_double,
+    node_gone,
+    node_lost,
+    out_of_memory,
+    unschedulable,
+)
+from doubles.kubernetes.faults import UNSCHEDULABLE
 from doubles.kubernetes.pod import NODE, Cluster
 from doubles.kubernetes.selectors import matches
 
@@ -84,6 +94,42 @@ def test_a_killed_pod_says_why(api, double, fault, reason, container_reason):
     assert (pod.status.phase, pod.status.reason) == ("Failed", reason)
     assert base(pod).terminated.exit_code == 137
     assert base(pod).terminated.reason == container_reason
+
+
+def test_a_quota_is_of_what_runs(api, double):
+    double.quota = {"pods": 1}
+    make(api, "first", "sleep 30")
+    with pytest.raises(
+        client.ApiException, match="exceeded quota: firstpass, requested: pods=1, used: pods=1, limited: pods=1"
+    ):
+        make(api, "second", "true")
+    double.quota = {}
+
+
+def test_a_pod_finds_a_node_when_there_is_one(api, double):
+    double.pod_faults.append(unschedulable(lambda: bool(found)))
+    found = []
+    make(api, "early", "true")
+    time.sleep(0.2)
+    pod = api.read_namespaced_pod("early", "work")
+    assert (pod.status.phase, pod.status.conditions[0].message) == ("Pending", UNSCHEDULABLE)
+    found.append("a node")
+    assert ended(api, "early").status.phase == "Succeeded"
+
+
+def test_a_pod_goes_with_its_node(api, double):
+    double.pod_faults.extend([node_gone(bool), node_lost(bool)])
+    make(api, "vanishes", "echo begun; sleep 30")
+    make(api, "stays", "echo begun; sleep 30")
+    deadline = time.monotonic() + 10
+    while "vanishes" in {pod.metadata.name for pod in api.list_namespaced_pod("work").items}:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    while (pod := api.read_namespaced_pod("stays", "work")).metadata.deletion_timestamp is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert (pod.status.phase, pod.status.reason) == ("Running", "NodeLost")
+    double.pods.clear()
 
 
 def test_a_deadline_ends_a_pod(api):

@@ -83,6 +83,22 @@ def test_what_ended_in_order_puts_nothing_under_suspicion(made, begun, how):
     assert (again.suspects, again.rest, again.appeals) == ([], list(range(12)), [])
 
 
+def test_what_the_cluster_took_away_uses_up_no_try_and_puts_nothing_under_suspicion(made, begun):
+    for _ in range(2 * TRIES):  # an image that runs alone each time, as one that kills does
+        now = begun()
+        now.board.alone(3)
+        attempts.excuse(made)
+    assert attempts.blamed(made) == {}
+    again = begun()
+    assert (again.now.number, again.now.batch_size, again.now.deaths) == (1, 8, {})
+    assert (again.suspects, again.rest) == ([], list(range(12)))
+
+
+def test_there_may_be_nothing_to_excuse(made):
+    attempts.excuse(made)
+    assert load_attempt(made) is None
+
+
 def test_only_what_was_in_flight_is_suspect_and_only_what_kills_alone_is_to_blame(made, begun):
     fly(begun(), made, decoding=[5], inferring=[1, 2], decoded=[3, 4])
     now = begun(CRASH)

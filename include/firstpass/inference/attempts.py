@@ -101,7 +101,7 @@ class Attempts:
 
     def save(self) -> None:
         """Leave word."""
-        storage.write(_uri(self._chunk), json.dumps({"chunk": self._chunk.checksum, **asdict(self.now)}).encode())
+        _save(self._chunk, self.now)
 
     def judge(self, death: Death | None) -> None:
         """The last process died: with what in flight? Raises FirstpassError or RuntimeError when it was no image."""
@@ -224,6 +224,14 @@ def blamed(chunk: Chunk) -> dict[int, list[Death]]:
     return last.deaths
 
 
+def excuse(chunk: Chunk) -> None:
+    """The cluster took the last attempt away, its node for example: it uses up no try, and no image is to blame."""
+    last = load_attempt(chunk)
+    if last is not None:
+        last.killed, last.number = False, max(0, last.number - 1)
+        _save(chunk, last)
+
+
 def load_attempt(chunk: Chunk) -> Attempt | None:
     """What the last attempt left word of; None where there is none, or it is damaged or of another plan."""
     try:
@@ -236,6 +244,10 @@ def load_attempt(chunk: Chunk) -> Attempt | None:
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return last if all(0 <= position < len(chunk.images) for position in last.deaths) else None
+
+
+def _save(chunk: Chunk, attempt: Attempt) -> None:
+    storage.write(_uri(chunk), json.dumps({"chunk": chunk.checksum, **asdict(attempt)}).encode())
 
 
 def _uri(chunk: Chunk) -> str:

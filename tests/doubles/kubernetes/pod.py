@@ -26,13 +26,16 @@ NODE = "node-1"
 class Cluster:
     """What the pods of a double find: programs by name, images with their environment, secrets with their values.
 
-    A pod whose image is not here cannot start. start_up: seconds from creation to a running container.
+    A pod whose image is not here cannot start. start_up: seconds from creation to a running container. namespaces,
+    service_accounts: those that there are; None for all.
     """
 
     programs: dict[str, str]
     images: dict[str, dict[str, str]]
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     start_up: float = 0.1
+    namespaces: frozenset[str] | None = None
+    service_accounts: frozenset[str] | None = None
 
 
 class Pod:
@@ -51,6 +54,9 @@ class Pod:
         self.process: asyncio.subprocess.Process | None = None
         self.changed = asyncio.Condition()
         self.killed_because = ""
+        self.gone = self.stuck = False
+        self.scheduled: Json = {"type": "PodScheduled", "status": "True"}
+        self.disruption: list[Json] = []
         self._scratch = tempfile.TemporaryDirectory(prefix="pod-")
         self.life = asyncio.ensure_future(self._live())
 
@@ -60,13 +66,13 @@ class Pod:
 
     @property
     def ended(self) -> bool:
-        return self.phase in {"Succeeded", "Failed"}
+        return self.phase in {"Succeeded", "Failed"} or self.gone or self.stuck
 
     def to_json(self) -> Json:
         """The pod as the API shows it."""
         status: Json = {
             "phase": self.phase,
-            "conditions": [{"type": "PodScheduled", "status": "True"}],
+            "conditions": [self.scheduled, *self.disruption],
             "startTime": self.metadata["creationTimestamp"],
             "containerStatuses": [
                 {
@@ -81,6 +87,8 @@ class Pod:
                 }
             ],
         }
+        if self.scheduled["status"] != "True":
+            del status["containerStatuses"], status["startTime"]
         if self.reason:
             status |= {"reason": self.reason, "message": self.message}
         return {"apiVersion": "v1", "kind": "Pod", **self.manifest, "status": status}
@@ -107,6 +115,8 @@ class Pod:
         self._scratch.cleanup()
 
     async def _live(self) -> None:
+        if self.fault and self.fault.unschedulable:
+            await self._find_a_node(self.fault)
         self._event("Normal", "Scheduled", "Successfully assigned")
         await asyncio.sleep(self.cluster.start_up)
         image = self.base["image"]
@@ -146,6 +156,15 @@ class Pod:
             code = await self._take_away("DeadlineExceeded", "Pod was active on the node longer than its deadline")
         await self._finish(code)
 
+    async def _find_a_node(self, fault: PodFault) -> None:
+        self.fault = None
+        self.scheduled = {"type": "PodScheduled", "status": "False", "reason": fault.reason, "message": fault.message}
+        self._event("Warning", "FailedScheduling", fault.message)
+        assert fault.until is not None
+        while not fault.until():
+            await asyncio.sleep(0.05)
+        self.scheduled = {"type": "PodScheduled", "status": "True"}
+
     async def _follow(self) -> int:
         """Collect what the process prints, let the fault strike when it is time, and return the exit code."""
         assert self.process is not None
@@ -175,27 +194,36 @@ class Pod:
     async def _strike(self, fault: PodFault) -> int:
         self.fault = None
         if fault.exit_code is None:
-            return await self._take_away(fault.reason, fault.message)
+            return await self._take_away(fault.reason, fault.message, fault)
         assert self.process is not None
         self._signal(signal.SIGKILL)
         await self.process.wait()
         self.killed_because = fault.reason
         return fault.exit_code
 
-    async def _take_away(self, reason: str, message: str) -> int:
+    async def _take_away(self, reason: str, message: str, fault: PodFault | None = None) -> int:
         self._signal(signal.SIGKILL)
         assert self.process is not None
         await self.process.wait()
+        if fault and fault.disruption:
+            self.disruption = [{"type": "DisruptionTarget", "status": "True", "reason": fault.disruption}]
+        self.gone, self.stuck = bool(fault and fault.left == "gone"), bool(fault and fault.left == "stuck")
+        if self.stuck:
+            self.metadata["deletionTimestamp"] = "2020-01-01T00:00:00Z"
         self.reason, self.message = reason, message
         self._event("Warning", reason, message)
         return 137
 
     async def _finish(self, code: int) -> None:
+        if not (self.gone or self.stuck):
+            self._end(code)
+        await self._tell()
+
+    def _end(self, code: int) -> None:
         code = 128 - code if code < 0 else code  # Python's -9 is the shell's, and Kubernetes', 137
         reason = self.killed_because or ("Completed" if code == 0 else "Error")
         self.container = {"terminated": {"exitCode": code, "reason": reason, "startedAt": _now(), "finishedAt": _now()}}
         self.phase = "Succeeded" if code == 0 else "Failed"
-        await self._tell()
 
     def _environment(self) -> dict[str, str]:
         """The image's environment, then the secrets', then the container's own; a path of a volume is a real one."""

@@ -9,7 +9,7 @@ import json
 import secrets
 import ssl
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +37,7 @@ class KubernetesDouble:
 
     kubeconfig: a file to reach it with. created: each pod's manifest as it was POSTed, in order. requests: every
     `METHOD /path` it was asked. pod_faults are dealt out to pods as they are created, None for one that fares well.
+    quota: what the pods of a namespace may have together, as a ResourceQuota's `hard`, in whole numbers.
     """
 
     cluster: Cluster
@@ -48,6 +49,7 @@ class KubernetesDouble:
     pod_faults: deque[PodFault | None] = field(default_factory=deque)
     api_faults: list[ApiFault] = field(default_factory=list)
     pods: dict[tuple[str, str], Pod] = field(default_factory=dict)
+    quota: dict[str, int] = field(default_factory=dict)
 
     def running(self) -> list[str]:
         """The names of the pods whose process runs."""
@@ -129,7 +131,9 @@ class _Api:
         found = [
             pod.to_json()
             for (namespace, _), pod in self.double.pods.items()
-            if namespace == request.match_info["namespace"] and matches(selector, pod.metadata.get("labels", {}))
+            if namespace == request.match_info["namespace"]
+            and not pod.gone
+            and matches(selector, pod.metadata.get("labels", {}))
         ]
         return _listing("PodList", found)
 
@@ -139,12 +143,39 @@ class _Api:
         if manifest["metadata"].setdefault("namespace", namespace) != namespace:
             return _failure(400, "BadRequest", "the namespace of the object does not match that of the request")
         key = (namespace, manifest["metadata"]["name"])
+        if refused := self._refused(namespace, manifest):
+            return refused
         if key in self.double.pods:
             return _failure(409, "AlreadyExists", f'pods "{key[1]}" already exists')
         self.double.created.append(manifest)
         fault = self.double.pod_faults.popleft() if self.double.pod_faults else None
         pod = self.double.pods[key] = Pod(manifest, self.double.cluster, fault)
         return web.json_response(pod.to_json(), status=201)
+
+    def _refused(self, namespace: str, manifest: Json) -> web.Response | None:
+        """What the API server's own checks, its service accounts and its quota say, in their words."""
+        cluster, spec, name = self.double.cluster, manifest["spec"], manifest["metadata"]["name"]
+        if cluster.namespaces is not None and namespace not in cluster.namespaces:
+            return _failure(404, "NotFound", f'namespaces "{namespace}" not found')
+        names = [container["name"] for container in spec["containers"]]
+        for index, each in enumerate(names):
+            if each in names[:index]:
+                said = f'Pod "{name}" is invalid: spec.containers[{index}].name: Duplicate value: "{each}"'
+                return _failure(422, "Invalid", said)
+        account, forbidden = spec.get("serviceAccountName", "default"), f'pods "{name}" is forbidden: '
+        if cluster.service_accounts is not None and account not in cluster.service_accounts:
+            said = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+            return _failure(403, "Forbidden", forbidden + said)
+        asked, used = _asked(manifest), Counter[str]()
+        for pod in self.double.pods.values():
+            if pod.metadata["namespace"] == namespace and not pod.ended:
+                used.update(_asked(pod.manifest))
+        over = [each for each, limit in sorted(self.double.quota.items()) if used[each] + asked[each] > limit]
+        if not over:
+            return None
+        amounts = (",".join(f"{each}={of[each]}" for each in over) for of in (asked, used, self.double.quota))
+        said = "exceeded quota: firstpass, requested: {}, used: {}, limited: {}".format(*amounts)
+        return _failure(403, "Forbidden", forbidden + said)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._pod(request).to_json())
@@ -169,6 +200,8 @@ class _Api:
             await pod.delete(float(grace))
             self.double.pods.pop((pod.metadata["namespace"], pod.name), None)
 
+        if pod.stuck:  # nobody is there to say that it has ended
+            return web.json_response(pod.to_json())
         if pod.ended or pod.process is None:
             await end()
         else:
@@ -219,10 +252,21 @@ class _Api:
     def _pod(self, request: web.Request) -> Pod:
         namespace, name = request.match_info["namespace"], request.match_info["name"]
         pod = self.double.pods.get((namespace, name))
-        if pod is None:
+        if pod is None or pod.gone:
             message = f'pods "{name}" not found'
             raise web.HTTPNotFound(text=_status(404, "NotFound", message), content_type="application/json")
         return pod
+
+
+def _asked(manifest: Json) -> Counter[str]:
+    """What counts against a quota. Of resources that are not in a limit alone, the request."""
+    found = Counter({"pods": 1})
+    for container in manifest["spec"]["containers"]:
+        resources = container.get("resources", {})
+        for kind in ("limits", "requests"):
+            amounts = resources.get("limits", {}) | (resources.get("requests", {}) if kind == "requests" else {})
+            found.update({f"{kind}.{name}": int(amount) for name, amount in amounts.items() if amount.isdigit()})
+    return found
 
 
 def _first_since(pod: Pod, seconds: str | None) -> int:
