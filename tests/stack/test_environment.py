@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import quote
+
+import pytest
 
 from firstpass.settings import Settings, settings
-from firstpass.stack.environment import stack_environment
+from firstpass.stack.environment import leaves_out_kubeconfig, stack_environment
 from firstpass.stack.secrets import Secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +50,40 @@ def test_tuning_can_be_overridden_but_not_what_the_stack_depends_on(where, monke
     assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith(
         "postgresql+psycopg2://postgres@/airflow?host="
     )
+
+
+PATH = '{"kube_config_path": "/etc/kube"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "connection", "reaches"),
+    [
+        ("", None, True),
+        ("", f'{{"conn_type": "kubernetes", "extra": {PATH}}}', True),
+        ("cluster", f'{{"conn_type": "kubernetes", "extra": {PATH}}}', False),
+        ("cluster", '{"conn_type": "kubernetes", "extra": "{\\"in_cluster\\": true}"}', False),
+        ("cluster", "kubernetes://?extra__kubernetes__kube_config=%7B%7D", False),
+        ("cluster", f"kubernetes://?__extra__={quote(PATH)}", False),
+        ("cluster", None, False),
+        ("cluster", "kubernetes://", True),
+        ("cluster", '{"conn_type": "kubernetes", "extra": {"kube_config_path": "", "cluster_context": "x"}}', True),
+    ],
+)
+def test_kubeconfig_never_reaches_the_stack_beside_a_connections_own(where, monkeypatch, name, connection, reaches):
+    monkeypatch.setenv("KUBECONFIG", "/home/me/.kube/config")
+    monkeypatch.setenv("FIRSTPASS_KUBERNETES_CONN_ID", name)
+    if connection:
+        (where.home / ".env").write_text(f"AIRFLOW_CONN_CLUSTER={connection}\n", encoding="utf-8")
+    settings.cache_clear()
+    assert leaves_out_kubeconfig(where) is not reaches
+    assert ("KUBECONFIG" in stack_environment(where, SECRETS)) is reaches
+
+
+def test_without_a_kubeconfig_none_is_left_out(where, monkeypatch):
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("FIRSTPASS_KUBERNETES_CONN_ID", "cluster")
+    settings.cache_clear()
+    assert not leaves_out_kubeconfig(where)
 
 
 def test_a_proxy_never_sees_what_tasks_say_to_the_api_server(where, monkeypatch):

@@ -14,7 +14,7 @@ from firstpass.airflow.rest_client import AirflowApi
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
 from firstpass.stack import airflow_metadata, leftovers, postgres, readiness, restarting, started_with, supervision
-from firstpass.stack.environment import stack_environment, ui_url
+from firstpass.stack.environment import leaves_out_kubeconfig, stack_environment, ui_url
 from firstpass.stack.layout import Layout, layout, lock, make_layout, started_before
 from firstpass.stack.secrets import ADMIN, load_secrets, make_secrets
 from firstpass.stack.supervision import ProcessState
@@ -151,6 +151,8 @@ def _serve(
             say(f"Ended {ended} processes that an earlier stack had left behind")
         say("Starting PostgreSQL")
         postgres.prepare(where)
+        if leaves_out_kubeconfig(where):
+            say("KUBECONFIG is left out: the connection in FIRSTPASS_KUBERNETES_CONN_ID says how to reach the cluster")
         supervision.start(where, environment)
         started_with.remember(where)
     supervision.ensure(where, "postgres")

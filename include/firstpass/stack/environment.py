@@ -6,7 +6,10 @@ configuration. airflow.cfg keeps what holds in production too; what is true of o
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
+from urllib.parse import parse_qs, urlsplit
 
 from firstpass import dotenv_file
 from firstpass.settings import settings
@@ -43,9 +46,47 @@ def ui_url(port: int | None = None) -> str:
 
 
 def with_dotenv(where: Layout) -> dict[str, str]:
-    """This process's environment, completed from .env; a variable that is set in both keeps the environment's value."""
-    written = {name: entry.value for name, entry in dotenv_file.read(where.home / ".env").items()}
-    return written | dict(os.environ)
+    """This process's environment, completed from .env; a variable that is set in both keeps the environment's value.
+
+    Less KUBECONFIG where `leaves_out_kubeconfig` says so.
+    """
+    found = _both(where)
+    if leaves_out_kubeconfig(where):
+        del found["KUBECONFIG"]
+    return found
+
+
+def leaves_out_kubeconfig(where: Layout) -> bool:
+    """Whether KUBECONFIG, which people set for kubectl, is kept from the stack.
+
+    It is where FIRSTPASS_KUBERNETES_CONN_ID names a connection that has a cluster of its own, or one that only Airflow
+    knows. Without a connection it is how the cluster is reached, and for one that says nothing about that.
+    """
+    found, name = _both(where), settings().kubernetes_conn_id
+    if not name or "KUBECONFIG" not in found:
+        return False
+    connection = found.get(f"AIRFLOW_CONN_{name.upper()}")
+    return connection is None or bool(_OWN_CLUSTER & _extras(connection))
+
+
+def _both(where: Layout) -> dict[str, str]:
+    return {name: entry.value for name, entry in dotenv_file.read(where.home / ".env").items()} | dict(os.environ)
+
+
+_OWN_CLUSTER = {"kube_config", "kube_config_path", "in_cluster"}
+
+
+def _extras(connection: str) -> set[str]:
+    """The names in a connection's extra, which is written as JSON or as a URI; empty values left out."""
+    try:
+        extra = json.loads(connection).get("extra") or {}
+        found = json.loads(extra) if isinstance(extra, str) else extra
+    except (ValueError, AttributeError):
+        query = parse_qs(urlsplit(connection).query)
+        found = {name: values[-1] for name, values in query.items()}
+        with suppress(ValueError):
+            found |= json.loads(found.pop("__extra__", "{}"))
+    return {name.removeprefix("extra__kubernetes__") for name, value in dict(found).items() if value}
 
 
 def stack_environment(where: Layout, secrets: Secrets) -> dict[str, str]:
