@@ -17,6 +17,7 @@ from threading import Event
 import psutil
 import psycopg2
 import pytest
+from cryptography.fernet import Fernet
 from psycopg2.extensions import make_dsn
 
 from doubles.kubernetes import (
@@ -25,9 +26,9 @@ from doubles.kubernetes import (
     PodFault,
     evicted,
     frozen,
-    image_missing,
     kubernetes_double,
     out_of_memory,
+    registry_away,
 )
 from doubles.kubernetes.pod import NODE, Cluster
 from doubles.s3 import s3_client, s3_server
@@ -128,11 +129,11 @@ def test_pods_give_the_rows_that_the_local_engine_gives(site):
 
 
 def test_a_night_of_faults_ends_well(site):
-    """Out of memory, evicted, image not found, the API down for a moment, and a worker killed while its pod runs."""
+    """Out of memory, evicted, the registry and the API down for a moment, and a worker killed while its pod runs."""
     before = len(site.kubernetes.created)
     too_big = out_of_memory(lambda lines: site.infers(before))
     found_again = Event()
-    site.kubernetes.pod_faults.extend([too_big, evicted(bool), image_missing(), frozen(found_again.is_set)])
+    site.kubernetes.pod_faults.extend([too_big, evicted(bool), registry_away(), frozen(found_again.is_set)])
     site.kubernetes.api_faults = [ApiFault("^POST .*/pods$", 429), ApiFault("^GET .*/log$", 500, times=2)]
     with ThreadPoolExecutor() as pool:
         killed = pool.submit(_kill_the_worker_of, site, before + 3, found_again)
@@ -172,11 +173,21 @@ def test_pods_can_be_waited_for_in_the_triggerer(site):
     site.stack.environment |= {
         "FIRSTPASS_KUBERNETES_DEFERRABLE": "true",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "KUBECONFIG": str(site.kubernetes.kubeconfig),  # as people have it for kubectl
     }
     restarted = site.stack("up", "--restart")  # the run before this one may be being published
     assert restarted.returncode == 0, restarted.stderr
-    before = len(site.kubernetes.requests)
-    summary = site.run("--images", "s3://site/some", "--reprocess")
+    assert "KUBECONFIG is left out" in restarted.stderr + restarted.stdout
+    before, read = len(site.kubernetes.requests), Event()
+    site.kubernetes.pod_faults.extend([frozen(read.is_set)] * 4)
+    with ThreadPoolExecutor() as pool:
+        rows = pool.submit(_triggers, site, read)
+        summary = site.run("--images", "s3://site/some", "--reprocess")
+        for row in rows.result():
+            assert "firstpass-infer-" in row
+            assert site.kubernetes.token not in row
+            assert "certificate-authority-data" not in row
+    site.kubernetes.pod_faults.clear()
     assert summary["state"] == "success"
     assert summary["outcomes"] == {"ok": 3, "empty": 1}
     asked = [request for request in site.kubernetes.requests[before:] if "/log?" in request]
@@ -191,6 +202,23 @@ def test_nothing_secret_is_in_logs_or_rendered_templates(site):
     for secret in (site.kubernetes.token, "secret-of-s3"):
         for path in places:
             assert secret not in path.read_text(errors="replace"), path
+
+
+def _triggers(site: Site, read: Event) -> list[str]:
+    """What the metadata database keeps of the triggers of pods, once there is one; then the pods may go on."""
+    dsn = make_dsn(site.stack("sql", "--dsn").stdout.strip(), dbname="airflow")
+    key = json.loads((site.stack.home / "var" / "secrets.json").read_text())["fernet_key"]
+    deadline, found = time.monotonic() + 300, []
+    try:
+        while not found:
+            assert time.monotonic() < deadline, "nothing was deferred"
+            time.sleep(0.2)
+            with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT encrypted_kwargs FROM trigger WHERE classpath LIKE '%KubernetesPodTrigger'")
+                found = [Fernet(key).decrypt(kwargs.encode()).decode() for (kwargs,) in cursor.fetchall()]
+    finally:
+        read.set()
+    return found
 
 
 def _kill_the_worker_of(site: Site, number: int, found_again: Event) -> None:
