@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from kubernetes.client import V1Pod
 
-from firstpass.airflow.pod_endings import PodLost, ending, exit_code, stuck, taken_away
+from firstpass.airflow.pod_endings import Event, PodLost, ending, exit_code, stuck, taken_away
 from firstpass.errors import FirstpassError, Unavailable, WaitedInVain
 
 
@@ -36,7 +36,8 @@ def target(status: str = "True") -> list[dict[str, str]]:
 
 
 def told(made: V1Pod, *warnings: str) -> FirstpassError | None:
-    return ending(made, warnings, timedelta(minutes=15))
+    events = [Event("Pulling image", warning=False), *(Event(message, warning=True) for message in warnings)]
+    return ending(made, events, timedelta(minutes=15))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,10 @@ def test_without_a_node_or_a_start_in_time_another_try_may_fare_better():
     nowhere = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}]
     assert "the pod p found no node: 0/3 nodes" in told(pod("Pending", conditions=nowhere)).problem
     slow = told(pod("Pending", containerStatuses=[waits("ContainerCreating")]), "MountVolume failed")
-    assert slow.problem == "the pod p has a node, and did not run after 15 minutes: MountVolume failed"
+    assert (
+        slow.problem
+        == "the pod p has a node, and did not run after 15 minutes; the last of its events: MountVolume failed"
+    )
     assert isinstance(slow, WaitedInVain)
 
 

@@ -142,6 +142,9 @@ def test_a_night_of_faults_ends_well(site):
     assert summary["state"] == "success"
     assert summary["outcomes"] == {"ok": 5, "empty": 3}
     assert len(site.kubernetes.created) - before == 4 + 3, "the pod of the killed worker was found again"
+    labels = [pod["metadata"]["labels"] for pod in site.kubernetes.created[before:]]
+    for lost in labels[1:3]:
+        assert {each["try_number"] for each in labels if each["map_index"] == lost["map_index"]} == {"1"}
     sizes = {marker["batch_size"] for marker in site.markers(summary["run_id"])}
     assert len(sizes) == 2, f"one chunk went on in half batches: {sizes}"
     assert site.kubernetes.pods == {}
@@ -214,7 +217,7 @@ def _triggers(site: Site, read: Event) -> list[str]:
             assert time.monotonic() < deadline, "nothing was deferred"
             time.sleep(0.2)
             with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
-                cursor.execute("SELECT encrypted_kwargs FROM trigger WHERE classpath LIKE '%KubernetesPodTrigger'")
+                cursor.execute("SELECT kwargs FROM trigger WHERE classpath LIKE '%KubernetesPodTrigger'")
                 found = [Fernet(key).decrypt(kwargs.encode()).decode() for (kwargs,) in cursor.fetchall()]
     finally:
         read.set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from kubernetes.client import V1ContainerStatus, V1Pod
@@ -25,6 +26,14 @@ _REGISTRY_AWAY = re.compile(
     r"|rate limit|qps|bad gateway|unavailable|server error|unreachable|handshake|\b(429|50[0234])\b",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the cluster says happened to a pod. warning: it went wrong."""
+
+    message: str
+    warning: bool
 
 
 class PodLost(Unavailable):
@@ -68,10 +77,10 @@ def taken_away(pod: V1Pod) -> str | None:
     return "it was deleted" if pod.metadata.deletion_timestamp else None
 
 
-def ending(pod: V1Pod, warnings: Sequence[str], startup: timedelta) -> FirstpassError | None:
+def ending(pod: V1Pod, events: Sequence[Event], startup: timedelta) -> FirstpassError | None:
     """For a pod that failed, or that was given up while it was pending; None for one that failed by itself.
 
-    warnings: the messages of its events. startup: how long it had to start once it had a node.
+    events: of a pod that is pending, oldest first. startup: how long it had to start once it had a node.
     """
     name = pod.metadata.name
     code = exit_code(pod)
@@ -81,7 +90,7 @@ def ending(pod: V1Pod, warnings: Sequence[str], startup: timedelta) -> Firstpass
         return WaitedInVain(f"the pod {name} waited long enough for what is away", "see its last lines in this log")
     if why := taken_away(pod):
         return lost(name, why)
-    return _never_ran(pod, warnings, startup) if pod.status.phase == "Pending" else None
+    return _never_ran(pod, events, startup) if pod.status.phase == "Pending" else None
 
 
 def exit_code(pod: V1Pod) -> int | None:
@@ -93,7 +102,7 @@ def exit_code(pod: V1Pod) -> int | None:
     return None
 
 
-def _never_ran(pod: V1Pod, warnings: Sequence[str], startup: timedelta) -> FirstpassError:
+def _never_ran(pod: V1Pod, events: Sequence[Event], startup: timedelta) -> FirstpassError:
     name = pod.metadata.name
     for condition in pod.status.conditions or ():
         if condition.type == "PodScheduled" and condition.status != "True":
@@ -105,14 +114,14 @@ def _never_ran(pod: V1Pod, warnings: Sequence[str], startup: timedelta) -> First
     for status in [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]:
         waiting = status.state.waiting if status.state else None
         if waiting and waiting.reason in _IMAGE:
-            return _no_image(name, status, warnings)
+            return _no_image(name, status, [event.message for event in events if event.warning])
         if waiting and waiting.reason == "CreateContainerConfigError":
             return FirstpassError(
                 f"the container {status.name} of the pod {name} cannot be made: {waiting.message}",
                 "create the secret or config map that is named there, or correct FIRSTPASS_KUBERNETES_SECRETS or the"
                 " pod template",
             )
-    last = f": {warnings[-1]}" if warnings else ""
+    last = f"; the last of its events: {events[-1].message}" if events else ""
     return WaitedInVain(
         f"the pod {name} has a node, and did not run after {startup.total_seconds() / 60:g} minutes{last}",
         "see its events in this log; where its image takes longer to come, raise FIRSTPASS_KUBERNETES_STARTUP_MINUTES",

@@ -21,7 +21,7 @@ from kubernetes.client import ApiException, V1Pod
 
 from firstpass.airflow.cluster_outages import cluster_outage
 from firstpass.airflow.cluster_refusals import cluster_refusal, said
-from firstpass.airflow.pod_endings import PodLost, ending, lost, stuck
+from firstpass.airflow.pod_endings import Event, PodLost, ending, lost, stuck
 from firstpass.airflow.pod_manifest import pod
 from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.errors import FirstpassError
@@ -76,13 +76,13 @@ class InferencePod(KubernetesPodOperator):
         if remote_pod and not self._killed and remote_pod.status.phase not in PodPhase.terminal_states:
             remote_pod = self.pod_manager.read_pod(remote_pod)  # it was read when it was made
         pending = remote_pod and remote_pod.status.phase == PodPhase.PENDING
-        warnings = self._warnings(remote_pod) if pending else []
+        events = self._events(remote_pod) if pending else []
         try:
             super().cleanup(pod, remote_pod, *args, **kwargs)
         except Exception as error:
             startup = timedelta(seconds=self.startup_timeout_seconds)
             timed_out = why is not None and not isinstance(why, Exception)  # the task itself, by Airflow's doing
-            if not timed_out and (told := ending(remote_pod, warnings, startup)):
+            if not timed_out and (told := ending(remote_pod, events, startup)):
                 self._over = True
                 raise told from error
             raise
@@ -159,12 +159,12 @@ class InferencePod(KubernetesPodOperator):
         excuse(Chunk.load(self.arguments[-1]))
         self._unexcused = False
 
-    def _warnings(self, pod: V1Pod) -> list[str]:
+    def _events(self, pod: V1Pod) -> list[Event]:
         try:
-            events = self.pod_manager.read_pod_events(pod).items
+            found = self.pod_manager.read_pod_events(pod).items
         except Exception:  # what is known without them is enough
             return []
-        return [event.message for event in events if event.type == "Warning" and event.message]
+        return [Event(each.message, each.type == "Warning") for each in found if each.message]
 
 
 def _told(error: Exception) -> FirstpassError | None:
