@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -246,6 +248,20 @@ class TestWhatIsWaitedFor:
         cluster.api_faults = [quota_used_up(times=1000)]
         with pytest.raises(Unavailable, match=r"has no room for another pod.* \(waited for"):
             run_pod()
+
+
+def test_a_task_that_was_ended_while_it_waited_makes_no_pod(cluster, caplog, monkeypatch):
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 1.0)
+    cluster.api_faults = [quota_used_up(times=1)]
+    ends = operator()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(ends.execute, context())
+        while "no room for another pod" not in caplog.text:
+            time.sleep(0.01)
+        ends.on_kill()
+        with pytest.raises(AirflowException, match="ended from outside"):
+            running.result()
+    assert cluster.created == []
 
 
 class TestWhatEndsTheTry:

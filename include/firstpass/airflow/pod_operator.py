@@ -111,6 +111,8 @@ class InferencePod(KubernetesPodOperator):
         waiter = Waiter()
 
         def once() -> Any:
+            if self._killed:  # while it waited: Airflow lets it run on until it kills the process
+                raise AirflowException("the task was ended from outside")
             began = time.monotonic()
             try:
                 return self._begin_anew(context) if self._over else function(context, *args)
