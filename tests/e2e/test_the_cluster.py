@@ -207,7 +207,7 @@ def test_nothing_secret_is_in_logs_or_rendered_templates(site):
 
 
 def _triggers(site: Site, read: Event) -> list[str]:
-    """What the metadata database keeps of the triggers of pods, in the clear, once there is one; then pods may go on."""
+    """What the metadata database keeps of triggers of pods, in the clear, once there is one; then they may go on."""
     dsn = make_dsn(site.stack("sql", "--dsn").stdout.strip(), dbname="airflow")
     deadline, found = time.monotonic() + 300, []
     try:
