@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "down": ("stack", "down", "Stop the local stack and keep its data."),
     "status": ("stack", "status", "Show what is running, the UI's address and its login."),
     "sql": ("stack", "sql", "Open psql on the annotation warehouse, or run one statement."),
+    "warehouse": ("warehouse", "warehouse", "Back up, restore, move and upgrade the warehouse."),
     "airflow": ("airflow", "airflow", "Run Airflow's own command line on this stack."),
     "cvat": ("cvat", "cvat", "List CVAT tasks; publish drafts to them or withdraw them."),
     "models": ("models", "models", "List, show, sync, check and prune models."),
