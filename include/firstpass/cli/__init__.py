@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("stack", "up", "Start the local stack: PostgreSQL and Airflow."),
     "down": ("stack", "down", "Stop the local stack and keep its data."),
     "status": ("stack", "status", "Show what is running, the UI's address and its login."),
+    "doctor": ("doctor", "doctor", "Look at what is configured: reachable, allowed, of a supported version."),
     "sql": ("stack", "sql", "Open psql on the annotation warehouse, or run one statement."),
     "warehouse": ("warehouse", "warehouse", "Back up, restore, move and upgrade the warehouse."),
     "airflow": ("airflow", "airflow", "Run Airflow's own command line on this stack."),

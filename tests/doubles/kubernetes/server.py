@@ -36,7 +36,9 @@ class KubernetesDouble:
     """What a test sees of the server.
 
     kubeconfig: a file to reach it with. created: each pod's manifest as it was POSTed, in order. requests: every
-    `METHOD /path` it was asked. pod_faults are dealt out to pods as they are created, None for one that fares well.
+    `METHOD /path` it was asked. denied: `verb resource` that an access review denies. quotas: name →
+    limits of resource quotas, for whoever lists them. pod_faults are dealt out to pods as they are created, None for
+    one that fares well.
     """
 
     cluster: Cluster
@@ -48,6 +50,8 @@ class KubernetesDouble:
     pod_faults: deque[PodFault | None] = field(default_factory=deque)
     api_faults: list[ApiFault] = field(default_factory=list)
     pods: dict[tuple[str, str], Pod] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
+    quotas: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def running(self) -> list[str]:
         """The names of the pods whose process runs."""
@@ -85,6 +89,9 @@ async def _serve(double: KubernetesDouble, folder: Path) -> web.AppRunner:
             web.delete(pods + "/{name}", api.delete),
             web.get(pods + "/{name}/log", api.log),
             web.get("/api/v1/namespaces/{namespace}/events", api.events),
+            web.get("/api/v1/namespaces/{namespace}/resourcequotas", api.resource_quotas),
+            web.get("/version/", api.version),
+            web.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", api.access_review),
         ]
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -145,6 +152,28 @@ class _Api:
         fault = self.double.pod_faults.popleft() if self.double.pod_faults else None
         pod = self.double.pods[key] = Pod(manifest, self.double.cluster, fault)
         return web.json_response(pod.to_json(), status=201)
+
+    async def version(self, _: web.Request) -> web.StreamResponse:
+        parts = dict.fromkeys(
+            ("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "major", "minor", "platform"), "?"
+        )
+        return web.json_response(parts | {"gitVersion": "v1.33.1"})
+
+    async def access_review(self, request: web.Request) -> web.StreamResponse:
+        review = await request.json()
+        asked = review["spec"]["resourceAttributes"]
+        what = "/".join(filter(None, (asked["resource"], asked.get("subresource"))))
+        allowed = f"{asked['verb']} {what}" not in self.double.denied
+        return web.json_response(review | {"status": {"allowed": allowed}}, status=201)
+
+    async def resource_quotas(self, request: web.Request) -> web.StreamResponse:
+        if "list resourcequotas" in self.double.denied:
+            return _failure(403, "Forbidden", "resourcequotas is forbidden")
+        found = [
+            {"metadata": {"name": name}, "status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}
+            for name, hard in self.double.quotas.items()
+        ]
+        return _listing("ResourceQuotaList", found)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._pod(request).to_json())
