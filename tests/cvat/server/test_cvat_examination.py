@@ -62,3 +62,10 @@ def test_half_a_connection_is_one(monkeypatch):
     (found,) = examine_cvat()
     assert found.standing is Standing.PROBLEM
     assert "has no password" in found.words
+
+
+def test_a_server_that_is_older_than_any_that_was_tried(cvat, with_token):
+    cvat.version = "2.31.0"
+    found = with_token(cvat.token)
+    assert [f.standing for f in found].count(Standing.WARNING) == 1
+    assert any("older than 2.54" in f.words for f in found)

@@ -14,7 +14,8 @@ from firstpass.findings import Finding
 from firstpass.settings import all_variables
 
 ITEM = "CVAT"
-OLDEST = (2, 5)
+OLDEST = (2, 54)
+"""The oldest version of CVAT that Firstpass was tried with."""
 _READ_ONLY = "make a personal access token that may write (CVAT: profile, security), and put it into cvat_default"
 
 
@@ -36,6 +37,12 @@ def _asked(to: CvatConnection) -> Iterator[Finding]:
     version = str(server.get("/api/server/about").get("version", "unknown"))
     user = str(server.get("/api/users/self").get("username", "unknown"))
     yield findings.ok(ITEM, f"{to.host}, version {version}, as {user}")
+    if _numbers(version) < OLDEST:
+        yield findings.warning(
+            ITEM,
+            f"version {version} is older than {'.'.join(map(str, OLDEST))}, the oldest that was tried",
+            "upgrade CVAT",
+        )
     token = {}
     with suppress(Gone, CvatDown):  # a server that knows no such tokens
         token = server.get("/api/auth/access_tokens/self")
@@ -45,3 +52,7 @@ def _asked(to: CvatConnection) -> Iterator[Finding]:
         yield findings.ok("its token", f"may write, until {str(token['expiry_date'])[:10]}")
     if to.host.startswith("http://") and urlsplit(to.host).hostname not in ("localhost", "127.0.0.1", "::1"):
         yield findings.warning(ITEM, f"{to.host} is not https: the token can be read on its way", "use https")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2])
