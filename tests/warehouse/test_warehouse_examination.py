@@ -50,13 +50,15 @@ def test_rights_on_rows_alone_are_a_warning(lesser_user, use_warehouse):
     rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}"
     dsn = use_warehouse(lesser_user(rights))
     assert told(dsn, Standing.PROBLEM) == ""
-    assert "upgraded by this user: others own chunks" in told(dsn, Standing.WARNING)
+    assert "upgraded by this user: others own all_detections" in told(dsn, Standing.WARNING)
 
 
 def test_tables_that_may_not_be_written_are_named(lesser_user, use_warehouse):
     rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}"
-    dsn = use_warehouse(lesser_user(rights, "REVOKE UPDATE ON runs, chunks FROM {}"))
-    assert told(dsn, Standing.PROBLEM) == "the user may not read and write chunks, runs"
+    dsn = use_warehouse(
+        lesser_user(rights, "REVOKE UPDATE ON runs, chunks FROM {}", "REVOKE SELECT ON run_drafts FROM {}")
+    )
+    assert told(dsn, Standing.PROBLEM) == "the user may not read and write chunks, run_drafts, runs"
 
 
 def test_a_user_who_may_make_no_tables(lesser_user, new_database, use_warehouse):
