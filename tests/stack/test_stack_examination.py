@@ -50,5 +50,8 @@ def test_what_does_not_run_is_named(monkeypatch):
     assert found.standing is Standing.WARNING
     assert "scheduler fatal" in found.words
     assert "postgres" not in found.words
+    idle = (ProcessState("postgres", "RUNNING", 41, 125), ProcessState("scheduler", "STOPPED", None, 0))
+    monkeypatch.setattr(control, "status", lambda: Status("partly", "http://…", "admin", "sesame", idle, 0))
+    assert [(f.standing, "postgres alone" in f.words) for f in examine_stack()] == [(Standing.UNUSED, True)]
     monkeypatch.setattr(control, "status", lambda: Status("up", "http://there", "admin", "sesame", processes, 0))
     assert examine_stack()[0].words == "up, at http://there"

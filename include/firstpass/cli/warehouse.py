@@ -42,9 +42,8 @@ def backup(file: Path, replace: bool, as_json: bool) -> None:
         about = {"file": str(archive.path), "bytes": made.size, "schema": archive.schema}
         click.echo(json.dumps(about | {"release": archive.release, "postgres": archive.postgres}, indent=1))
     else:
-        click.echo(
-            f"{archive.path}: {made.size / 1e6:,.1f} MB, schema {archive.schema}, from PostgreSQL {archive.postgres}"
-        )
+        size = f"{made.size / 1e6:,.1f} MB" if made.size >= 1e6 else f"{made.size / 1e3:,.0f} kB"
+        click.echo(f"{archive.path}: {size}, schema {archive.schema}, from PostgreSQL {archive.postgres}")
 
 
 @warehouse.command()

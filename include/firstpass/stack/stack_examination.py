@@ -47,6 +47,10 @@ def examine_stack() -> list[Finding]:
     if found.state == "up":
         return [findings.ok("stack", f"up, at {found.url}")]
     if found.state == "partly":
+        idle = [each for each in found.processes if not each.alive]
+        if idle and all(each.state == "STOPPED" for each in idle):  # commands that read start PostgreSQL alone
+            running = ", ".join(each.name for each in found.processes if each.alive)
+            return [findings.unused("stack", f"of it runs {running} alone (`firstpass up` starts the rest)")]
         ailing = ", ".join(f"{each.name} {each.state.lower()}" for each in found.processes if not each.alive)
         words = ailing or ("its UI does not answer" if found.processes else f"{found.leftovers} processes were left")
         return [findings.warning("stack", f"not all of it is up: {words}", "run `firstpass up`; logs are in var/log")]
