@@ -121,12 +121,12 @@ def test_a_backup_under_merges_holds_whole_chunks(
     merging = threading.Thread(target=merge_all, args=(warehouse_dsn, run.spec, catalogue([]), chunks, begun))
     merging.start()
     begun.wait()
-    taken = []
-    while merging.is_alive() or len(taken) < 2:
+    taken = [back_up(warehouse_dsn, tmp_path / "first.dump").archive]
+    while merging.is_alive():
         taken.append(back_up(warehouse_dsn, tmp_path / f"{len(taken)}.dump").archive)
     merging.join()
-    assert len(taken) >= 2
-    for archive in (taken[0], taken[-1]):
+    taken.append(back_up(warehouse_dsn, tmp_path / "last.dump").archive)
+    for archive in (taken[0], taken[len(taken) // 2], taken[-1]):
         other = use_warehouse(new_database())
         restore(other, archive)
         with closing(psycopg2.connect(other)) as conn:

@@ -18,7 +18,8 @@ from firstpass.warehouse.archive import Archive, open_archive
 from firstpass.warehouse.connection import address, connect
 from firstpass.warehouse.program_errors import explained
 
-TELL_EVERY = 5.0  # seconds
+TELL_EVERY = 15.0  # seconds
+_COMPRESSION = "--compress=1"  # a third of the default's time for a file 7 % larger: a night may want the cores
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +47,12 @@ def back_up(dsn: str, path: Path, *, replace: bool = False, tell: Callable[[str]
     program = client_programs.newest("pg_dump", server)
     try:
         with _draft(path) as (draft, descriptor):
-            _dump([str(program), "--format=custom", f"--schema={namespace}", f"--file={draft}"], dsn, descriptor, tell)
+            _dump(
+                [str(program), "--format=custom", _COMPRESSION, f"--schema={namespace}", f"--file={draft}"],
+                dsn,
+                descriptor,
+                tell,
+            )
             archive, size = open_archive(draft), draft.stat().st_size
             draft.replace(path)
             return Backup(dataclasses.replace(archive, path=path), size)

@@ -25,7 +25,7 @@ from firstpass.warehouse.program_errors import explained
 Tell = Callable[[str], None]
 
 _CHUNK = 2**20
-TELL_EVERY = 5.0  # seconds
+TELL_EVERY = 15.0  # seconds
 _OLDEST = 15
 # pg_restore sets this for every server, and one that does not know it would refuse the whole script.
 _UNKNOWN_BEFORE_17 = b"SET transaction_timeout = 0;\n"
