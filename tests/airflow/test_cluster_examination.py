@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from doubles.kubernetes import KubernetesDouble, kubernetes_double
 from doubles.kubernetes.pod import Cluster
-from firstpass.airflow.cluster_examination import examine_cluster
+from firstpass.airflow.cluster_examination import NEEDED, examine_cluster
 from firstpass.findings import Standing
 from firstpass.settings import settings
 
@@ -77,3 +78,11 @@ def test_a_pod_template_that_cannot_be_used(cluster, monkeypatch, tmp_path):
 
 def test_the_local_engine_needs_none():
     assert [f.standing for f in examine_cluster()] == [Standing.UNUSED]
+
+
+def test_the_role_that_is_shipped_allows_what_is_asked_for():
+    documents = yaml.safe_load_all((TEMPLATE.parent / "rbac.yaml").read_text())
+    (role,) = (each for each in documents if each["kind"] == "Role")
+    allowed = {(verb, resource) for rule in role["rules"] for verb in rule["verbs"] for resource in rule["resources"]}
+    for verb, resource, sub in NEEDED:
+        assert (verb, f"{resource}/{sub}" if sub else resource) in allowed

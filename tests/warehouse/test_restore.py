@@ -76,6 +76,18 @@ def test_tables_that_are_no_warehouses_are_left_alone(archive, new_database, use
     assert rows_of(other) == {"customers": []}
 
 
+def test_functions_and_views_that_are_no_warehouses_are_left_alone(archive, new_database, use_warehouse, rows_of):
+    other = use_warehouse(new_database())
+    administer(other, "CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql RETURN 2 * n")
+    restore(other, archive)
+    with closing(psycopg2.connect(other)) as conn:
+        assert query(conn, "SELECT twice(21)") == [(42,)]
+    third = use_warehouse(new_database())
+    administer(third, "CREATE VIEW today AS SELECT current_date")
+    with pytest.raises(FirstpassError, match="today for one"):
+        restore(third, archive)
+
+
 def test_a_run_that_begins_meanwhile_is_not_lost(archive, new_database, use_warehouse, rows_of, monkeypatch):
     """It comes between the first look and the transaction, which looks again."""
     other = use_warehouse(new_database())

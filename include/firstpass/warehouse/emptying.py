@@ -15,18 +15,19 @@ REFUSE_ROWS = f"""
 DO $firstpass$
 DECLARE
     each regclass;
+    kind "char";
     found boolean;
     full_tables text[] := '{{}}';
 BEGIN
     PERFORM pg_advisory_xact_lock({LOCK});  -- nobody migrates meanwhile
-    FOR each IN
-        SELECT o.oid FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
-        WHERE {_OWN} AND o.relkind IN ('r', 'p', 'f', 'm') AND NOT o.relispartition ORDER BY o.relname
+    FOR each, kind IN
+        SELECT o.oid, o.relkind FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
+        WHERE {_OWN} AND o.relkind IN ('r', 'p', 'f', 'm', 'v', 'S') AND NOT o.relispartition ORDER BY o.relname
     LOOP
         IF to_regclass('schema_migrations') IS NULL THEN
             RAISE EXCEPTION '{NOT_EMPTY} tables that are not a warehouse''s, % for one', each;
         END IF;
-        CONTINUE WHEN each = to_regclass('schema_migrations');
+        CONTINUE WHEN kind IN ('v', 'S') OR each = to_regclass('schema_migrations');
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', each);
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', each) INTO found;
         IF found THEN
@@ -46,6 +47,9 @@ DO $firstpass$
 DECLARE
     statement text;
 BEGIN
+    IF to_regclass('schema_migrations') IS NULL THEN
+        RETURN;  -- no table is here, and whose functions these are is not known
+    END IF;
     FOR statement IN SELECT unnest(ARRAY(  -- all of them, before the first is gone
         SELECT format('DROP %s IF EXISTS %s CASCADE',
             CASE o.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
@@ -60,4 +64,5 @@ BEGIN
     END LOOP;
 END
 $firstpass$"""  # noqa: S608 - constants
-"""Removes every table, view, sequence and function of the schema, after REFUSE_ROWS in the same transaction."""
+"""Removes an empty warehouse's tables, and every view, sequence and function of its schema, a person's own included.
+After REFUSE_ROWS, in the same transaction; where there is no warehouse it removes nothing."""
