@@ -86,7 +86,8 @@ def _draft(path: Path) -> Iterator[tuple[Path, int]]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            draft.stat()  # gone: another backup ended between opening and locking, and gave this file its name
+        except (BlockingIOError, FileNotFoundError):
             raise FirstpassError(f"another backup is writing {path}", "wait for it, or choose another name") from None
         try:
             os.fchmod(descriptor, 0o600)
