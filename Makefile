@@ -69,6 +69,7 @@ lock:  ## renew requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 --all-extras pyproject.toml -o requirements.txt
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 --group dev -c requirements.txt -o requirements-dev.txt
 	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 -c requirements.txt docker/inference/requirements.in -o docker/inference/requirements.txt
+	$(PYTHON) docs/reference_pages/versions_page.py  # refuses what is not supported, and writes docs/reference/versions.md
 
 # As root, PostgreSQL's data lies outside of this folder: see include/firstpass/stack/postgres.py.
 clean:  ## stop the stack and remove all that it made, its data included

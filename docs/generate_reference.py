@@ -1,4 +1,4 @@
-"""Writes docs/reference/: settings, commands, DAGs and Python API, as the code defines them now.
+"""Writes docs/reference/: settings, commands, DAGs and Python API, as the code defines them now, and the versions.
 
     .venv/bin/python docs/generate_reference.py [FOLDER]
 
@@ -36,13 +36,14 @@ def use_defaults(home: Path) -> None:
 
 def pages() -> dict[str, str]:
     """File name → Markdown."""
-    from reference_pages import commands_page, dags_page, python_page, settings_page
+    from reference_pages import commands_page, dags_page, python_page, settings_page, versions_page
 
     return {
         "settings.md": settings_page.page(),
         "commands.md": commands_page.page(),
         "dags.md": dags_page.page(ROOT / "dags"),
         "python.md": python_page.page(),
+        "versions.md": versions_page.page(ROOT),
     }
 
 

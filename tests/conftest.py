@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 pytest_plugins = [
-    f"fixtures.{name}" for name in ("airflow", "cvat", "finished_runs", "inference", "models", "s3", "warehouse")
+    f"fixtures.{name}"
+    for name in ("airflow", "cvat", "finished_runs", "inference", "models", "s3", "servers", "warehouse")
 ]
 
 # A throw-away Airflow with an SQLite database: no test writes into a real one. It reads this when it is first imported.

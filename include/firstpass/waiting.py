@@ -19,6 +19,7 @@ from typing import ParamSpec, TypeVar
 
 from firstpass.errors import Unavailable, WaitedInVain
 from firstpass.outages import outage
+from firstpass.refusals import missing_right
 from firstpass.settings import settings
 
 log = logging.getLogger("firstpass")
@@ -58,7 +59,8 @@ class Waiter:
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the function gives, however often it has to be called.
 
-        Raises WaitedInVain when what it needs stays away, and at once whatever else the function raises.
+        Raises WaitedInVain when what it needs stays away, and at once whatever else the function raises; a right that
+        the warehouse's user lacks as FirstpassError.
         """
         patience = timedelta(minutes=settings().wait_minutes)
         began, ends = None, time.monotonic() + patience.total_seconds()
@@ -71,6 +73,8 @@ class Waiter:
             except Exception as error:
                 away = outage(error)
                 if away is None or isinstance(away, WaitedInVain):
+                    if denied := missing_right(error):
+                        raise denied from error
                     raise
                 if self._anew and not self._stop.is_set():
                     self._anew, began, pause, again = False, None, FIRST_PAUSE, bool(patience)

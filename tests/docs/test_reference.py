@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = ("settings.md", "commands.md", "dags.md", "python.md")
+PAGES = ("settings.md", "commands.md", "dags.md", "python.md", "versions.md")
 
 
 @pytest.fixture(scope="module")

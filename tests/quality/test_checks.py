@@ -23,6 +23,7 @@ from firstpass.quality import checks
 from firstpass.quality.checks import check_run
 from firstpass.quality.drift import store_profile
 from firstpass.quality.suites import Expectation, suites
+from firstpass.refusals import missing_right
 from firstpass.settings import settings
 from firstpass.warehouse.connection import connect
 from firstpass.warehouse.verdicts import load_verdict as load
@@ -622,3 +623,13 @@ def test_nearly_black_images_are_worth_a_look(finished_run, only):
     (dark,) = verdict.failures
     assert (dark.expectation, dark.severity) == ("image_nearly_black", "warning")
     assert dark.observed == "1 of 3 images: 9.5.jpg"
+
+
+def test_a_right_that_is_missing_is_named_whoever_meets_it(finished_run, lesser_user, use_warehouse):
+    """Great Expectations meets it first: nothing else reads this view."""
+    spec = finished_run([row("file:///photos/1.jpg")])
+    rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}"
+    use_warehouse(lesser_user(rights, "REVOKE SELECT ON run_classes FROM {}"))
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - SQLAlchemy's; a task's waiter makes a sentence of it
+        check_run(spec.run_id)
+    assert "permission denied for view run_classes" in missing_right(caught.value).problem

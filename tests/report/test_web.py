@@ -411,3 +411,11 @@ def test_nobody_waits_long_for_a_warehouse_that_does_not_answer(client, monkeypa
     monkeypatch.setattr(web, "connect", refuse)
     client.get("/")
     assert 0 < asked[0] <= 5
+
+
+def test_a_right_that_the_warehouses_user_lacks_is_a_sentence(client, many, lesser_user, use_warehouse):
+    use_warehouse(lesser_user())
+    answer = client.get("/")
+    assert answer.status_code == 503
+    assert "permission denied for table runs" in unescape(answer.text)
+    assert "GRANT" in answer.text

@@ -15,6 +15,7 @@ import click
 from firstpass.cli.exit_codes import INCOMPLETE, INTERRUPTED
 from firstpass.errors import NEEDS_A_PERSON, TRY_LATER, FirstpassError, Unavailable
 from firstpass.outages import outage
+from firstpass.refusals import missing_right
 
 # What the extra `stack` installs, as Python imports it.
 _OF_THE_STACK = {
@@ -67,7 +68,13 @@ def explain(error: BaseException) -> FirstpassError | None:
     """The error in words for people, Unavailable where it may pass by itself; None for a defect."""
     if isinstance(error, FirstpassError):
         return error
-    return outage(error) or _of_airflows_api(error) or _of_object_storage(error) or _of_this_machine(error)
+    return (
+        outage(error)
+        or missing_right(error)
+        or _of_airflows_api(error)
+        or _of_object_storage(error)
+        or _of_this_machine(error)
+    )
 
 
 def _of_airflows_api(error: BaseException) -> FirstpassError | None:

@@ -14,7 +14,8 @@ EXIT_CODES = {
     INCOMPLETE: "It was tried, and failed or is incomplete: a run that failed or has failed images, a refused model, a"
     " task that was not published, an image that could not be read. Also a defect of Firstpass, with its traceback.",
     NEEDS_A_PERSON: "It cannot be done as asked, and no further try changes that: a wrong option or setting, no"
-    " credentials, a stack that is in use with other settings. Two lines say what is wrong and what to do.",
+    " credentials, a stack that is in use with other settings. Two lines say what is wrong and what to do."
+    " From `doctor`: there is a problem.",
     DOWN: "`status` alone: the stack is not up, or not all of it.",
     TRY_LATER: "What it needs does not answer, or is full: object storage, the warehouse, CVAT, Airflow's API, a disk."
     " The same command may do later. After `run`, the run itself may continue; the message says so.",

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from firstpass.cli.exit_codes import DOWN
 from firstpass.cli.file_modes import persons_own
-from firstpass.errors import FirstpassError
 from firstpass.stack import control, postgres
 from firstpass.stack.control import Status
+from firstpass.warehouse import client_programs
 
 
 def say(line: str) -> None:
@@ -73,24 +73,12 @@ def sql(statement: str | None, dsn: bool) -> None:
     sys.stdout.flush()
     # By environment and not by argument: the list of processes is public, a DSN's password is not.
     with persons_own():  # what psql writes is the person's
-        os.execve(program, [program, *arguments], os.environ | _libpq(target))  # noqa: S606 - no shell
+        os.execve(program, [program, *arguments], os.environ | client_programs.libpq(target))  # noqa: S606 - no shell
 
 
 def warehouse() -> str:
     """The warehouse's DSN, its embedded server running if it is that one."""
     return control.serve_warehouse(say)
-
-
-def _libpq(dsn: str) -> dict[str, str]:
-    """A DSN as libpq's environment variables. Raises FirstpassError for what is none."""
-    from psycopg2 import ProgrammingError
-    from psycopg2.extensions import parse_dsn
-
-    names = {"dbname": "PGDATABASE", "application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT"}
-    try:
-        return {names.get(key, "PG" + key.upper()): str(value) for key, value in parse_dsn(dsn).items()}
-    except ProgrammingError:  # whose text repeats what may be a password
-        raise FirstpassError("FIRSTPASS_WAREHOUSE_DSN is not a DSN", "write it as postgresql://…") from None
 
 
 def _show(found: Status) -> None:

@@ -74,7 +74,7 @@ def usable(device: str) -> Iterator[None]:
 
 def _circumstances(tensorflow: Any) -> str:
     """Driver, CUDA and cuDNN versions, and what TensorFlow wrote about them."""
-    facts = [_driver()]
+    facts = [driver()]
     if tensorflow:
         facts.append(_build(tensorflow))
         if said := "; ".join(overheard()):
@@ -82,7 +82,8 @@ def _circumstances(tensorflow: Any) -> str:
     return "; ".join(facts)
 
 
-def _driver() -> str:
+def driver() -> str:
+    """The NVIDIA driver's version as the kernel module tells it, in words."""
     try:
         text = DRIVER.read_text(errors="replace")
     except OSError:

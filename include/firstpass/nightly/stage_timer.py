@@ -10,6 +10,7 @@ from psycopg2.extensions import connection
 
 from firstpass.contracts.run_error import RunError
 from firstpass.outages import outage
+from firstpass.refusals import missing_right
 from firstpass.waiting import goes_on
 from firstpass.warehouse import run_failures, runs
 from firstpass.warehouse.connection import connect
@@ -28,7 +29,7 @@ def stage(run_id: str, name: str, record: Callable[[connection], None] | None = 
         _begin(run_id, name, record)
         yield
     except Exception as error:
-        word = RunError.of(name, outage(error) or error)
+        word = RunError.of(name, outage(error) or missing_right(error) or error)
         if goes_on(error):  # what is away is waited for: the stage is called again and has not failed
             _note(run_id, word)
         else:

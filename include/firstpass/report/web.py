@@ -9,12 +9,14 @@ from typing import Any
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from psycopg2.errors import InsufficientPrivilege
 
 from firstpass import storage
 from firstpass.contracts.run_spec import run_folder
 from firstpass.contracts.run_standing import TONES
 from firstpass.errors import FirstpassError
 from firstpass.pages.rendering import asset, render
+from firstpass.refusals import missing_right
 from firstpass.report.run_page import airflow_links, run_page
 from firstpass.settings import settings
 from firstpass.warehouse.connection import connect
@@ -47,6 +49,7 @@ def application(dependencies: Sequence[Any], airflow: str = "") -> FastAPI:
     app.add_api_route("/report", _report_of)
     app.add_api_route("/runs/{folder}/{path:path}", _file)
     app.add_exception_handler(FirstpassError, _sorry)
+    app.add_exception_handler(InsufficientPrivilege, _sorry)
     return app
 
 
@@ -107,5 +110,5 @@ def _not_found(template: str, **values: Any) -> Response:
 
 def _sorry(_: Request, error: Exception) -> Response:
     """The warehouse cannot be used just now: say so, without a trace."""
-    assert isinstance(error, FirstpassError)
-    return Response(render(__package__, "sorry.html", error=error), 503, HEADERS, "text/html")
+    said = missing_right(error) or error
+    return Response(render(__package__, "sorry.html", error=said), 503, HEADERS, "text/html")

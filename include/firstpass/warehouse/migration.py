@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version as installed
 from importlib.resources import files
 
 from psycopg2.extensions import connection
@@ -9,8 +10,9 @@ from psycopg2.extensions import connection
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.connection import transaction
 
-_LOCK = 0x46697273745061  # any number that nobody else locks
-
+LOCK = 0x46697273745061  # any number that nobody else locks
+RELEASE_COMMENT = "brought to this schema by Firstpass "
+"""How the comment on schema_migrations begins; the release follows. A backup takes it along."""
 
 Migrations = dict[int, tuple[str, str]]
 """Number → (file name, SQL)."""
@@ -25,14 +27,15 @@ def migrate(conn: connection, known: Migrations | None = None) -> int:
     """
     known = known or migrations()
     with transaction(conn) as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
     try:
         with transaction(conn) as cursor:
-            cursor.execute("SET LOCAL client_min_messages = warning")
-            cursor.execute(
-                "CREATE TABLE IF NOT EXISTS schema_migrations"
-                " (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
+            cursor.execute("SELECT to_regclass('schema_migrations')")
+            if cursor.fetchall() == [(None,)]:  # a user who may make no tables may still use those that are there
+                cursor.execute(
+                    "CREATE TABLE schema_migrations"
+                    " (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+                )
             cursor.execute("SELECT version FROM schema_migrations")
             applied = {int(version) for (version,) in cursor.fetchall()}
         if newer := applied - known.keys():
@@ -45,10 +48,12 @@ def migrate(conn: connection, known: Migrations | None = None) -> int:
             with transaction(conn) as cursor:
                 cursor.execute(sql)
                 cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", [version, name])
+                comment = RELEASE_COMMENT + installed("firstpass")
+                cursor.execute("COMMENT ON TABLE schema_migrations IS %s", [comment])
     finally:
         if not conn.closed:
             with transaction(conn) as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     return max(known)
 
 

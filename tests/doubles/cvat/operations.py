@@ -14,6 +14,7 @@ from cvat_sdk.api_client.api_client import Endpoint
 _SERVED: dict[str, dict[str, set[int]]] = {
     "ServerApi": {"retrieve_about": {200}},
     "UsersApi": {"retrieve_self": {200}},
+    "AuthApi": {"retrieve_access_tokens_self": {200}},
     "ProjectsApi": {"list": {200}, "retrieve": {200}},
     "TasksApi": {
         "list": {200},

@@ -24,6 +24,13 @@ def user(number: int) -> dict[str, Any]:
     return {"id": number, "username": f"user{number}", "first_name": "", "last_name": "", "url": "http://cvat/u"}
 
 
+def access_token(owner: int, read_only: bool) -> dict[str, Any]:
+    return {
+        "id": 1, "name": "night", "created_date": "2026-01-01T00:00:00Z", "updated_date": "2026-01-01T00:00:00Z",
+        "expiry_date": "2027-01-01T00:00:00Z", "last_used_date": None, "read_only": read_only, "owner": user(owner),
+    }  # fmt: skip
+
+
 def page(url: str, query: dict[str, str], rows: list[Any]) -> dict[str, Any]:
     """Ten a page unless `page_size` asks for more, five hundred at most."""
     size = min(int(query.get("page_size", 10)), 500)

@@ -81,6 +81,7 @@ class CvatDouble:
         return [
             web.get("/api/server/about", self._about),
             web.get("/api/users/self", self._self),
+            web.get("/api/auth/access_tokens/self", self._token),
             web.get("/api/projects", self._list_projects),
             web.get("/api/projects/{id}", self._project),
             web.get("/api/tasks", self._list_tasks),
@@ -192,6 +193,10 @@ class CvatDouble:
 
     async def _self(self, request: web.Request) -> web.Response:
         return _json(render.user(self._user(request)))
+
+    async def _token(self, request: web.Request) -> web.Response:
+        read_only = request.headers["Authorization"].endswith(self.read_only_token)
+        return _json(render.access_token(self._user(request), read_only))
 
     async def _list_projects(self, request: web.Request) -> web.Response:
         user = self._user(request)

@@ -36,8 +36,9 @@ class KubernetesDouble:
     """What a test sees of the server.
 
     kubeconfig: a file to reach it with. created: each pod's manifest as it was POSTed, in order. requests: every
-    `METHOD /path` it was asked. pod_faults are dealt out to pods as they are created, None for one that fares well.
-    quota: what the pods of a namespace may have together, as a ResourceQuota's `hard`, in whole numbers.
+    `METHOD /path` it was asked. denied: `verb resource` that an access review denies. pod_faults are dealt out to pods
+    as they are created, None for one that fares well. quota: what the pods of a namespace may have together, as a
+    ResourceQuota's `hard`, in whole numbers.
     """
 
     cluster: Cluster
@@ -49,6 +50,7 @@ class KubernetesDouble:
     pod_faults: deque[PodFault | None] = field(default_factory=deque)
     api_faults: list[ApiFault] = field(default_factory=list)
     pods: dict[tuple[str, str], Pod] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
     quota: dict[str, int] = field(default_factory=dict)
 
     def running(self) -> list[str]:
@@ -87,6 +89,9 @@ async def _serve(double: KubernetesDouble, folder: Path) -> web.AppRunner:
             web.delete(pods + "/{name}", api.delete),
             web.get(pods + "/{name}/log", api.log),
             web.get("/api/v1/namespaces/{namespace}/events", api.events),
+            web.get("/api/v1/namespaces/{namespace}/resourcequotas", api.resource_quotas),
+            web.get("/version/", api.version),
+            web.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", api.access_review),
         ]
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -176,6 +181,26 @@ class _Api:
         amounts = (",".join(f"{each}={of[each]}" for each in over) for of in (asked, used, self.double.quota))
         said = "exceeded quota: firstpass, requested: {}, used: {}, limited: {}".format(*amounts)
         return _failure(403, "Forbidden", forbidden + said)
+
+    async def version(self, _: web.Request) -> web.StreamResponse:
+        parts = dict.fromkeys(
+            ("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "major", "minor", "platform"), "?"
+        )
+        return web.json_response(parts | {"gitVersion": "v1.33.1"})
+
+    async def access_review(self, request: web.Request) -> web.StreamResponse:
+        review = await request.json()
+        asked = review["spec"]["resourceAttributes"]
+        what = "/".join(filter(None, (asked["resource"], asked.get("subresource"))))
+        allowed = f"{asked['verb']} {what}" not in self.double.denied
+        return web.json_response(review | {"status": {"allowed": allowed}}, status=201)
+
+    async def resource_quotas(self, request: web.Request) -> web.StreamResponse:
+        if "list resourcequotas" in self.double.denied:
+            return _failure(403, "Forbidden", "resourcequotas is forbidden")
+        hard = {name: str(limit) for name, limit in self.double.quota.items()}
+        quota = {"metadata": {"name": "firstpass"}, "status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}
+        return _listing("ResourceQuotaList", [quota] if hard else [])
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._pod(request).to_json())

@@ -1,0 +1,1 @@
+"""Asks every room how it stands, for `firstpass doctor`."""
