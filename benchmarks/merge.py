@@ -40,7 +40,8 @@ from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk, merge_chunks
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk, merge_chunks
 from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.runs import begin_run
 

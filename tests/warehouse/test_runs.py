@@ -10,7 +10,8 @@ import pytest
 
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk
 from firstpass.warehouse.runs import (
     begin_run,
     find_run,
@@ -34,7 +35,7 @@ def chunks(conn, run_id="a run"):
 
 
 def outcomes(conn, run_id="a run"):
-    return query(conn, "SELECT uri, chunk FROM outcomes WHERE run_id = %s ORDER BY uri", run_id)
+    return query(conn, "SELECT uri, chunk FROM run_images WHERE run_id = %s ORDER BY uri", run_id)
 
 
 def test_a_run_goes_through_its_stages_to_its_end(warehouse, night):

@@ -39,7 +39,8 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         )
         state, model, images_uri, spec, floor, stages, started, finished, error, lowered = cur.fetchall()[0]
         cur.execute(
-            "SELECT outcome, count(*), sum(detections), sum(drafts) FROM run_images WHERE run_id = %s GROUP BY outcome",
+            "SELECT outcome, sum(images)::bigint, sum(detections)::bigint, sum(drafts)::bigint FROM run_outcomes"
+            " WHERE run_id = %s GROUP BY outcome",
             [run_id],
         )
         counted = cur.fetchall()
@@ -52,7 +53,7 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         )
         older_revision, higher_floor = cur.fetchall()[0]
         cur.execute(
-            "SELECT uri, coalesce(reason, outcome) FROM outcomes"
+            "SELECT uri, coalesce(reason, outcome) FROM run_images"
             " WHERE run_id = %s AND outcome IN ('unreadable', 'missing') ORDER BY uri LIMIT %s",
             [run_id, most_quarantined],
         )
@@ -74,8 +75,8 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         "started_at": started.isoformat(),
         "images": sum(outcomes.values()),
         "outcomes": outcomes,
-        "detections": sum(int(detections) for *_, detections, _ in counted),
-        "new_drafts": sum(int(drafts) for *_, drafts in counted),
+        "detections": sum(detections for *_, detections, _ in counted),
+        "new_drafts": sum(drafts for *_, drafts in counted),
         "drafts": sum(classes.values()),
         "drafts_per_class": classes,
         "older_revision": older_revision,

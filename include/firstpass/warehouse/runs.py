@@ -168,11 +168,12 @@ def runs_to_publish(conn: connection, schemes: Collection[str], days: int = 7) -
     """
     with transaction(conn) as cur:
         cur.execute(
-            "SELECT r.run_id, array_agg(DISTINCT o.task) FROM runs r"
-            " JOIN outcomes o ON o.run_id = r.run_id AND o.task IS NOT NULL"
+            "SELECT r.run_id, t.tasks FROM runs r CROSS JOIN LATERAL ("
+            "  SELECT array_agg(DISTINCT o.task) AS tasks FROM run_images o"
+            "  WHERE o.run_id = r.run_id AND o.task IS NOT NULL) t"
             " WHERE r.state IN ('success', 'partial') AND split_part(r.images_uri, ':', 1) = ANY(%s::text[])"
             " AND r.spec @> '{\"publish\": true}' AND r.started_at > now() - make_interval(days => %s)"
-            " GROUP BY r.run_id ORDER BY r.started_at",
+            " AND t.tasks IS NOT NULL ORDER BY r.started_at",
             [list(schemes), days],
         )
         return dict(cur.fetchall())
