@@ -18,9 +18,10 @@ from firstpass.errors import FirstpassError
 from firstpass.exports import export_run
 from firstpass.exports.export_run import export
 from firstpass.settings import settings
+from firstpass.warehouse.catalogue_merge import merge_catalogue
 from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from fixtures import cvat_runs as cvat_nights
-from fixtures.made_up_runs import row, unreadable
+from fixtures.made_up_runs import catalogue, row, unreadable
 
 from .conftest import HOLE, OTHER_PART, PART
 

@@ -25,6 +25,7 @@ def test_known_images_bring_their_drafts_into_the_run(warehouse, night):
     ]
     assert query(warehouse, "SELECT detections FROM current_predictions WHERE uri = 'file:///copy.jpg'") == [(3,)]
 
+
 def test_only_decided_images_are_written(warehouse, night):
     run = night()
     rows = [row("file:///new", None), unreadable("file:///bad"), row("file:///old", "known")]
@@ -34,6 +35,7 @@ def test_only_decided_images_are_written(warehouse, night):
         ("file:///old", "known", None),
     ]
 
+
 def test_cataloguing_again_starts_the_run_afresh(warehouse, night):
     run = night()
     merge_catalogue(warehouse, run.spec, catalogue([unreadable("file:///gone")]))
@@ -41,6 +43,7 @@ def test_cataloguing_again_starts_the_run_afresh(warehouse, night):
     merge_catalogue(warehouse, run.spec, catalogue([unreadable("file:///bad"), *photos(0, 4, outcome=None)]))
     assert query(warehouse, "SELECT uri FROM run_images") == [("file:///bad",)]
     assert query(warehouse, "SELECT count(*) FROM chunks") == [(0,)]
+
 
 def test_other_runs_keep_what_they_have(warehouse, night):
     first, second = night("first"), night("second")
@@ -51,11 +54,13 @@ def test_other_runs_keep_what_they_have(warehouse, night):
     ]  # fmt: skip
     assert query(warehouse, "SELECT run_id, chunk FROM chunks") == [("first", 0)]
 
+
 def test_a_catalogue_without_decisions_writes_nothing(warehouse, night):
     run = night()
     merge_catalogue(warehouse, run.spec, catalogue(photos(0, 4, outcome=None)))
     merge_catalogue(warehouse, run.spec, catalogue([]))
     assert query(warehouse, "SELECT count(*) FROM run_images") == [(0,)]
+
 
 def test_a_night_without_news_leaves_the_images_as_they_are(warehouse, night):
     first = night("first")
@@ -64,6 +69,7 @@ def test_a_night_without_news_leaves_the_images_as_they_are(warehouse, night):
     second = night("second")
     merge_catalogue(warehouse, second.spec, catalogue(photos(0, 5, outcome="known")))
     assert dump(warehouse)["images"] == before
+
 
 def test_duplicates_in_object_storage_get_their_content_when_it_is_read(warehouse, night):
     """There, the catalogue knows equal files by etag and size alone."""
@@ -80,6 +86,7 @@ def test_duplicates_in_object_storage_get_their_content_when_it_is_read(warehous
             ("s3://b/3.jpg", 1, 640),
         ]
     assert query(warehouse, "SELECT count(*) FROM current_predictions") == [(3,)]
+
 
 def test_only_equal_files_of_the_same_run_get_it(warehouse, night):
     """Equal means etag and size; what is known of a content already is not touched."""

@@ -7,9 +7,9 @@ from hashlib import sha256
 import pytest
 
 from firstpass.contracts.image_source import NEEDS_MEMORY
+from firstpass.warehouse.catalogue_merge import merge_catalogue
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.image_faults import faults
-from firstpass.warehouse.catalogue_merge import merge_catalogue
 from firstpass.warehouse.merge import merge_chunk
 from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
 

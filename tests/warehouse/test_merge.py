@@ -316,7 +316,10 @@ def test_a_failed_chunk_is_accounted_for_and_may_still_come(warehouse, night):
     assert query(warehouse, "SELECT state, reason FROM chunks") == [("failed", "killed by the node")]
     run.write(chunk, photos(0, 3))
     merge_chunk(warehouse, run.spec, chunk)
-    assert query(warehouse, "SELECT outcome, count(*) FROM run_images GROUP BY 1 ORDER BY 1") == [("empty", 1), ("ok", 2)]
+    assert query(warehouse, "SELECT outcome, count(*) FROM run_images GROUP BY 1 ORDER BY 1") == [
+        ("empty", 1),
+        ("ok", 2),
+    ]
     assert query(warehouse, "SELECT state, reason FROM chunks") == [("merged", None)]
 
 

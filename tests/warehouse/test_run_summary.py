@@ -12,8 +12,8 @@ from firstpass.contracts.run_error import RunError
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
-from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from firstpass.warehouse.run_failures import fail_run, record_request
 from firstpass.warehouse.run_summary import run_summary

@@ -13,7 +13,7 @@ from firstpass.contracts.chunk_result import RESULT
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse import table_rows
-from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
+from fixtures.made_up_runs import VERSION, query, row, unreadable
 
 LIMITS = Thresholds(0.3, {2: 0.86})
 SPEC = RunSpec(

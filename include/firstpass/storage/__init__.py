@@ -11,11 +11,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, unquote_to_bytes
 
 from firstpass import resolvers
@@ -80,13 +80,58 @@ def write(uri: str, data: bytes) -> None:
         with _errors(uri):
             s3().put_object(Bucket=bucket, Key=key, Body=data)
         return
-    path = local_path(uri)
+    with _replacing(local_path(uri)) as file:
+        file.write(data)
+
+
+@waits_in_place
+def store_file(path: Path, uri: str) -> None:
+    """Like `write`, with the content of a local file, a piece at a time."""
+    with path.open("rb") as source:
+        if is_s3(uri):
+            bucket, key = _split(uri)
+            with _errors(uri):
+                s3().upload_fileobj(source, bucket, key)
+            return
+        with _replacing(local_path(uri)) as file:
+            shutil.copyfileobj(source, file, 2**20)
+
+
+@contextmanager
+def as_file(uri: str) -> Iterator[Path]:
+    """The object as a local file to read from; one of object storage is fetched, and gone at the end.
+
+    Raises FileNotFoundError when there is none, PermissionError when it may not be read.
+    """
+    if not is_s3(uri):
+        with _errors(uri):
+            local_path(uri).open("rb").close()
+        yield local_path(uri)
+        return
+    with tempfile.NamedTemporaryFile(prefix="firstpass-") as file:
+        _fetch(uri, file)
+        yield Path(file.name)
+
+
+@waits_in_place
+def _fetch(uri: str, file: IO[bytes]) -> None:
+    bucket, key = _split(uri)
+    file.seek(0)
+    file.truncate()
+    with _errors(uri):
+        s3().download_fileobj(bucket, key, file)
+    file.flush()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which takes its place when the block ends, and is gone when it raises."""
     try:
         _make_folder(path.parent)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o640)  # noqa: PTH101 - mkstemp's 0600 would shut out the pod's or the UI's user

@@ -34,7 +34,7 @@ WHERE outcome <> 'missing'
 """
 _OUTCOMES = (
     "INSERT INTO outcomes (run_id, uri, outcome, detections, drafts, sha256, width, height, task, frame, reason)"
-    f" SELECT %s, uri, outcome, 0, 0, sha256, width, height, task, frame, reason FROM {_STAGED}"  # noqa: S608
+    f" SELECT %s, uri, outcome, 0, 0, sha256, width, height, task, frame, reason FROM {_STAGED}"
 )
 
 

@@ -17,7 +17,7 @@ from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.prefetch import prefetched
 from firstpass.warehouse import image_faults, table_rows
-from firstpass.warehouse.chunk_results import one_batch, read_result
+from firstpass.warehouse.chunk_results import read_result
 from firstpass.warehouse.copy_encoding import array_literal
 from firstpass.warehouse.copy_stream import Copy
 from firstpass.warehouse.merge_turn import turn
