@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +26,7 @@ def test_every_group_has_its_rows_in_its_order(monkeypatch, order, cuts, parts, 
     groups = [group for group in np.split(np.array(order, np.int32), sorted(cuts)) if len(group)]
     edges = [0, *sorted(parts), 61]
     table = pa.table({"n": list(range(61)), "text": [f"row {n}" for n in range(61)]})
-    pieces = [table.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [table.slice(a, b - a) for a, b in pairwise(edges)]
     found = [each.to_pydict() for each in rows_of_groups(iter(pieces), groups)]
     assert found == [{"n": group.tolist(), "text": [f"row {n}" for n in group]} for group in groups]
 

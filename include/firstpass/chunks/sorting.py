@@ -1,4 +1,4 @@
-"""Rows that lie in one order, taken in another, with bounded memory: through files that hold what is needed together."""
+"""Rows that lie in one order, taken in another, with bounded memory: files hold what is needed together."""
 
 from __future__ import annotations
 

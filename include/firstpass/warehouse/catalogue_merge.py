@@ -16,25 +16,24 @@ from firstpass.warehouse.merge_turn import turn
 from firstpass.warehouse.seen_images import renew_images
 from firstpass.warehouse.standing_outcomes import add_listing
 
-_STAGED = "decided_images"  # temporary: what the catalogue decided
-_SEEN = "images_of_catalogue"  # a view of it in the shape of the table `images`
-
-_CREATE = f"""
-DROP TABLE IF EXISTS pg_temp.{_STAGED} CASCADE;
-CREATE TEMPORARY TABLE {_STAGED} (
+# What the catalogue decided; and a view of it in the shape of the table `images`.
+_CREATE = """
+DROP TABLE IF EXISTS pg_temp.decided_images CASCADE;
+CREATE TEMPORARY TABLE decided_images (
     uri text COLLATE "C" NOT NULL, etag text NOT NULL, size bigint NOT NULL, sha256 text COLLATE "C", width integer,
     height integer, task integer, frame integer, outcome text NOT NULL, reason text
 );
-CREATE TEMPORARY VIEW {_SEEN} AS
+CREATE TEMPORARY VIEW catalogued_images AS
 SELECT uri, sha256, etag, size, width, height, task, frame,
        CASE WHEN outcome <> 'unreadable' THEN %(model)s::text END AS model, %(run_id)s::text AS run_id,
        %(started_at)s::timestamptz AS seen_at
-FROM {_STAGED}
+FROM decided_images
 WHERE outcome <> 'missing'
 """
 _OUTCOMES = (
     "INSERT INTO outcomes (run_id, uri, outcome, detections, drafts, sha256, width, height, task, frame, reason)"
-    f" SELECT %s, uri, outcome, 0, 0, sha256, width, height, task, frame, reason FROM {_STAGED}"
+    " SELECT %(run_id)s, uri, outcome, 0, 0, sha256, width, height, task, frame, reason FROM decided_images"
+    " WHERE outcome = 'duplicate' OR %(reprocess)s"
 )
 
 
@@ -56,20 +55,18 @@ def merge_catalogue(
         cur.execute(_CREATE, {"model": spec.model, "run_id": spec.run_id, "started_at": spec.started_at})
     for batch in decided:
         with transaction(conn) as cur:
-            copy(_STAGED, table_rows.fields(batch)).into(cur)
+            copy("decided_images", table_rows.fields(batch)).into(cur)
     with transaction(conn) as cur:
-        cur.execute(f"ANALYZE {_STAGED}")
+        cur.execute("ANALYZE decided_images")
     with turn(conn) as cur:
         _begin_afresh(cur, spec)
-        if spec.reprocess:
-            cur.execute(_OUTCOMES, [spec.run_id])
-        else:
-            cur.execute(f"{_OUTCOMES} WHERE outcome = 'duplicate'", [spec.run_id])
-            add_listing(cur, spec, _STAGED)
-        renew_images(cur, spec.run_id, _SEEN)
+        cur.execute(_OUTCOMES, {"run_id": spec.run_id, "reprocess": spec.reprocess})
+        if not spec.reprocess:
+            add_listing(cur, spec)
+        renew_images(cur, spec.run_id, "catalogued_images")
         if limits:
-            image_faults.remember_headers(cur, spec.run_id, spec.model, limits, _STAGED)
-        cur.execute(f"DROP TABLE {_STAGED} CASCADE")
+            image_faults.remember_headers(cur, spec.run_id, spec.model, limits)
+        cur.execute("DROP TABLE decided_images CASCADE")
 
 
 def _begin_afresh(cur: cursor, spec: RunSpec) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg2 import sql
 from psycopg2.extensions import connection, cursor
 from psycopg2.extras import Json
 
@@ -71,14 +70,14 @@ def remember_killers(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch,
     _keep_contents(cur, run_id, [row for row in killers.to_pylist() if row["sha256"] in deaths])
 
 
-def remember_headers(cur: cursor, run_id: str, model: str, limits: Limits, decided: str) -> None:
+def remember_headers(cur: cursor, run_id: str, model: str, limits: Limits) -> None:
     """What the catalogue refused for its header, or its size, is the same for every model.
 
-    decided: a table with what the catalogue of a run of this model version decided. Contents of which it took the
-    reason from here are left as they are.
+    What the catalogue of a run of this model version decided lies in the table `decided_images`. Contents of which it
+    took the reason from here are left as they are.
     """
     values = {"run_id": run_id, "model": model, "limits": Json(limits), "moment": NEEDS_MEMORY}
-    cur.execute(_HEADERS.format(decided=sql.Identifier(decided)), values)
+    cur.execute(_HEADERS, values)
 
 
 _RENEW = (
@@ -88,9 +87,9 @@ _RENEW = (
     " WHEN f.run_id = excluded.run_id THEN greatest(f.deaths, excluded.deaths)"  # the same chunk, merged again
     " ELSE f.deaths + excluded.deaths END"
 )
-_HEADERS = sql.SQL(
+_HEADERS = (
     "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"
-    " SELECT DISTINCT ON (sha256) sha256, '', reason, 0, %(limits)s, %(run_id)s FROM {decided} new"
+    " SELECT DISTINCT ON (sha256) sha256, '', reason, 0, %(limits)s, %(run_id)s FROM decided_images new"
     " WHERE outcome = 'unreadable' AND sha256 IS NOT NULL AND reason <> '' AND NOT starts_with(reason, %(moment)s)"
     " AND NOT EXISTS (SELECT FROM image_faults f WHERE f.sha256 = new.sha256 AND f.model IN ('', %(model)s)"
     " AND still_holds(f.limits, %(limits)s)) ORDER BY sha256, uri" + _RENEW

@@ -22,6 +22,7 @@ from firstpass.warehouse.copy_encoding import array_literal
 from firstpass.warehouse.copy_stream import Copy
 from firstpass.warehouse.merge_turn import turn
 from firstpass.warehouse.seen_images import renew_images
+from firstpass.warehouse.standing_outcomes import next_listing
 from firstpass.warehouse.unfinished import unfinished
 
 
@@ -29,8 +30,8 @@ from firstpass.warehouse.unfinished import unfinished
 class EncodedResult:
     """A chunk's verified result, encoded for COPY: what is left to do is to write it.
 
-    state, reason: of the chunk, see the table. rows: the result's, with their drafts. marker: the done-marker as
-    inference wrote it.
+    state, reason: of the chunk, see the table. rows: the result's, with their drafts. fields: their columns, encoded.
+    marker: the done-marker as inference wrote it.
     """
 
     spec: RunSpec
@@ -38,6 +39,7 @@ class EncodedResult:
     state: str
     reason: str | None
     rows: pa.RecordBatch
+    fields: table_rows.Fields
     marker: dict[str, Any]
     outcomes: Copy
     images: Copy
@@ -103,6 +105,7 @@ def _encoded(
         state,
         reason,
         rows,
+        fields,
         marker,
         table_rows.outcomes(spec, rows, fields, chunk.index),
         table_rows.images(spec, rows, fields),
@@ -127,13 +130,17 @@ def _write(conn: connection, encoded: EncodedResult) -> dict[str, int]:
         with turn(conn) as cur:
             for each in (encoded.outcomes, encoded.images, encoded.predictions):
                 each.into(cur)
+            if then := next_listing(cur, encoded.spec.run_id):
+                table_rows.standing(*then, encoded.rows, encoded.fields).into(cur)
             _mark_merged(cur, encoded)
     except UniqueViolation:
         spec, rows = encoded.spec, encoded.rows
         with turn(conn) as cur:
             _replace_outcomes(cur, spec, rows, encoded.outcomes)
-            _replace_images(cur, spec, table_rows.images(spec, rows, table_rows.fields(rows), table="staged_images"))
+            _replace_images(cur, spec, table_rows.images(spec, rows, encoded.fields, table="staged_images"))
             _replace_predictions(cur, encoded)
+            if then := next_listing(cur, spec.run_id):
+                _replace_standing(cur, encoded, *then)
             _mark_merged(cur, encoded)
     return encoded.counts
 
@@ -190,6 +197,22 @@ def _replace_images(cur: cursor, spec: RunSpec, staged: Copy) -> None:
     cur.execute("TRUNCATE staged_images")
     staged.into(cur)
     renew_images(cur, spec.run_id, "staged_images")
+
+
+def _replace_standing(cur: cursor, encoded: EncodedResult, series: int, since: int) -> None:
+    """What stands already of these images is left to the next catalogue, but for what an earlier merge foretold."""
+    rows = encoded.rows
+    cur.execute(
+        "DELETE FROM standing_outcomes"
+        " WHERE series = %s AND uri = ANY(%s::text[]) AND until = 2147483647 AND since >= %s",
+        [series, array_literal(rows["uri"].to_pylist()), since],
+    )
+    cur.execute(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS staged_standing (LIKE standing_outcomes INCLUDING DEFAULTS)"
+        " ON COMMIT DROP"
+    )
+    table_rows.standing(series, since, rows, encoded.fields, table="staged_standing").into(cur)
+    cur.execute("INSERT INTO standing_outcomes SELECT * FROM staged_standing ON CONFLICT DO NOTHING")
 
 
 def _replace_predictions(cur: cursor, encoded: EncodedResult) -> None:

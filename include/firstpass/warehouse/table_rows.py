@@ -63,6 +63,14 @@ def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int) -
     return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names})
 
 
+def standing(series: int, since: int, rows: pa.RecordBatch, encoded: Fields, table: str = "standing_outcomes") -> Copy:
+    """What was inferred is known in the listings of the series from `since` on."""
+    inferred = pc.is_in(rows["outcome"], _INFERRED)
+    same = {"series": constant(series), "since": constant(since), "outcome": constant(str(Outcome.KNOWN))}
+    names = ("uri", "sha256", "width", "height", "task", "frame")
+    return copy(table, same | {name: only(encoded[name], inferred) for name in names})
+
+
 def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "images") -> Copy:
     """What is known of each image and its current draft.
 

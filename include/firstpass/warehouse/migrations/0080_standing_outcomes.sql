@@ -20,12 +20,13 @@ CREATE TABLE listings (
     UNIQUE (series, listing)
 );
 
--- What a series' catalogues decide, written when it changes: a row holds for the listings since <= n < until.
+-- What a series' catalogues decide, written when it changes: a row holds for the listings since <= n < until. That an
+-- image is known is written by the merge that infers it, for the listings that come after.
 CREATE TABLE standing_outcomes (
     series  integer NOT NULL,
     uri     text COLLATE "C" NOT NULL,
     since   integer NOT NULL,
-    until   integer,                           -- null: it holds still
+    until   integer NOT NULL DEFAULT 2147483647,  -- that is, it holds still: so there is one such row per image
     outcome text NOT NULL CHECK (outcome IN ('known', 'unreadable', 'missing')),
     sha256  text COLLATE "C",
     width   integer,
@@ -33,7 +34,7 @@ CREATE TABLE standing_outcomes (
     task    integer,
     frame   integer,
     reason  text,
-    PRIMARY KEY (series, uri, since)
+    PRIMARY KEY (series, uri, until)
 );
 -- Who asks for what is wrong does not read all that is known.
 CREATE INDEX standing_faults ON standing_outcomes (series) WHERE outcome <> 'known';
@@ -47,12 +48,12 @@ FROM outcomes
 UNION ALL
 SELECT l.run_id, s.uri, NULL, 'known', 0, 0, s.sha256, s.width, s.height, s.task, s.frame, s.reason, NULL
 FROM listings l
-JOIN standing_outcomes s ON s.series = l.series AND s.since <= l.listing AND (s.until > l.listing) IS NOT FALSE
+JOIN standing_outcomes s ON s.series = l.series AND s.since <= l.listing AND s.until > l.listing
 WHERE s.outcome = 'known' AND NOT EXISTS (SELECT FROM outcomes o WHERE o.run_id = l.run_id AND o.uri = s.uri)
 UNION ALL
 SELECT l.run_id, s.uri, NULL, s.outcome, 0, 0, s.sha256, s.width, s.height, s.task, s.frame, s.reason, NULL
 FROM listings l
-JOIN standing_outcomes s ON s.series = l.series AND s.since <= l.listing AND (s.until > l.listing) IS NOT FALSE
+JOIN standing_outcomes s ON s.series = l.series AND s.since <= l.listing AND s.until > l.listing
 WHERE s.outcome <> 'known' AND NOT EXISTS (SELECT FROM outcomes o WHERE o.run_id = l.run_id AND o.uri = s.uri);
 
 -- A run's images counted, without reading what is known. An outcome may have two rows, which add up.
