@@ -22,6 +22,7 @@ from firstpass import resolvers
 from firstpass.errors import FirstpassError
 from firstpass.outages import outage
 from firstpass.settings import settings
+from firstpass.storage.file_errors import file_errors
 from firstpass.waiting import waits_in_place
 
 
@@ -60,10 +61,10 @@ def file_uri(path: Path) -> str:
 def read(uri: str) -> bytes:
     """The whole object. Raises FileNotFoundError when there is none, PermissionError when it may not be read."""
     if not is_s3(uri):
-        with _errors(uri):
+        with file_errors(uri):
             return local_path(uri).read_bytes()
     bucket, key = _split(uri)
-    with _errors(uri):
+    with file_errors(uri):
         body: bytes = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
 
@@ -77,7 +78,7 @@ def write(uri: str, data: bytes) -> None:
     """
     if is_s3(uri):
         bucket, key = _split(uri)
-        with _errors(uri):
+        with file_errors(uri):
             s3().put_object(Bucket=bucket, Key=key, Body=data)
         return
     with _replacing(local_path(uri)) as file:
@@ -90,7 +91,7 @@ def store_file(path: Path, uri: str) -> None:
     with path.open("rb") as source:
         if is_s3(uri):
             bucket, key = _split(uri)
-            with _errors(uri):
+            with file_errors(uri):
                 s3().upload_fileobj(source, bucket, key)
             return
         with _replacing(local_path(uri)) as file:
@@ -104,7 +105,7 @@ def as_file(uri: str) -> Iterator[Path]:
     Raises FileNotFoundError when there is none, PermissionError when it may not be read.
     """
     if not is_s3(uri):
-        with _errors(uri):
+        with file_errors(uri):
             local_path(uri).open("rb").close()
         yield local_path(uri)
         return
@@ -118,7 +119,7 @@ def _fetch(uri: str, file: IO[bytes]) -> None:
     bucket, key = _split(uri)
     file.seek(0)
     file.truncate()
-    with _errors(uri):
+    with file_errors(uri):
         s3().download_fileobj(bucket, key, file)
     file.flush()
 
@@ -162,7 +163,7 @@ def exists(uri: str) -> bool:
         return local_path(uri).is_file()
     bucket, key = _split(uri)
     try:
-        with _errors(uri):
+        with file_errors(uri):
             s3().head_object(Bucket=bucket, Key=key)
     except FileNotFoundError:
         return False
@@ -178,7 +179,7 @@ def listing(uri: str) -> Iterator[Entry]:
     if is_s3(uri):
         bucket, prefix = _split(uri)
         prefix = prefix.rstrip("/") + "/" if prefix else ""
-        with _errors(uri):
+        with file_errors(uri):
             for page in s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
                     if not item["Key"].endswith("/"):
@@ -203,10 +204,10 @@ def delete(uri: str) -> None:
             path.unlink(missing_ok=True)
         return
     bucket, key = _split(uri)
-    with _errors(uri):
+    with file_errors(uri):
         s3().delete_object(Bucket=bucket, Key=key)
     for entry in listing(uri):
-        with _errors(entry.uri):
+        with file_errors(entry.uri):
             s3().delete_object(Bucket=bucket, Key=_split(entry.uri)[1])
 
 
@@ -264,41 +265,3 @@ def _split(uri: str) -> tuple[str, str]:
     """Bucket and key. Keys may hold '?', '#' and '%', so this is no URL parsing."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
-
-
-_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
-_DENIED = {
-    "403", "AccessDenied", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken",
-    "SignatureDoesNotMatch",
-}  # fmt: skip
-
-
-class _errors:  # noqa: N801 - used like a function
-    """Turns S3's answers into the exceptions that files raise, so that callers need one set of handlers.
-
-    What is away or full becomes Unavailable, for files too.
-    """
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is None:
-            return
-        if away := outage(error, self.uri):
-            raise away from error
-        code = ""
-        if isinstance(response := getattr(error, "response", None), dict):
-            code = str(response.get("Error", {}).get("Code", ""))
-        if code in _MISSING:
-            raise FileNotFoundError(f"{self.uri}: {code}") from error
-        if code in _DENIED:
-            raise PermissionError(f"{self.uri}: {code}") from error
-        if type(error).__name__ in {"NoCredentialsError", "PartialCredentialsError"}:
-            raise FirstpassError(
-                f"{self.uri}: there are no credentials for object storage",
-                "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role, or a connection in FIRSTPASS_S3_CONN_ID",
-            ) from error

@@ -88,14 +88,14 @@ _RENEW = (
     " ELSE f.deaths + excluded.deaths END"
 )
 _HEADERS = (
-    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"
+    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"  # noqa: S608 - constants
     " SELECT DISTINCT ON (sha256) sha256, '', reason, 0, %(limits)s, %(run_id)s FROM decided_images new"
     " WHERE outcome = 'unreadable' AND sha256 IS NOT NULL AND reason <> '' AND NOT starts_with(reason, %(moment)s)"
     " AND NOT EXISTS (SELECT FROM image_faults f WHERE f.sha256 = new.sha256 AND f.model IN ('', %(model)s)"
     " AND still_holds(f.limits, %(limits)s)) ORDER BY sha256, uri" + _RENEW
 )
 _INSERT = (
-    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"
+    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"  # noqa: S608 - constants
     " SELECT new.sha256, %(model)s, new.reason, new.deaths, %(limits)s, %(run_id)s"
     " FROM unnest(%(sha256s)s::text[], %(reasons)s::text[], %(deaths)s::integer[]) AS new (sha256, reason, deaths)"
     + _RENEW
