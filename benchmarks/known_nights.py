@@ -13,10 +13,11 @@ The targets: less than 1 MiB a night, and a tenth night that is not slower than 
 from __future__ import annotations
 
 import argparse
-import logging
+import json
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -38,7 +39,7 @@ from firstpass.models.kinds import kind_of
 from firstpass.models.resolution import resolve
 from firstpass.models.store import version_uri
 from firstpass.nightly import preannotate
-from firstpass.warehouse.migration import migrate
+from firstpass.warehouse.connection import connect
 from firstpass.warehouse.runs import begin_run
 
 MIB = 2**20
@@ -84,8 +85,9 @@ def listing(images: int) -> Iterator[ImageRef]:
         )
 
 
-def night(conn: psycopg2.extensions.connection, number: int) -> tuple[RunSpec, dict[str, float]]:
-    """One night; seconds by task."""
+def night(images: int, number: int) -> tuple[RunSpec, dict[str, float]]:
+    """One night; seconds by task, and the most MiB that the process had after the catalogue."""
+    preannotate.list_images = lambda _: listing(images)
     version = resolve("nanodet-coco")
     started = datetime(2026, 1, 1, 2, tzinfo=UTC) + timedelta(days=number)
     spec = replace(
@@ -98,7 +100,8 @@ def night(conn: psycopg2.extensions.connection, number: int) -> tuple[RunSpec, d
         revision=kind_of(version.kind).revision,
         started_at=started.isoformat(),
     )
-    begin_run(conn, spec, version)
+    with closing(connect()) as conn:
+        begin_run(conn, spec, version)
     seconds: dict[str, float] = {}
     run, planned = spec.save(), []
     for step in STEPS:
@@ -113,13 +116,13 @@ def night(conn: psycopg2.extensions.connection, number: int) -> tuple[RunSpec, d
         else:
             getattr(preannotate, step)(run)
         seconds[step] = time.perf_counter() - begun
+        if step == "catalogue_images":
+            seconds["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return spec, seconds
 
 
 def infer(chunk_uri: str) -> None:
     """A result of one detection per image, as inference leaves it."""
-    import json
-
     chunk = Chunk.load(chunk_uri)
     uris = [image.uri for image in chunk.images]
     many = len(uris)
