@@ -27,6 +27,7 @@ import made_up
 import psycopg2
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apart import apart
 
 from firstpass import storage
 from firstpass.contracts.chunk_manifest import Chunk
@@ -51,14 +52,11 @@ def main() -> None:
     options.add_argument("--images", type=int, default=1_000_000)
     options.add_argument("--nights", type=int, default=10)
     asked = options.parse_args()
-    logging.getLogger("firstpass").setLevel(logging.ERROR)
-    preannotate.list_images = lambda _: listing(asked.images)
     with made_up.warehouse() as (_, conn):
-        migrate(conn)
         rows = []
         before = database_bytes(conn)
         for number in range(asked.nights + 1):
-            spec, seconds = night(conn, number)
+            spec, seconds = apart(night, asked.images, number)
             after = database_bytes(conn)
             rows.append((after - before, folder_bytes(spec), seconds))
             tell(number, *rows[-1])
@@ -66,15 +64,11 @@ def main() -> None:
         grown = [warehouse + folder for warehouse, folder, _ in rows[1:]]
         times = [seconds["catalogue_images"] for *_, seconds in rows[1:]]
         print(
-            f"a night of {asked.images:,} known images adds {sum(grown) / len(grown) / MIB:.2f} MiB on average,",
-            end=" ",
+            f"a night of {asked.images:,} known images adds {sum(grown) / len(grown) / MIB:.2f} MiB on average, "
+            f"{max(grown) / MIB:.2f} MiB at most; with a row each {row_by_row(conn, spec) / MIB:.0f} MiB"
         )
-        print(f"{max(grown) / MIB:.2f} MiB at most; before: {row_by_row(conn, spec) / MIB:.0f} MiB")
         if len(times) > 1:
-            print(
-                f"catalogue_images of the last night took {times[-1] / times[1]:.2f} times the second's time;", end=" "
-            )
-        print(f"peak of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+            print(f"catalogue_images of the last night took {times[-1] / times[1]:.2f} times the second's time")
 
 
 def listing(images: int) -> Iterator[ImageRef]:
