@@ -186,9 +186,11 @@ def row_by_row(conn: psycopg2.extensions.connection, spec: RunSpec) -> int:
 
 
 def tell(number: int, warehouse: int, folder: int, seconds: dict[str, float]) -> None:
-    steps = ", ".join(f"{name} {taken:.1f} s" for name, taken in seconds.items())
+    steps = ", ".join(f"{name} {seconds[name]:.1f} s" for name in STEPS)
     print(
-        f"night {number:2}: warehouse {warehouse / MIB:+8.2f} MiB, folder {folder / MIB:7.2f} MiB; {steps}", flush=True
+        f"night {number:2}: warehouse {warehouse / MIB:+8.2f} MiB, folder {folder / MIB:7.2f} MiB; {steps}; "
+        f"memory after catalogue_images {seconds['peak']:.0f} MiB",
+        flush=True,
     )
 
 
