@@ -111,6 +111,20 @@ def test_what_was_written_is_read(place):
     assert not storage.exists(storage.join(place, "a"))
 
 
+def test_a_file_is_stored_and_read_as_one(place, tmp_path):
+    (tmp_path / "source").write_bytes(b"some" * 3_000_000)
+    storage.store_file(tmp_path / "source", f"{place}/sub/a file")
+    assert storage.read(f"{place}/sub/a file") == b"some" * 3_000_000
+    with storage.as_file(f"{place}/sub/a file") as path:
+        assert path.stat().st_size == 12_000_000
+        assert path.read_bytes()[-5:] == b"esome"
+    (tmp_path / "source").write_bytes(b"less")
+    storage.store_file(tmp_path / "source", f"{place}/sub/a file")
+    assert storage.read(f"{place}/sub/a file") == b"less"
+    with pytest.raises(FileNotFoundError), storage.as_file(f"{place}/sub/nothing"):
+        pass
+
+
 def test_listing_gives_every_object_below_and_nothing_beside(place):
     for name in ("x/2", "x/1", "x/deep/3", "xx/4"):
         storage.write(storage.join(place, name), b"12345")

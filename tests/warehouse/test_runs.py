@@ -206,6 +206,16 @@ class TestRunsToPublish:
         assert list(found) == ["a", "c", "b"]
         assert {run_id: sorted(tasks) for run_id, tasks in found.items()} == {"a": [3, 4], "c": [9], "b": [3, 4]}
 
+    def test_a_night_of_known_frames_does_too(self, warehouse, night):
+        """What it publishes again finds in CVAT what is there already."""
+        for name in ("first", "second"):
+            run = night(name, images="cvat:task/7", publish=True, started_at=datetime.now(UTC).isoformat())
+            frames = [row(f"cvat:task/7#{n}", "known", task=7, frame=n) for n in range(3)]
+            merge_catalogue(warehouse, run.spec, catalogue(frames))
+            finish_run(warehouse, name, "success")
+        assert query(warehouse, "SELECT count(*) FROM outcomes") == [(0,)]
+        assert runs_to_publish(warehouse, ["cvat"]) == {"first": [7], "second": [7]}
+
     def test_others_do_not(self, warehouse, finished, night):
         finished("not asked for", publish=False)
         finished("failed", state="failed")
