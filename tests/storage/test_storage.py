@@ -200,6 +200,23 @@ def test_delete_removes_all_below_and_forgives(place):
     assert list(storage.listing(place)) == []
 
 
+def test_more_than_one_request_may_hold_is_deleted(bucket, monkeypatch):
+    client = storage.s3()
+    for n in range(1003):
+        client.put_object(Bucket=bucket[5:], Key=f"x/{n}", Body=b"")
+    storage.write(storage.join(bucket, "xy"), b"")
+    storage.delete(storage.join(bucket, "x"))
+    assert [entry.uri for entry in storage.listing(bucket)] == [f"{bucket}/xy"]
+
+
+def test_a_link_is_deleted_itself(tmp_path):
+    storage.write(str(tmp_path / "there" / "file"), b"stays")
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    storage.delete(str(tmp_path / "link"))
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert (tmp_path / "there" / "file").read_bytes() == b"stays"
+
+
 def test_what_is_not_there_says_so(place):
     with pytest.raises(FileNotFoundError):
         storage.read(storage.join(place, "nothing"))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, unquote_to_bytes
@@ -24,6 +25,8 @@ from firstpass.outages import outage
 from firstpass.settings import settings
 from firstpass.storage.file_errors import file_errors
 from firstpass.waiting import waits_in_place
+
+_MOST_DELETED = 1000  # keys of one request: S3's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,20 +198,30 @@ def listing(uri: str) -> Iterator[Entry]:
 
 @waits_in_place
 def delete(uri: str) -> None:
-    """Remove one object or everything below it; what is not there is not an error."""
+    """Remove one object or everything below it; what is not there is not an error.
+
+    A local symbolic link is removed itself, and not what it leads to. Raises PermissionError where something may not be
+    removed; what was removed before that is gone.
+    """
     if not is_s3(uri):
         path = local_path(uri)
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        with file_errors(uri):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         return
+    from botocore.exceptions import ClientError
+
     bucket, key = _split(uri)
     with file_errors(uri):
         s3().delete_object(Bucket=bucket, Key=key)
-    for entry in listing(uri):
-        with file_errors(entry.uri):
-            s3().delete_object(Bucket=bucket, Key=_split(entry.uri)[1])
+    entries = listing(uri)
+    while batch := [{"Key": _split(entry.uri)[1]} for entry in islice(entries, _MOST_DELETED)]:
+        with file_errors(uri):
+            answer = s3().delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+            for refused in answer.get("Errors", ()):
+                raise ClientError({"Error": refused}, "DeleteObjects")
 
 
 _s3_factory: Callable[[], Any] | None = None
