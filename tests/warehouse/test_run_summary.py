@@ -73,6 +73,7 @@ def test_a_night_with_everything_in_it(warehouse, night):
         "failed_checks": [],
         "devices": {},
         "error": None,
+        "pruned_at": None,
     }
 
 

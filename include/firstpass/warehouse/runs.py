@@ -57,7 +57,8 @@ def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
             " ON CONFLICT (run_id) DO UPDATE SET model = excluded.model, threshold = excluded.threshold,"
             " class_thresholds = excluded.class_thresholds, floor = excluded.floor, images_uri = excluded.images_uri,"
             " source = excluded.source, spec = excluded.spec, state = 'running', stages = '{}',"
-            " started_at = excluded.started_at, finished_at = NULL",
+            " started_at = excluded.started_at, finished_at = NULL, removed = '{}', pruned_at = NULL,"
+            " outcome_counts = NULL",
             [
                 spec.run_id,
                 spec.model,
@@ -148,6 +149,24 @@ def load_run(conn: connection, run_id: str) -> RunRecord:
         f"run {run_id} came to nothing: {failure.problem if failure else 'no model was chosen yet'}",
         failure.fix if failure else "wait until it has ended",
     )
+
+
+def find_whole_run(conn: connection, run_id: str) -> str:
+    """As `find_run`; raises FirstpassError also for a run that was pruned, and has no images any more."""
+    run_id = find_run(conn, run_id)
+    with transaction(conn) as cur:
+        cur.execute("SELECT pruned_at FROM runs WHERE run_id = %s AND pruned_at IS NOT NULL", [run_id])
+        for (pruned_at,) in cur:
+            raise FirstpassError(
+                f"run {run_id} was pruned on {pruned_at:%Y-%m-%d}: its outcomes and files were removed",
+                "use a newer run; a new one over the same images infers nothing again whose prediction is stored",
+            )
+    return run_id
+
+
+def load_whole_run(conn: connection, run_id: str) -> RunRecord:
+    """As `load_run`; raises FirstpassError also for a run that was pruned, and has no images any more."""
+    return load_run(conn, find_whole_run(conn, run_id))
 
 
 def load_runs(conn: connection, run_ids: Collection[str]) -> list[RunRecord]:
