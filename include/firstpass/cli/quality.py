@@ -55,11 +55,11 @@ def history(search: str, limit: int, as_json: bool) -> None:
     for run in runs:
         table.add_row(
             f"{run.started_at:%Y-%m-%d %H:%M}",
-            Text(run.standing + (", pruned" if run.pruned_at else ""), _COLOURS[TONES[run.standing]]),
+            Text(run.standing, _COLOURS[TONES[run.standing]]),
             Text(run.model),
             *("–" if value is None else f"{value:,}" for value in (run.images, run.drafts)),
             "–" if run.drift is None else f"{run.drift:.2f}",
-            Text(devices(run.devices) or "–"),
+            Text("pruned" if run.pruned_at else devices(run.devices) or "–"),
         )
     Console().print(table if runs else "No run matches." if search else "There is no run yet.")
     for run in runs:
