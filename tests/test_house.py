@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Which room's tables these are. The warehouse's own it keeps to itself: other rooms ask its functions or its views.
 TABLES = {
     "warehouse": {"models", "classes", "runs", "chunks", "images", "outcomes", "predictions", "image_faults"}
-    | {"quality_results", "quality_verdicts"},
+    | {"quality_results", "quality_verdicts", "series", "listings", "standing_outcomes"},
     "quality": {"quality_profiles"},
     "cvat": {"publications", "shape_ledger", "label_mappings"},
 }

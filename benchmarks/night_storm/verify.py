@@ -71,7 +71,14 @@ def check_run(dsn: str, run: Run, wanted: dict[str, Expected], reference: Refere
             return [f"a red run is called {state}"] if state != "failed" else []
         if state not in ("success", "partial"):
             return [f"a green run is called {state}"]
-        outcomes = _all(conn, "SELECT uri, outcome, sha256, reason FROM outcomes WHERE run_id = %s", run.run_id)
+        outcomes = _all(
+            conn,
+            "SELECT uri, outcome, sha256, reason FROM outcomes WHERE run_id = %s"
+            " UNION ALL SELECT s.uri, s.outcome, s.sha256, s.reason FROM listings l JOIN standing_outcomes s"
+            " ON s.series = l.series AND l.listing >= s.since AND l.listing < s.until WHERE l.run_id = %s",
+            run.run_id,
+            run.run_id,
+        )
         good = state == "success" and verdict is not None and verdict[0] != "failed"
         broken = list(_accounts(outcomes, wanted, good))
         if run.finished("infer"):

@@ -28,13 +28,13 @@ def check_shapes(dsn: str, cvat: CvatDouble, world: World, person: Person, every
             "   FROM predictions p CROSS JOIN LATERAL unnest(p.class_ids, p.scores) AS u (class_id, score)"
             "   JOIN classes c ON c.model = p.model AND c.class_id = u.class_id"
             "   WHERE p.sha256 = o.sha256 AND p.model = r.model AND u.score >= r.threshold)"
-            " FROM outcomes o JOIN runs r USING (run_id)"
+            " FROM run_images o JOIN runs r USING (run_id)"
             " WHERE o.task IS NOT NULL AND o.outcome = ANY(%s) ORDER BY r.started_at",
             [list(SEEN)],
         )
         drafts = {(task, frame): _labelled(rows or []) for task, frame, _, rows in cur}
         cur.execute(
-            "SELECT DISTINCT o.task, o.frame FROM publications p JOIN outcomes o USING (run_id, task)"
+            "SELECT DISTINCT o.task, o.frame FROM publications p JOIN run_images o USING (run_id, task)"
             " WHERE p.state = 'published' AND o.outcome = ANY(%s)",
             [list(SEEN)],
         )

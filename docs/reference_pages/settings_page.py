@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from firstpass.kept_settings import KeptSettings
 from firstpass.settings import Settings, home
 from reference_pages.markdown import GENERATED, line, prose, table
 
@@ -57,9 +58,9 @@ def page() -> str:
 
 
 def _groups() -> Iterator[tuple[str, str, list[tuple[str, FieldInfo]]]]:
-    """Title, text and fields of each group: a group begins where the class has a comment between its fields."""
+    """Title, text and fields of each group: a group begins where a class has a comment between its fields."""
     groups: list[tuple[str, list[tuple[str, FieldInfo]]]] = []
-    for source in inspect.getsource(Settings).splitlines():
+    for source in (inspect.getsource(Settings) + inspect.getsource(KeptSettings)).splitlines():
         if comment := re.match(r"    # (.*)", source):
             groups.append((comment[1], []))
         elif (field := re.match(r"    (\w+): ", source)) and field[1] in Settings.model_fields:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from firstpass import cron, variables
+from firstpass.kept_settings import KeptSettings
 from firstpass.settings_reading import FromVariables, read
 from firstpass.variables import Variables
 
@@ -40,7 +41,7 @@ def _one_gpu(number: int) -> int:
     return number
 
 
-class Settings(FromVariables):
+class Settings(KeptSettings):
     """Every setting, its default and what it is for. The settings reference in docs/ is generated from this class."""
 
     model_config = SettingsConfigDict(env_prefix="FIRSTPASS_", frozen=True, extra="ignore")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from io import BytesIO
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from firstpass.contracts.class_table import ClassTable
 from firstpass.contracts.model_version import ModelFile, ModelVersion
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.images.catalogue import CATALOGUE
+from firstpass.images.catalogue_file import LEFT, SavedCatalogue
 from firstpass.settings import settings
 
 
@@ -50,21 +53,22 @@ def version() -> ModelVersion:
 
 @pytest.fixture
 def catalogue():
-    """A catalogue of images of these sizes; None for one whose header was not read, a string for an outcome."""
+    """A catalogue of images of these sizes, in some parts; None for one whose header was not read."""
 
-    def make(*sizes: tuple[int, int] | str | None) -> pa.Table:
+    def make(*sizes: tuple[int, int] | None) -> SavedCatalogue:
         rows = [
             {
                 "uri": f"file:///photos/{i:06d}.jpg",
                 "etag": f"e{i}",
                 "size": 600_000,
                 "sha256": f"{i:064x}",
-                "width": size[0] if isinstance(size, tuple) else None,
-                "height": size[1] if isinstance(size, tuple) else None,
-                "outcome": size if isinstance(size, str) else None,
+                "width": size[0] if size else None,
+                "height": size[1] if size else None,
             }
             for i, size in enumerate(sizes)
         ]
-        return pa.Table.from_pylist(rows, schema=CATALOGUE)
+        buffer = BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows, schema=LEFT), buffer, row_group_size=max(3, len(rows) // 3))
+        return SavedCatalogue(pq.ParquetFile(buffer))
 
     return make

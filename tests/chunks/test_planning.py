@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from firstpass import storage
 from firstpass.chunks.estimate import Estimate
-from firstpass.chunks.planning import image_pixels, plan, read_chunks, shapes, split
+from firstpass.chunks.planning import image_pixels, plan, read_chunks, shapes
 from firstpass.errors import FirstpassError
 
 PHOTO = (1280, 960)
@@ -23,10 +20,10 @@ def rate(images_per_second: float):
     return lambda model, machine: (images_per_second, 1280.0 * 960.0)
 
 
-def test_what_has_an_outcome_is_not_planned(catalogue, spec, version):
-    planned = plan(catalogue(PHOTO, "known", PHOTO, "duplicate", "unreadable"), spec, version)
+def test_every_image_of_the_catalogue_is_planned(catalogue, spec, version):
+    planned = plan(catalogue(PHOTO, PHOTO), spec, version)
     (chunk,) = planned
-    assert [image.uri for image in chunk.images] == ["file:///photos/000000.jpg", "file:///photos/000002.jpg"]
+    assert [image.uri for image in chunk.images] == ["file:///photos/000000.jpg", "file:///photos/000001.jpg"]
     assert (chunk.run_id, chunk.model, chunk.model_uri) == ("night-1", spec.model, "/m")
     assert (chunk.floor, chunk.revision, chunk.seal) == (0.2, 2, None)
     assert chunk.output_uri == f"{spec.uri}/results/00000.parquet"
@@ -34,7 +31,7 @@ def test_what_has_an_outcome_is_not_planned(catalogue, spec, version):
 
 
 def test_nothing_new_is_no_chunk(catalogue, spec, version):
-    planned = plan(catalogue("known", "duplicate"), spec, version)
+    planned = plan(catalogue(), spec, version)
     assert len(planned) == 0
     assert planned.estimate is None
     assert planned.save() == []
@@ -122,7 +119,7 @@ def test_settings_choose_batch_and_machine(catalogue, spec, version, configure):
 
 
 def test_unread_headers_are_guessed_from_the_size(catalogue):
-    table = catalogue(PHOTO, None)
+    (table,) = catalogue(PHOTO, None).parts()
     assert image_pixels(table).tolist() == [1280 * 960, 1_200_000]
     assert shapes(table)[1] == 0
 
@@ -145,7 +142,7 @@ def test_urgent_images_are_as_many_chunks_as_they_cost(catalogue, spec, version)
 
 def test_the_estimate_is_of_all_that_is_planned(catalogue, spec, version, configure):
     configure(workers=2, machine="k80")
-    table = catalogue("known", *[PHOTO] * 2000)
+    table = catalogue(*[PHOTO] * 2000)
     planned = plan(table, spec, version, rate(1.0), urgent=["file:///photos/000001.jpg"])
     made = planned.estimate
     assert (made.images, made.chunks, made.workers, made.machine) == (2000, len(planned), 2, "k80")
@@ -161,71 +158,13 @@ def test_only_manifests_are_read_back(catalogue, spec, version):
 
 
 def test_shapes_are_told_apart_by_width_and_height(catalogue):
-    found = shapes(catalogue((1, 2), (2, 1), (1, 2), (3, 2), (1, 65536 * 4), None)).tolist()
+    sizes = [(1, 2), (2, 1), (1, 2), (3, 2), (1, 65536 * 4), None]
+    found = [shape for part in catalogue(*sizes).parts() for shape in shapes(part).tolist()]
     assert len(set(found)) == 5
     assert found[0] == found[2]
 
 
 def test_an_image_with_half_a_header_is_guessed_too(catalogue):
-    table = catalogue((100, 100), (10, 10))
+    (table,) = catalogue((100, 100), (10, 10)).parts()
     half = pa.array([None, 10], pa.int32())
     assert image_pixels(table.set_column(5, "height", half)).tolist() == [1_200_000, 100]
-
-
-IMAGES = st.lists(st.tuples(st.floats(0.001, 100), st.integers(0, 5)), min_size=1, max_size=200)
-
-
-@given(IMAGES, st.integers(1, 40), st.integers(1, 30))
-def test_every_image_is_dealt_once(images, batch_size, chunks):
-    seconds, shape = np.array([s for s, _ in images]), np.array([k for _, k in images])
-    groups = split(seconds, shape, batch_size, chunks)
-    assert 1 <= len(groups) <= chunks
-    assert all(len(group) for group in groups)
-    assert sorted(np.concatenate(groups).tolist()) == list(range(len(images)))
-    totals = [seconds[group].sum() for group in groups]
-    assert all(a >= b - 1e-6 for a, b in pairwise(totals))
-
-
-def batches_of(shape: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Of each shape, `batch_size` images after each other."""
-    rows = [np.flatnonzero(shape == each) for each in np.unique(shape)]
-    return [of[at : at + batch_size] for of in rows for at in range(0, len(of), batch_size)]
-
-
-@given(IMAGES, st.integers(1, 40), st.integers(1, 30))
-def test_batches_of_one_shape_stay_whole_and_together(images, batch_size, chunks):
-    seconds, shape = np.array([s for s, _ in images]), np.array([k for _, k in images])
-    groups = split(seconds, shape, batch_size, chunks)
-    assert len(groups) == min(chunks, len(batches_of(shape, batch_size)))
-    owner = {row: number for number, group in enumerate(groups) for row in group.tolist()}
-    for batch in batches_of(shape, batch_size):
-        assert len({owner[row] for row in batch.tolist()}) == 1
-    for group in groups:
-        assert np.flatnonzero(np.diff(shape[group])).size == len(np.unique(shape[group])) - 1
-        assert all(a < b for a, b in pairwise(group.tolist()) if shape[a] == shape[b])
-
-
-@given(IMAGES, st.integers(1, 40), st.integers(1, 30))
-def test_no_group_costs_more_than_another_by_more_than_its_last_batch(images, batch_size, chunks):
-    seconds, shape = np.array([s for s, _ in images]), np.array([k for _, k in images])
-    totals = [seconds[group].sum() for group in split(seconds, shape, batch_size, chunks)]
-    dearest = max(seconds[batch].sum() for batch in batches_of(shape, batch_size))
-    assert max(totals) - min(totals) <= dearest + 1e-6
-
-
-@given(st.integers(1, 2000), st.integers(1, 16), st.integers(1, 50))
-def test_equal_images_are_dealt_evenly(images, batch_size, chunks):
-    groups = split(np.ones(images), np.zeros(images, np.int64), batch_size, chunks)
-    lengths = [len(group) for group in groups]
-    assert max(lengths) - min(lengths) <= batch_size
-
-
-def test_of_equal_costs_the_first_batch_goes_first():
-    seconds, shape = np.ones(6), np.array([0, 0, 1, 1, 2, 2])
-    assert [group.tolist() for group in split(seconds, shape, 2, 3)] == [[0, 1], [2, 3], [4, 5]]
-    assert [group.tolist() for group in split(seconds, shape, 1, 2)] == [[0, 2, 4], [1, 3, 5]]
-
-
-def test_the_dearest_batch_goes_first_to_the_group_with_the_least():
-    seconds, shape = np.array([1.0, 2.0, 4.0, 8.0, 9.0]), np.arange(5)
-    assert [group.tolist() for group in split(seconds, shape, 1, 2)] == [[0, 1, 4], [2, 3]]

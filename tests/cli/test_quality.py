@@ -12,6 +12,7 @@ from firstpass import storage
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import run_folder
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
+from firstpass.warehouse.pruning import prune_run
 from firstpass.warehouse.run_failures import fail_run, record_request
 from firstpass.warehouse.runs import finish_run
 from firstpass.warehouse.verdicts import store_verdict as store
@@ -93,3 +94,14 @@ def test_the_report_opens_in_the_browser(call, nights, tmp_path, monkeypatch):
             break
         time.sleep(0.1)
     assert opened.read_text().strip() == path
+
+
+def test_a_pruned_run_keeps_its_line_and_says_so(call, nights, warehouse):
+    prune_run(warehouse, "manual__1", (), needed=True)
+    line = call("quality", "history").stdout.splitlines()[2]
+    assert (line.split()[2], line.split()[-1]) == ("warnings", "pruned")
+    pruned = json.loads(call("quality", "history", "--json").stdout)[1]
+    assert (pruned["run_id"], pruned["standing"], pruned["drift"]) == ("manual__1", "warnings", 0.4)
+    assert pruned["pruned_at"]
+    error = call("report", "manual__1").exception
+    assert error.problem == "the report of run manual__1 was removed by a prune"

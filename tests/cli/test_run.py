@@ -16,7 +16,8 @@ from firstpass.contracts.run_spec import run_folder
 from firstpass.errors import FirstpassError
 from firstpass.images.fetching import DENIED
 from firstpass.stack.control import Status
-from firstpass.warehouse.merge import fail_chunk, merge_catalogue
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import fail_chunk
 from firstpass.warehouse.runs import finish_run
 from fixtures.made_up_runs import catalogue, row
 

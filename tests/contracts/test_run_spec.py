@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from firstpass import storage
 from firstpass.contracts.run_spec import RunSpec, run_folder
 from firstpass.contracts.thresholds import Thresholds
+from firstpass.errors import FirstpassError
 
 SPEC = RunSpec(
     run_id="manual__2026-01-01T00:00:00+00:00",
@@ -32,7 +33,7 @@ def test_what_was_written_is_read(storage_home):
 
 
 def test_a_folder_without_a_run_is_told_apart(storage_home):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FirstpassError, match="the run was pruned, or storage is elsewhere now"):
         RunSpec.load(str(storage_home / "runs" / "nothing"))
 
 

@@ -18,9 +18,10 @@ from firstpass.errors import FirstpassError
 from firstpass.exports import export_run
 from firstpass.exports.export_run import export
 from firstpass.settings import settings
+from firstpass.warehouse.catalogue_merge import merge_catalogue
 from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from fixtures import cvat_runs as cvat_nights
-from fixtures.made_up_runs import row, unreadable
+from fixtures.made_up_runs import catalogue, row, unreadable
 
 from .conftest import HOLE, OTHER_PART, PART
 
@@ -117,19 +118,12 @@ def test_what_is_not_a_number_is_left_out_and_counted(exported, kind):
 @pytest.mark.parametrize("kind", FILES)
 def test_known_and_duplicate_images_have_the_drafts_of_their_content(warehouse, night, tmp_path, kind):
     """A second night over the same photo, now under two names, exports what the first found."""
-    import pyarrow as pa
-
-    from firstpass.contracts.chunk_result import RESULT
-    from firstpass.warehouse.merge import merge_catalogue
-
     photo = row(uri("a.jpg"), detections=2)
     first = night("first")
     merge_chunk(warehouse, first.spec, first.chunk(0, [photo]))
     second = night("second")
-    names = [*RESULT.names[:8], "outcome", "reason"]
-    catalogue = [photo | {"outcome": "known"}, photo | {"uri": uri("b.jpg"), "outcome": "duplicate"}]
-    rows = [{name: each[name] for name in names} for each in catalogue]
-    merge_catalogue(warehouse, second.spec, pa.Table.from_pylist(rows, pa.schema([RESULT.field(n) for n in names])))
+    twin = photo | {"uri": uri("b.jpg"), "outcome": "duplicate"}
+    merge_catalogue(warehouse, second.spec, catalogue([photo | {"outcome": "known"}, twin]))
     said = export(warehouse, "second", kind, tmp_path)
     assert (said["images"], said["annotations"], said["left_out"]) == (2, 4, {})
 

@@ -182,7 +182,7 @@ def test_what_a_chunk_has_of_which_each_try_was_killed_is_merged(pictures, wareh
     )
     assert [run(uri)[0] for _ in range(3)] == [-9, -9, -9]
     counts = fail_chunk(warehouse, tonight.spec, made, "it did not finish")
-    rows = query(warehouse, "SELECT outcome, reason FROM outcomes ORDER BY uri")
+    rows = query(warehouse, "SELECT outcome, reason FROM run_images ORDER BY uri")
     assert len(rows) == counts["images"] == 20
     assert rows[9][0] == "failed"
     assert rows[9][1].startswith("killed the process when it ran alone, twice: everything around it was killed")

@@ -53,7 +53,7 @@ def night(
             run(chunk)
         counts = preannotate.merge(uri, chunks)
         finish_run(warehouse, run_id, "partial" if counts["failed"] else "success")
-        rows = query(warehouse, "SELECT uri, outcome, reason FROM outcomes WHERE run_id = %s", run_id)
+        rows = query(warehouse, "SELECT uri, outcome, reason FROM run_images WHERE run_id = %s", run_id)
         return len(chunks), {name.rpartition("/")[2]: told for name, *told in rows}
 
     yield over

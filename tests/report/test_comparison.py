@@ -6,7 +6,8 @@ import pytest
 
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.report.comparison import Change, changes
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk
 from fixtures.made_up_runs import VERSION, catalogue, row, unreadable
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from firstpass.contracts.pruned import Prunable
 from firstpass.contracts.run_error import RunError
 from firstpass.errors import FirstpassError, Unavailable
 from firstpass.report.run_page import airflow_links, run_page
+from firstpass.warehouse.evidence import ROW_EVIDENCE
+from firstpass.warehouse.pruning import note_removed, prune_run
 from firstpass.warehouse.run_failures import begin_stage, fail_run
 from firstpass.warehouse.runs import finish_run, record_stage
 
@@ -81,3 +84,17 @@ def test_airflow_shows_the_run_and_the_log_of_the_stage():
     }
     nothing = {"run": "/dags/preannotate/runs/x", "log": None}
     assert airflow_links("", "x", None) == airflow_links("", "x", "") == nothing
+
+
+def test_a_run_without_its_report_says_what_a_prune_took(warehouse, night):
+    night("a run")
+    finish_run(warehouse, "a run", "success")
+    assert not run_page("a run").report_removed
+    note_removed(warehouse, "a run", [Prunable.REPORTS])
+    page = run_page("a run")
+    assert (page.report_removed, page.pruned_at) == (True, None)
+    prune_run(warehouse, "a run", ROW_EVIDENCE, needed=True)
+    page = run_page("a run")
+    assert page.report_removed
+    assert page.pruned_at
+    assert page.summary["images"] == 0

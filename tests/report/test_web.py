@@ -20,11 +20,13 @@ from firstpass.pages.rendering import asset
 from firstpass.report import web
 from firstpass.settings import settings
 from firstpass.storage import join, write
+from firstpass.warehouse.merge import merge_chunk
+from firstpass.warehouse.pruning import prune_run
 from firstpass.warehouse.run_failures import begin_stage, fail_run, record_request
 from firstpass.warehouse.run_list import PAGE
 from firstpass.warehouse.runs import finish_run, record_stage
 from firstpass.warehouse.verdicts import store_verdict
-from fixtures.made_up_runs import query
+from fixtures.made_up_runs import query, row
 
 
 @pytest.fixture
@@ -268,6 +270,20 @@ class TestFromARunToItsReport:
         text = client.get("/report", params={"run": "a run"}).text
         assert "This run is under way" in text
         assert "<em>admit model</em> has begun" in text
+
+    def test_a_run_that_was_pruned_says_what_is_left_of_it(self, client, warehouse, night):
+        run = night("a run")
+        merge_chunk(warehouse, run.spec, run.chunk(0, [row("file:///a", detections=3)]))
+        finish_run(warehouse, "a run", "success")
+        night("another")
+        prune_run(warehouse, "a run", (), needed=True)
+        text = client.get("/report", params={"run": "a run"}).text
+        assert "This run's report was removed" in unescape(text)
+        assert re.search(r"The run was pruned on \d+ \w+ \d{4}: what became of each image", text)
+        assert "1 ok" in text, "its counts are as they were"
+        assert "under way" not in text
+        listed = re.findall(r"<tr.*?</tr>", client.get("/").text, re.DOTALL)
+        assert [">pruned</span>" in line for line in listed] == [False, False, True]
 
     def test_what_storage_alone_knows_of_a_failure_is_told(self, client, monkeypatch):
         """PostgreSQL was away when the run failed, and still is."""

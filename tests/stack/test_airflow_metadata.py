@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
 
 import psycopg2
 import pytest
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from firstpass.errors import FirstpassError
 from firstpass.stack import airflow_metadata, postgres
+from firstpass.stack.layout import make_layout
 
 
 @pytest.fixture
@@ -90,9 +94,54 @@ def test_airflow_still_calls_these_tables_and_states_so():
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.state import DagRunState, TaskInstanceState
 
-    assert {"id", "dag_id", "run_id", "state"} <= {column.name for column in DagRun.__table__.columns}
+    assert {"id", "dag_id", "run_id", "state", "start_date", "queued_at", "run_after"} <= {
+        column.name for column in DagRun.__table__.columns
+    }
     assert DagRun.__tablename__ == "dag_run"
     assert {"dag_id", "run_id", "state"} <= {column.name for column in TaskInstance.__table__.columns}
     assert TaskInstance.__tablename__ == "task_instance"
     assert (DagRunState.QUEUED, DagRunState.RUNNING) == ("queued", "running")
     assert TaskInstanceState.AWAITING_INPUT == "awaiting_input"
+
+
+def test_who_asks_about_runs_is_told_of_those_that_go_on(where, database):
+    with closing(psycopg2.connect(postgres.dsn("airflow", where))) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE dag_run (dag_id text, run_id text, state text, start_date timestamptz, queued_at timestamptz,"
+            " run_after timestamptz)"
+        )
+        cursor.execute(
+            "INSERT INTO dag_run VALUES ('preannotate', 'a', 'running', '2026-01-02Z', NULL),"
+            " ('preannotate', 'b', 'success', '2025-01-01Z', NULL),"
+            " ('preannotate', 'c', 'queued', NULL, '2026-01-01Z'), ('publish', 'a', 'failed', '2025-01-01Z', NULL)"
+        )
+        connection.commit()
+    dsn = postgres.dsn("airflow", where)
+    parts = parse_dsn(dsn)
+    address = f"postgresql+psycopg2://{parts['user']}@/{parts['dbname']}?host={quote(parts['host'], safe='')}"
+    runs = airflow_metadata.Runs({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address})
+    assert runs.unfinished("preannotate", ["a", "b", "unknown"]) == {"a"}
+    assert runs.unfinished("publish", ["a"]) == set()
+    assert runs.oldest_unfinished() == {"preannotate": datetime(2026, 1, 1, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize("address", ["", "sqlite:////airflow.db", "airflow-db-not-allowed:///"])
+def test_what_is_no_postgresql_knows_of_no_run(address):
+    runs = airflow_metadata.Runs({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address})
+    assert (runs.dsn, runs.unfinished("preannotate", ["a"]), runs.oldest_unfinished()) == ("", set(), {})
+
+
+def test_a_task_may_run_airflows_command_line_on_the_local_stack_alone(home):
+    assert airflow_metadata.task_environment() is None
+    where = make_layout()
+    environment = airflow_metadata.task_environment()
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("postgresql+psycopg2://")
+    assert environment["AIRFLOW_HOME"] == str(where.home)
+    assert airflow_metadata.Runs(environment).dsn.startswith("postgresql://")
+
+
+def test_logs_are_where_airflow_puts_them(home):
+    assert airflow_metadata.log_folder({}) == home / "logs"
+    assert airflow_metadata.log_folder({"AIRFLOW_HOME": "/opt/airflow"}) == Path("/opt/airflow/logs")
+    named = {"AIRFLOW_HOME": "/opt/airflow", "AIRFLOW__LOGGING__BASE_LOG_FOLDER": "/logs"}
+    assert airflow_metadata.log_folder(named) == Path("/logs")

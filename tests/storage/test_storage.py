@@ -111,6 +111,20 @@ def test_what_was_written_is_read(place):
     assert not storage.exists(storage.join(place, "a"))
 
 
+def test_a_file_is_stored_and_read_as_one(place, tmp_path):
+    (tmp_path / "source").write_bytes(b"some" * 3_000_000)
+    storage.store_file(tmp_path / "source", f"{place}/sub/a file")
+    assert storage.read(f"{place}/sub/a file") == b"some" * 3_000_000
+    with storage.as_file(f"{place}/sub/a file") as path:
+        assert path.stat().st_size == 12_000_000
+        assert path.read_bytes()[-5:] == b"esome"
+    (tmp_path / "source").write_bytes(b"less")
+    storage.store_file(tmp_path / "source", f"{place}/sub/a file")
+    assert storage.read(f"{place}/sub/a file") == b"less"
+    with pytest.raises(FileNotFoundError), storage.as_file(f"{place}/sub/nothing"):
+        pass
+
+
 def test_listing_gives_every_object_below_and_nothing_beside(place):
     for name in ("x/2", "x/1", "x/deep/3", "xx/4"):
         storage.write(storage.join(place, name), b"12345")
@@ -184,6 +198,23 @@ def test_delete_removes_all_below_and_forgives(place):
     storage.delete(storage.join(place, "y"))
     storage.delete(storage.join(place, "y"))
     assert list(storage.listing(place)) == []
+
+
+def test_more_than_one_request_may_hold_is_deleted(bucket, monkeypatch):
+    client = storage.s3()
+    for n in range(1003):
+        client.put_object(Bucket=bucket[5:], Key=f"x/{n}", Body=b"")
+    storage.write(storage.join(bucket, "xy"), b"")
+    storage.delete(storage.join(bucket, "x"))
+    assert [entry.uri for entry in storage.listing(bucket)] == [f"{bucket}/xy"]
+
+
+def test_a_link_is_deleted_itself(tmp_path):
+    storage.write(str(tmp_path / "there" / "file"), b"stays")
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    storage.delete(str(tmp_path / "link"))
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert (tmp_path / "there" / "file").read_bytes() == b"stays"
 
 
 def test_what_is_not_there_says_so(place):

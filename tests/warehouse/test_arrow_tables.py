@@ -14,7 +14,8 @@ from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.arrow_tables import detections_table, drafts_table, runs_table
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk
 from firstpass.warehouse.runs import finish_run
 from firstpass.warehouse.verdicts import store_verdict
 from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable

@@ -7,9 +7,10 @@ from hashlib import sha256
 import pytest
 
 from firstpass.contracts.image_source import NEEDS_MEMORY
+from firstpass.warehouse.catalogue_merge import merge_catalogue
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.image_faults import faults
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.merge import merge_chunk
 from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
 
 WITHIN = {"decoder": 1, "memory": 4 * 2**30, "max_image_bytes": 2**29, "max_image_memory": 3 * 2**29}

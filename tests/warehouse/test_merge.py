@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
-from firstpass.warehouse import merge
-from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk, merge_chunks
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import fail_chunk, merge_chunk, merge_chunks
 from firstpass.warehouse.runs import begin_run
 from fixtures.made_up_runs import VERSION, Night, catalogue, dump, merge_all, query, row, unreadable
 
 
 def clear(conn):
     with conn, conn.cursor() as cur:
-        cur.execute("TRUNCATE images, outcomes, predictions, chunks")
+        cur.execute("TRUNCATE images, outcomes, predictions, chunks, listings, standing_outcomes")
 
 
 def photos(start: int, stop: int, **other) -> list[dict]:
@@ -50,7 +50,7 @@ def test_a_merged_chunk_can_be_read_back(warehouse, night):
         (2, 2, "größe <b>", 0.859375, 11.5, 21.25, 111.5, 221.25, None),
     ]
     assert query(
-        warehouse, "SELECT uri, outcome, detections, reason, brightness, chunk FROM outcomes ORDER BY uri"
+        warehouse, "SELECT uri, outcome, detections, reason, brightness, chunk FROM run_images ORDER BY uri"
     ) == [
         ("file:///a.jpg", "ok", 2, None, 96.5, 0),
         ("file:///b.jpg", "empty", 0, None, 96.5, 0),
@@ -77,7 +77,7 @@ def test_a_chunk_that_was_done_again_leaves_nothing_stale(warehouse, night):
     run.write(chunk, [row("file:///a.jpg", detections=2), unreadable("file:///b.jpg", "truncated")])
     merge_chunk(warehouse, run.spec, chunk)
     assert query(warehouse, "SELECT uri, detections FROM current_predictions") == [("file:///a.jpg", 2)]
-    assert query(warehouse, "SELECT sum(detections) FROM outcomes") == [(2,)]
+    assert query(warehouse, "SELECT sum(detections) FROM run_images") == [(2,)]
 
 
 def test_one_content_under_two_names_is_one_prediction(warehouse, night):
@@ -114,7 +114,7 @@ def test_any_name_survives_twice(warehouse, night, uri):
 def test_what_postgresql_cannot_hold_is_shown_as_such(warehouse, night):
     run = night()
     merge_chunk(warehouse, run.spec, run.chunk(0, [unreadable("file:///a", "bad marker \0 at byte 3")]))
-    assert query(warehouse, "SELECT reason FROM outcomes") == [("bad marker \N{REPLACEMENT CHARACTER} at byte 3",)]
+    assert query(warehouse, "SELECT reason FROM run_images") == [("bad marker \N{REPLACEMENT CHARACTER} at byte 3",)]
 
 
 def test_scores_that_are_no_numbers_are_kept_for_the_checks_to_see(warehouse, night):
@@ -159,119 +159,6 @@ def test_a_result_that_is_not_the_chunk_s_own_leaves_nothing_behind(warehouse, n
     with pytest.raises(FirstpassError, match=r"chunk 3 of run the run: .* earlier plan"):
         merge_chunk(warehouse, run.spec, chunk)
     assert all(not rows for rows in dump(warehouse).values())
-
-
-class TestCatalogue:
-    """What needs no network gets its outcome, and its drafts, at once."""
-
-    def test_known_images_bring_their_drafts_into_the_run(self, warehouse, night):
-        first, second = night("first"), night("second")
-        rows = photos(0, 5)
-        merge_chunk(warehouse, first.spec, first.chunk(0, rows))
-        renamed = row("file:///copy.jpg", "duplicate", sha256=rows[3]["sha256"])
-        merge_catalogue(warehouse, second.spec, catalogue([*(r | {"outcome": "known"} for r in rows), renamed]))
-        found = query(warehouse, "SELECT uri, detections, inferred_by FROM run_predictions WHERE run_id = 'second'")
-        assert sorted(found) == [
-            *((f"file:///000{n}.jpg", n, "first") for n in range(5)),
-            ("file:///copy.jpg", 3, "first"),
-        ]
-        assert query(warehouse, "SELECT detections FROM current_predictions WHERE uri = 'file:///copy.jpg'") == [(3,)]
-
-    def test_only_decided_images_are_written(self, warehouse, night):
-        run = night()
-        rows = [row("file:///new", None), unreadable("file:///bad"), row("file:///old", "known")]
-        merge_catalogue(warehouse, run.spec, catalogue(rows))
-        assert query(warehouse, "SELECT uri, outcome, reason FROM outcomes ORDER BY uri") == [
-            ("file:///bad", "unreadable", "the file is empty"),
-            ("file:///old", "known", None),
-        ]
-
-    def test_cataloguing_again_starts_the_run_afresh(self, warehouse, night):
-        run = night()
-        merge_catalogue(warehouse, run.spec, catalogue([unreadable("file:///gone")]))
-        merge_chunk(warehouse, run.spec, run.chunk(0, photos(0, 4)))
-        merge_catalogue(warehouse, run.spec, catalogue([unreadable("file:///bad"), *photos(0, 4, outcome=None)]))
-        assert query(warehouse, "SELECT uri FROM outcomes") == [("file:///bad",)]
-        assert query(warehouse, "SELECT count(*) FROM chunks") == [(0,)]
-
-    def test_other_runs_keep_what_they_have(self, warehouse, night):
-        first, second = night("first"), night("second")
-        merge_chunk(warehouse, first.spec, first.chunk(0, photos(0, 4)))
-        merge_catalogue(warehouse, second.spec, catalogue([unreadable("file:///bad")]))
-        assert query(warehouse, "SELECT run_id, count(*) FROM outcomes GROUP BY 1 ORDER BY 1") == [
-            ("first", 4), ("second", 1)
-        ]  # fmt: skip
-        assert query(warehouse, "SELECT run_id, chunk FROM chunks") == [("first", 0)]
-
-    def test_a_large_one_is_written_in_slices_and_in_whole(self, warehouse, night, monkeypatch):
-        monkeypatch.setattr(merge, "SLICE", 3)
-        run = night()
-        rows = [*photos(0, 7, outcome="known"), row("file:///new", None)]
-        merge_catalogue(warehouse, run.spec, catalogue(rows))
-        assert [uri for (uri,) in query(warehouse, "SELECT uri FROM outcomes ORDER BY uri")] == [
-            each["uri"] for each in rows[:7]
-        ]
-        assert query(warehouse, "SELECT count(*) FROM images") == [(7,)]
-
-    def test_a_catalogue_without_decisions_writes_nothing(self, warehouse, night):
-        run = night()
-        merge_catalogue(warehouse, run.spec, catalogue(photos(0, 4, outcome=None)))
-        merge_catalogue(warehouse, run.spec, catalogue([]))
-        assert query(warehouse, "SELECT count(*) FROM outcomes") == [(0,)]
-
-    def test_a_night_without_news_leaves_the_images_as_they_are(self, warehouse, night):
-        first = night("first")
-        merge_chunk(warehouse, first.spec, first.chunk(0, photos(0, 5)))
-        before = dump(warehouse)["images"]
-        second = night("second")
-        merge_catalogue(warehouse, second.spec, catalogue(photos(0, 5, outcome="known")))
-        assert dump(warehouse)["images"] == before
-
-    def test_duplicates_in_object_storage_get_their_content_when_it_is_read(self, warehouse, night):
-        """There, the catalogue knows equal files by etag and size alone."""
-        run = night()
-        twin = {"etag": "e1", "size": 7}
-        duplicate = row("s3://b/2.jpg", "duplicate", sha256=None, width=None, height=None, **twin)
-        merge_catalogue(warehouse, run.spec, catalogue([row("s3://b/1.jpg", None, sha256=None, **twin), duplicate]))
-        chunk = run.chunk(0, [row("s3://b/1.jpg", detections=4, **twin), row("s3://b/3.jpg", etag="e3")])
-        for _ in range(2):
-            merge_chunk(warehouse, run.spec, chunk)
-            assert query(warehouse, "SELECT uri, detections, width FROM run_predictions ORDER BY uri") == [
-                ("s3://b/1.jpg", 4, 640),
-                ("s3://b/2.jpg", 4, 640),
-                ("s3://b/3.jpg", 1, 640),
-            ]
-        assert query(warehouse, "SELECT count(*) FROM current_predictions") == [(3,)]
-
-    def test_only_equal_files_of_the_same_run_get_it(self, warehouse, night):
-        """Equal means etag and size; what is known of a content already is not touched."""
-        other, run = night("other"), night()
-        twin = {"etag": "e1", "size": 7}
-        unread = {"sha256": None, "width": None, "height": None}
-        merge_catalogue(warehouse, other.spec, catalogue([row("s3://b/elsewhere", "duplicate", **twin | unread)]))
-        rows = [
-            row("s3://b/larger", "duplicate", **twin | unread | {"size": 8}),
-            row("s3://b/other etag", "duplicate", **twin | unread | {"etag": "e2"}),
-            row("s3://b/read", "duplicate", **twin | {"sha256": "f" * 64}),
-            row("s3://b/known", "known", **twin | unread),
-            row("s3://b/twin", "duplicate", **twin | unread),
-        ]
-        merge_catalogue(warehouse, run.spec, catalogue(rows))
-        original = row("s3://b/1.jpg", width=100, height=50, **twin)
-        merge_chunk(warehouse, run.spec, run.chunk(0, [original]))
-        content = original["sha256"]
-        assert query(warehouse, "SELECT run_id, uri, sha256, width, height FROM outcomes ORDER BY 1, 2") == [
-            ("a run", "s3://b/1.jpg", content, 100, 50),
-            ("a run", "s3://b/known", None, None, None),
-            ("a run", "s3://b/larger", None, None, None),
-            ("a run", "s3://b/other etag", None, None, None),
-            ("a run", "s3://b/read", "f" * 64, 640, 480),
-            ("a run", "s3://b/twin", content, 100, 50),
-            ("other", "s3://b/elsewhere", None, None, None),
-        ]
-        assert query(warehouse, "SELECT uri FROM images WHERE sha256 = %s AND width = 100 ORDER BY 1", content) == [
-            ("s3://b/1.jpg",), ("s3://b/twin",)
-        ]  # fmt: skip
 
 
 class TestTheCurrentDraft:
@@ -416,7 +303,7 @@ def test_a_bad_chunk_among_others_gives_its_error_and_stops_none(warehouse, nigh
     assert [chunk for chunk, _ in merged] == chunks
     assert [counts["images"] for _, counts in merged[::2]] == [10, 10]
     assert "chunk 1 of run a run: it did not finish" in str(merged[1][1])
-    assert query(warehouse, "SELECT chunk, count(*) FROM outcomes GROUP BY 1 ORDER BY 1") == [(0, 10), (2, 10)]
+    assert query(warehouse, "SELECT chunk, count(*) FROM run_images GROUP BY 1 ORDER BY 1") == [(0, 10), (2, 10)]
     assert list(merge_chunks(warehouse, run.spec, [])) == []
 
 
@@ -425,11 +312,14 @@ def test_a_failed_chunk_is_accounted_for_and_may_still_come(warehouse, night):
     chunk = run.chunk(0, photos(0, 3), write=False)
     for _ in range(2):
         fail_chunk(warehouse, run.spec, chunk, "killed\0by the node")
-    assert query(warehouse, "SELECT outcome, count(*) FROM outcomes GROUP BY 1") == [("failed", 3)]
+    assert query(warehouse, "SELECT outcome, count(*) FROM run_images GROUP BY 1") == [("failed", 3)]
     assert query(warehouse, "SELECT state, reason FROM chunks") == [("failed", "killed by the node")]
     run.write(chunk, photos(0, 3))
     merge_chunk(warehouse, run.spec, chunk)
-    assert query(warehouse, "SELECT outcome, count(*) FROM outcomes GROUP BY 1 ORDER BY 1") == [("empty", 1), ("ok", 2)]
+    assert query(warehouse, "SELECT outcome, count(*) FROM run_images GROUP BY 1 ORDER BY 1") == [
+        ("empty", 1),
+        ("ok", 2),
+    ]
     assert query(warehouse, "SELECT state, reason FROM chunks") == [("merged", None)]
 
 
@@ -438,7 +328,7 @@ def test_what_is_known_of_the_images_of_a_failed_chunk_is_kept(warehouse, night)
     chunk = run.chunk(2, photos(0, 1), write=False)
     read = replace(chunk.images[0], sha256="a" * 64, width=64, height=48, task=3, frame=7)
     fail_chunk(warehouse, run.spec, replace(chunk, images=(read,)), "out of memory")
-    assert query(warehouse, "SELECT chunk, detections, sha256, width, height, task, frame, reason FROM outcomes") == [
+    assert query(warehouse, "SELECT chunk, detections, sha256, width, height, task, frame, reason FROM run_images") == [
         (2, 0, "a" * 64, 64, 48, 3, 7, "out of memory")
     ]
 
@@ -481,9 +371,9 @@ def test_a_lost_connection_is_worth_another_try(warehouse, warehouse_dsn, night)
     query(warehouse, "SELECT pg_terminate_backend(%s)", other.info.backend_pid)
     with pytest.raises(psycopg2.OperationalError):
         merge_chunk(other, run.spec, chunk)
-    assert query(warehouse, "SELECT count(*) FROM outcomes") == [(0,)]
+    assert query(warehouse, "SELECT count(*) FROM run_images") == [(0,)]
     merge_chunk(warehouse, run.spec, chunk)
-    assert query(warehouse, "SELECT count(*) FROM outcomes") == [(10,)]
+    assert query(warehouse, "SELECT count(*) FROM run_images") == [(10,)]
 
 
 def test_killed_anywhere_the_rows_are_the_same_in_the_end(warehouse, warehouse_dsn, night):
@@ -516,7 +406,7 @@ def test_killed_anywhere_the_rows_are_the_same_in_the_end(warehouse, warehouse_d
         process.kill()
         process.join()
         kills += process.exitcode == -9
-        for chunk, count in query(warehouse, "SELECT chunk, count(*) FROM outcomes WHERE chunk < 6 GROUP BY chunk"):
+        for chunk, count in query(warehouse, "SELECT chunk, count(*) FROM run_images WHERE chunk < 6 GROUP BY chunk"):
             assert count == len(rows[chunk]), "a chunk is in whole or not at all"
     assert kills >= 3
     merge_all(warehouse_dsn, run.spec, known, chunks)
@@ -545,7 +435,7 @@ def test_two_runs_over_the_same_images_at_once(warehouse, warehouse_dsn, night):
     assert not failures
     assert query(warehouse, "SELECT count(*) FROM images") == [(160,)]
     assert query(warehouse, "SELECT count(*) FROM predictions") == [(160,)]
-    assert query(warehouse, "SELECT run_id, count(*), sum(detections) FROM outcomes GROUP BY 1 ORDER BY 1") == [
+    assert query(warehouse, "SELECT run_id, count(*), sum(detections) FROM run_images GROUP BY 1 ORDER BY 1") == [
         ("one", 160, 720),
         ("two", 160, 720),
     ]

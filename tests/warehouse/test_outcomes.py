@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from firstpass.warehouse.outcomes import duplicates, extent, failed_last_time, left_out
 from firstpass.warehouse.runs import finish_run, record_stage
 from fixtures.made_up_runs import catalogue, row, unreadable

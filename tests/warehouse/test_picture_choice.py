@@ -10,7 +10,8 @@ import pytest
 
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk
 from firstpass.warehouse.picture_choice import choose_pictures
 from fixtures.made_up_runs import catalogue, query, row
 

@@ -7,7 +7,8 @@ import pytest
 
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk
 from firstpass.warehouse.predictions import frame_revisions, has_polygons, read_drafts, stored_threshold
 from fixtures.made_up_runs import catalogue, row, unreadable
 

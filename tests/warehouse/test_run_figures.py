@@ -10,7 +10,8 @@ import pytest
 
 from firstpass import storage
 from firstpass.contracts.thresholds import Thresholds
-from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from firstpass.warehouse.run_failures import record_request
 from firstpass.warehouse.run_figures import SCORE_BINS, ClassCount, chunk_rows, class_counts, figures, run_before
 from firstpass.warehouse.runs import begin_run, record_plan

@@ -28,7 +28,7 @@ def test_a_run_is_listed_with_its_verdict_once_it_was_checked(warehouse, night):
     assert (unchecked.verdict, unchecked.images, unchecked.drafts, unchecked.drift) == (None,) * 4
     assert checked == ListedRun(
         *("checked", checked.started_at, VERSION.ref, "/photos/night", "partial", "warnings", 2, 3, 0.5),
-        *((), None, None),
+        *((), None, None, (), None),
     )
     assert checked.started_at.isoformat() == run.spec.started_at
 

@@ -12,8 +12,9 @@ from firstpass.contracts.run_error import RunError
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import FirstpassError
 from firstpass.settings import settings
+from firstpass.warehouse.catalogue_merge import merge_catalogue
 from firstpass.warehouse.connection import transaction
-from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from firstpass.warehouse.run_failures import fail_run, record_request
 from firstpass.warehouse.run_summary import run_summary
 from firstpass.warehouse.runs import finish_run, record_stage
@@ -72,6 +73,7 @@ def test_a_night_with_everything_in_it(warehouse, night):
         "failed_checks": [],
         "devices": {},
         "error": None,
+        "pruned_at": None,
     }
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
-from firstpass.warehouse.merge import merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import merge_chunk
 from firstpass.warehouse.runs import (
     begin_run,
     find_run,
@@ -34,7 +35,7 @@ def chunks(conn, run_id="a run"):
 
 
 def outcomes(conn, run_id="a run"):
-    return query(conn, "SELECT uri, chunk FROM outcomes WHERE run_id = %s ORDER BY uri", run_id)
+    return query(conn, "SELECT uri, chunk FROM run_images WHERE run_id = %s ORDER BY uri", run_id)
 
 
 def test_a_run_goes_through_its_stages_to_its_end(warehouse, night):
@@ -204,6 +205,16 @@ class TestRunsToPublish:
         found = runs_to_publish(warehouse, ["cvat"])
         assert list(found) == ["a", "c", "b"]
         assert {run_id: sorted(tasks) for run_id, tasks in found.items()} == {"a": [3, 4], "c": [9], "b": [3, 4]}
+
+    def test_a_night_of_known_frames_does_too(self, warehouse, night):
+        """What it publishes again finds in CVAT what is there already."""
+        for name in ("first", "second"):
+            run = night(name, images="cvat:task/7", publish=True, started_at=datetime.now(UTC).isoformat())
+            frames = [row(f"cvat:task/7#{n}", "known", task=7, frame=n) for n in range(3)]
+            merge_catalogue(warehouse, run.spec, catalogue(frames))
+            finish_run(warehouse, name, "success")
+        assert query(warehouse, "SELECT count(*) FROM outcomes") == [(0,)]
+        assert runs_to_publish(warehouse, ["cvat"]) == {"first": [7], "second": [7]}
 
     def test_others_do_not(self, warehouse, finished, night):
         finished("not asked for", publish=False)

@@ -13,7 +13,7 @@ from firstpass.contracts.chunk_result import RESULT
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse import table_rows
-from fixtures.made_up_runs import VERSION, catalogue, query, row, unreadable
+from fixtures.made_up_runs import VERSION, query, row, unreadable
 
 LIMITS = Thresholds(0.3, {2: 0.86})
 SPEC = RunSpec(
@@ -40,8 +40,8 @@ def written(warehouse):
 class TestOutcomes:
     """A row an image."""
 
-    def write(self, written, rows: pa.RecordBatch, chunk: int | None, select: str) -> list[tuple]:
-        rows = table_rows.with_drafts(rows, LIMITS) if "scores" in rows.schema.names else rows
+    def write(self, written, rows: pa.RecordBatch, chunk: int, select: str) -> list[tuple]:
+        rows = table_rows.with_drafts(rows, LIMITS)
         made = table_rows.outcomes(SPEC, rows, table_rows.fields(rows), chunk)
         return written(made, f"SELECT {select} FROM outcomes ORDER BY uri")
 
@@ -58,13 +58,6 @@ class TestOutcomes:
             ("a run", 7, "b", "empty", 0, 0, 640, 480, 96.5, None, None, None),
             ("a run", 7, "c", "unreadable", 0, 0, None, None, None, None, None, "torn"),
             ("a run", 7, "d", "missing", 0, 0, 640, 480, None, None, None, None),
-        ]
-
-    def test_of_the_catalogue_have_no_chunk_and_found_nothing_themselves(self, written):
-        rows = catalogue([row("a", "known", 3), row("b", "duplicate", sha256=None)]).to_batches()[0]
-        assert self.write(written, rows, None, "chunk, uri, outcome, detections, drafts, sha256, brightness") == [
-            (None, "a", "known", 0, 0, row("a")["sha256"], None),
-            (None, "b", "duplicate", 0, 0, None, None),
         ]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from firstpass.images.fetching import DENIED, UNREAD
-from firstpass.warehouse.merge import fail_chunk, merge_catalogue, merge_chunk
+from firstpass.warehouse.catalogue_merge import merge_catalogue
+from firstpass.warehouse.merge import fail_chunk, merge_chunk
 from firstpass.warehouse.undone import Undone, undone
 from fixtures.made_up_runs import catalogue, row, unreadable
 

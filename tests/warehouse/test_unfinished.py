@@ -43,7 +43,7 @@ def note(chunk, **fields) -> None:
 
 
 def outcomes(warehouse) -> dict[str, tuple]:
-    return {uri: rest for uri, *rest in query(warehouse, "SELECT uri, outcome, reason FROM outcomes ORDER BY uri")}
+    return {uri: rest for uri, *rest in query(warehouse, "SELECT uri, outcome, reason FROM run_images ORDER BY uri")}
 
 
 def test_what_it_finished_is_merged_and_only_the_rest_has_failed(warehouse, run, chunk):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from heapq import heapreplace
 
 import numpy as np
 import pyarrow as pa
@@ -17,25 +16,26 @@ from numpy.typing import NDArray
 
 from firstpass import storage
 from firstpass.chunks import cost_model, profiles
+from firstpass.chunks.dealing import Rows, split
 from firstpass.chunks.estimate import Estimate, assemble
+from firstpass.chunks.sorting import rows_of_groups
 from firstpass.contracts.chunk_manifest import Chunk, result_uri
 from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
-from firstpass.images.catalogue import references
+from firstpass.images.catalogue_file import SavedCatalogue, references
 from firstpass.settings import settings
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run's chunks, made one at a time: a million images need not be a million objects at once.
+    """A run's chunks, made one at a time: ten million images are never in memory at once.
 
-    groups: row numbers in `images` of each chunk, in order. estimate: None when there is nothing to infer.
+    groups: row numbers in `images` of each chunk, in order. images: the catalogue, which must be open while chunks are
+    made. estimate: None when there is nothing to infer.
     """
 
     spec: RunSpec
-    images: pa.Table
+    images: SavedCatalogue
     groups: tuple[Rows, ...]
     batch_size: int
     estimate: Estimate | None
@@ -44,7 +44,7 @@ class Plan:
         return len(self.groups)
 
     def __iter__(self) -> Iterator[Chunk]:
-        for index, rows in enumerate(self.groups):
+        for index, rows in enumerate(rows_of_groups(self.images.parts(), self.groups)):
             yield Chunk(
                 run_id=self.spec.run_id,
                 index=index,
@@ -54,7 +54,7 @@ class Plan:
                 revision=self.spec.revision,
                 batch_size=self.batch_size,
                 output_uri=result_uri(self.spec.uri, index),
-                images=tuple(references(self.images.take(rows))),
+                images=tuple(references(rows)),
             )
 
     def save(self) -> list[str]:
@@ -66,36 +66,37 @@ class Plan:
 
 
 def plan(
-    catalogue: pa.Table,
+    images: SavedCatalogue,
     spec: RunSpec,
     version: ModelVersion,
     measured: cost_model.Measured | None = None,
     urgent: Collection[str] = (),
 ) -> Plan:
-    """The chunks of every image without an outcome, the costliest first; none when nothing is left to infer.
+    """The chunks of every image that is left to infer, the costliest first; none when nothing is.
 
     `measured` gives rates learned from earlier runs. Images whose URI is in `urgent` (their chunk failed last time)
-    come first, in chunks of their own: should one of them crash its chunk again, it takes no other down with it.
-    Raises FirstpassError for an unknown machine and for a model that does not fit it.
+    come first, in chunks of their own: should one of them crash its chunk again, it takes no other down with it. Needs
+    some 50 bytes of memory for each image. Raises FirstpassError for an unknown machine and for a model that does not
+    fit it.
     """
-    new = catalogue.filter(pc.is_null(catalogue["outcome"]))
-    if not len(new):
-        return Plan(spec, new, (), 1, None)
+    pixels, shape, first = _looked_at(images, urgent)
+    if not len(pixels):
+        return Plan(spec, images, (), 1, None)
     machine, network = profiles.machine(settings().machine), profiles.network_of(version)
     workers = settings().workers
-    pixels = image_pixels(new)
     batch = settings().batch_size or cost_model.batch_size(network, machine, float(pixels.mean()))
     rate = cost_model.rate(network, machine, spec.model, measured)
     seconds = cost_model.image_seconds(rate, network, pixels)
-    shape, first = shapes(new), pc.is_in(new["uri"], pa.array(list(urgent), pa.string())).to_numpy()
+    del pixels  # as long as the listing
     groups: list[Rows] = []
-    for rows in (np.flatnonzero(first), np.flatnonzero(~first)):
+    for chosen in (first, ~first):
+        rows = np.flatnonzero(chosen).astype(np.int32)
         if len(rows):
-            count = cost_model.chunk_count(float(seconds[rows].sum()), machine.start_up, workers)
-            groups += [rows[group] for group in split(seconds[rows], shape[rows], batch, count)]
-    total = float(seconds.sum())
-    estimate = assemble(len(new), total, len(groups), batch, machine, workers, rate.source)
-    return Plan(spec, new, tuple(groups), batch, estimate)
+            cost, of_shape = (seconds, shape) if len(rows) == len(seconds) else (seconds[rows], shape[rows])
+            count = cost_model.chunk_count(float(cost.sum()), machine.start_up, workers)
+            groups += [rows[group] for group in split(cost, of_shape, batch, count)]
+    estimate = assemble(len(seconds), float(seconds.sum()), len(groups), batch, machine, workers, rate.source)
+    return Plan(spec, images, tuple(groups), batch, estimate)
 
 
 def read_chunks(run_uri: str) -> Iterator[Chunk]:
@@ -103,26 +104,6 @@ def read_chunks(run_uri: str) -> Iterator[Chunk]:
     for entry in storage.listing(storage.join(run_uri, "chunks")):
         if entry.uri.endswith(".json"):
             yield Chunk.load(entry.uri)
-
-
-def split(seconds: NDArray[np.float64], shape: NDArray[np.int64], batch_size: int, chunks: int) -> list[Rows]:
-    """Deal images to `chunks` groups of near-equal cost. Returns the row numbers of each, the costliest group first.
-
-    seconds: what each image costs [n]. shape: [n], equal numbers for images that can share a batch. Batches of one
-    shape are dealt whole, the costliest first, each to the group that has the least so far; so every group gets its
-    share of every shape, and stays balanced even where the costs are wrong. Within a group, images of a shape are
-    neighbours. Groups that would be empty are left out.
-    """
-    order = np.lexsort((np.arange(len(shape)), shape))
-    starts = _batch_starts(shape[order], batch_size)
-    cost = np.add.reduceat(seconds[order], starts)
-    owner, totals = _deal(cost, min(chunks, len(starts)))
-    rank = np.empty(len(totals), np.int64)
-    rank[np.lexsort((np.arange(len(totals)), -totals))] = np.arange(len(totals))
-    owner_of_image = np.repeat(rank[owner], np.diff(starts, append=len(order)))
-    by_group = np.argsort(owner_of_image, kind="stable")
-    ends = np.cumsum(np.bincount(owner_of_image, minlength=len(totals)))
-    return np.split(order[by_group], ends[:-1])
 
 
 def image_pixels(table: pa.Table) -> NDArray[np.float64]:
@@ -138,23 +119,17 @@ def shapes(table: pa.Table) -> NDArray[np.int64]:
     return np.asarray(width << 32 | height, np.int64)
 
 
-def _deal(cost: NDArray[np.float64], groups: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Longest first, to the group with the least so far. Returns each batch's group and each group's total."""
-    heap = [(0.0, group) for group in range(groups)]
-    owner = np.empty(len(cost), np.int64)
-    for batch in np.lexsort((np.arange(len(cost)), -cost)).tolist():
-        total, group = heap[0]
-        owner[batch] = group
-        heapreplace(heap, (total + float(cost[batch]), group))
-    totals = np.zeros(groups)
-    for total, group in heap:
-        totals[group] = total
-    return owner, totals
-
-
-def _batch_starts(shape: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
-    """Where a new batch begins in rows sorted by shape: at each new shape and every `batch_size` rows of one."""
-    rows = np.arange(len(shape))
-    first = np.concatenate(([True], shape[1:] != shape[:-1]))
-    run_start = np.maximum.accumulate(np.where(first, rows, 0))
-    return np.flatnonzero((rows - run_start) % batch_size == 0)
+def _looked_at(
+    images: SavedCatalogue, urgent: Collection[str]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Of every image: its pixels, its shape, and whether it is urgent; each [n]."""
+    pixels, shape = np.empty(images.most), np.empty(images.most, np.int64)
+    first = np.zeros(images.most, bool)
+    count = 0
+    for part in images.parts(["uri", "size", "width", "height"] if urgent else ["size", "width", "height"]):
+        at = slice(count, count + len(part))
+        pixels[at], shape[at] = image_pixels(part), shapes(part)
+        if urgent:
+            first[at] = [uri in urgent for uri in part["uri"].to_pylist()]
+        count += len(part)
+    return pixels[:count], shape[:count], first[:count]

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cvat": ("cvat", "cvat", "List CVAT tasks; publish drafts to them or withdraw them."),
     "models": ("models", "models", "List, show, sync, check and prune models."),
     "quality": ("quality", "quality", "Show past runs' checks and drift."),
+    "prune": ("prune", "prune", "Remove what has become old; --dry-run says what would go."),
     "estimate": ("estimate", "estimate", "Estimate how long a number of images takes on a machine."),
     "infer": ("infer", "infer", "Run one chunk, as a pod or a local task does."),
 }

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from firstpass.cli.stack import warehouse
 from firstpass.contracts.run_standing import TONES
 from firstpass.pages.rendering import devices
+
+if TYPE_CHECKING:
+    from firstpass.warehouse.run_list import ListedRun
 
 _COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "soft": "dim"}
 
@@ -37,7 +41,7 @@ def history(search: str, limit: int, as_json: bool) -> None:
     with closing(connect()) as connection:
         runs, more = list_runs(connection, search, size=limit)
     if as_json:
-        rows = [asdict(run) | {"started_at": run.started_at.isoformat(), "standing": run.standing} for run in runs]
+        rows = [asdict(run) | _told(run) for run in runs]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     from rich.console import Console
@@ -55,7 +59,7 @@ def history(search: str, limit: int, as_json: bool) -> None:
             Text(run.model),
             *("–" if value is None else f"{value:,}" for value in (run.images, run.drafts)),
             "–" if run.drift is None else f"{run.drift:.2f}",
-            Text(devices(run.devices) or "–"),
+            Text("pruned" if run.pruned_at else devices(run.devices) or "–"),
         )
     Console().print(table if runs else "No run matches." if search else "There is no run yet.")
     for run in runs:
@@ -64,3 +68,9 @@ def history(search: str, limit: int, as_json: bool) -> None:
             click.echo(f"  What to do: {run.error.fix}")
     if more:
         click.echo("There are more runs: raise --limit.", err=True)
+
+
+def _told(run: ListedRun) -> dict[str, Any]:
+    """What JSON cannot hold as it is, and the state in one word."""
+    pruned = run.pruned_at and run.pruned_at.isoformat()
+    return {"started_at": run.started_at.isoformat(), "standing": run.standing, "pruned_at": pruned}

@@ -36,6 +36,12 @@ def report(run_id: str, show: bool) -> None:
         raise FirstpassError(
             f"run {found} has no report: it failed at {listed.error.stage}: {listed.error.problem}", listed.error.fix
         )
+    if path is None and listed and (listed.pruned_at or "reports" in listed.removed):
+        raise FirstpassError(
+            f"the report of run {found} was removed by a prune",
+            "`firstpass quality history` has its counts and checks; FIRSTPASS_KEEP_REPORTS_DAYS says how long reports"
+            " are kept",
+        )
     if path is None:
         raise FirstpassError(
             f"run {found} has no report yet", "wait until the run ends, or clear its task `report` in Airflow"

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from firstpass import storage
 from firstpass.contracts.thresholds import Thresholds
+from firstpass.errors import FirstpassError
 from firstpass.settings import settings
 
 
@@ -56,11 +57,17 @@ class RunSpec:
 
     @classmethod
     def load(cls, run_uri: str) -> Self:
-        """Read it back. Raises FileNotFoundError for a folder that holds no run.
+        """Read it back. Raises FirstpassError for a folder that holds no run, or none any more.
 
         Release 0.1.0 stored what reached the threshold: it counts as stored with the highest of them as its floor.
         """
-        raw: dict[str, Any] = json.loads(storage.read(storage.join(run_uri, "run.json")))
+        try:
+            raw: dict[str, Any] = json.loads(storage.read(storage.join(run_uri, "run.json")))
+        except FileNotFoundError as error:
+            raise FirstpassError(
+                f"there is no {run_uri}/run.json: the run was pruned, or storage is elsewhere now",
+                "trigger a new run; what is stored already is not inferred again",
+            ) from error
         by_class = {int(class_id): score for class_id, score in raw.pop("class_thresholds").items()}
         thresholds = Thresholds(raw.pop("threshold"), by_class)
         as_before = {"floor": max([thresholds.default, *by_class.values()]), "revision": 1}

@@ -22,7 +22,7 @@ from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.model_versions import class_table
 from firstpass.warehouse.outcomes import left_out
 from firstpass.warehouse.predictions import read_drafts, stored_threshold
-from firstpass.warehouse.runs import RunRecord, load_run
+from firstpass.warehouse.runs import RunRecord, load_whole_run
 
 _SUMMARY = "export.json"
 
@@ -49,11 +49,12 @@ def export(
     replaced. export.json among them is what this returns: {"run_id", "format", "path", "images", "annotations",
     "labels", "left_out": {reason: images}, "dropped": {reason: drafts}, "filled": {class: drafts whose holes outlines
     cover}, "orientation_unknown": images}, and for a run over CVAT the same under "tasks", for each. Memory does not
-    grow with the run. Raises FirstpassError for an unknown run, format or switch, a threshold below the floor, and a
-    folder that cannot be written; and as CVAT's client does. Needs a connection that is in no transaction.
+    grow with the run. Raises FirstpassError for an unknown or pruned run, an unknown format or switch, a
+    threshold below the floor, and a folder that cannot be written; and as CVAT's client does. Needs a connection that
+    is in no transaction.
     """
     chosen = format_of(format, switch)
-    run = load_run(conn, run_id)
+    run = load_whole_run(conn, run_id)
     thresholds = run.thresholds if threshold is None else stored_threshold(conn, run.run_id, threshold)
     sets = data_sets(conn, run, class_table(conn, run.model))
     with transaction(conn) as cur:

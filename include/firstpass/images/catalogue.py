@@ -1,39 +1,32 @@
-"""The catalogue of a run: every image of the source in one table, with what is known of it before inference."""
+"""The catalogue of a run: every image of the source once, with what is known of it before inference."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from io import BytesIO
 from itertools import islice
 from operator import attrgetter
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from firstpass import storage
 from firstpass.contracts.image_reference import ImageRef
 from firstpass.contracts.image_source import LeftOut, UnreadableImage
 from firstpass.contracts.outcome import Outcome
+from firstpass.images.catalogue_file import LEFT, CatalogueWriter
 from firstpass.images.decoding import probe
+from firstpass.images.duplicates import DuplicateSearch
 from firstpass.images.fetching import UNREAD
 from firstpass.images.local_files import open_image, patiently
 from firstpass.settings import settings
 
 CATALOGUE = pa.schema(
     [
-        pa.field("uri", pa.string(), nullable=False),
-        pa.field("etag", pa.string(), nullable=False),
-        pa.field("size", pa.int64(), nullable=False),
-        pa.field("sha256", pa.string()),  # null for objects never read before
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("task", pa.int32()),
-        pa.field("frame", pa.int32()),
+        *LEFT,
         pa.field("outcome", pa.string()),  # null: to be inferred; else known, duplicate, unreadable or missing
         pa.field("reason", pa.string()),
     ]
@@ -54,55 +47,51 @@ _THREADS = 8
 
 
 def catalogue(
+    run_uri: str,
     images: Iterator[ImageRef | LeftOut],
     known: Known,
     remembered: Remembered,
     reprocess: bool = False,
     faulty: Faulty = lambda _: {},
-) -> pa.Table:
-    """Every image as a row of CATALOGUE, in the order in which they are listed.
+) -> Iterator[pa.RecordBatch]:
+    """Write what is left to infer to <run>/catalogue.parquet, and give what is decided as batches of CATALOGUE.
+
+    The file is there when the last batch was taken; `catalogue_file.counts` has the totals then. Memory is that of a
+    batch, 16 bytes for each new image, and the URIs of those with copies.
 
     Local files are read once to hash them and to see their headers, a piece at a time, unless `remembered` has them
     under an unchanged etag. Objects in storage are not read: their hash is the remembered one or null. The outcome is
     that of a LeftOut, `unreadable` for what is too large or has no image's header, `known` for what `known` returns,
     `unreadable` for what `faulty` gives a reason for (neither is asked with `reprocess`), `duplicate` for the same
-    content under a second name (for unread objects: the same etag and size), null for what is left to infer. Raises
-    FirstpassError when the source has no images, Unavailable when it is away.
+    content under a second name (for unread objects: the same etag and size). The others are left to infer. Both come in
+    the order in which they are listed, the duplicates last. Raises FirstpassError when the source has no images,
+    Unavailable when it is away.
     """
-    batches = []
-    with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
-        for refs in _batched(images, BATCH):
-            rows = _look(pool, _recall(refs, remembered))
-            if not reprocess:
-                rows = _known(rows, known, faulty)
-            batches.append(_to_batch(rows))
-    return _mark_duplicates(pa.Table.from_batches(batches, CATALOGUE).combine_chunks())
+    counted = Counter({"images": 0, "new": 0})
+    with DuplicateSearch(CATALOGUE) as search:
+        with ThreadPoolExecutor(_THREADS, "catalogue") as pool:
+            for refs in _batched(images, BATCH):
+                rows = _look(pool, _recall(refs, remembered))
+                if not reprocess:
+                    rows = _known(rows, known, faulty)
+                batch = _to_batch(rows)
+                counted["images"] += len(batch)
+                undecided = pc.is_null(batch["outcome"])
+                search.add(batch.filter(undecided))
+                yield from _counted(batch.filter(pc.invert(undecided)), counted)
+        with CatalogueWriter(run_uri) as file:
+            for left, copies in search.found():
+                counted["new"] += len(left)
+                file.add(left)
+                yield from _counted(copies, counted)
+            file.store(counted)
 
 
-def save(table: pa.Table, run_uri: str) -> str:
-    """Write <run>/catalogue.parquet; returns its URI."""
-    uri = storage.join(run_uri, "catalogue.parquet")
-    buffer = BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    storage.write(uri, buffer.getvalue())
-    return uri
-
-
-def load(run_uri: str) -> pa.Table:
-    """Read it back. Raises FileNotFoundError for a run that has none."""
-    return pq.read_table(BytesIO(storage.read(storage.join(run_uri, "catalogue.parquet"))), schema=CATALOGUE)
-
-
-def counts(table: pa.Table) -> dict[str, int]:
-    """Number of images, of new ones (left to infer), and those of each outcome that occurs."""
-    outcomes = pc.value_counts(table["outcome"].fill_null("new")).to_pylist()
-    return {"images": len(table), "new": 0} | {str(each["values"]): int(each["counts"]) for each in outcomes}
-
-
-def references(table: pa.Table) -> list[ImageRef]:
-    """The rows of (a slice of) the catalogue as image references, in order; the outcome is left out."""
-    columns = table.select(["uri", "size", "etag", "width", "height", "sha256", "task", "frame"]).to_pydict().values()
-    return [ImageRef(*row) for row in zip(*columns, strict=True)]
+def _counted(decided: pa.RecordBatch, counted: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The batch, if it has any row, its outcomes added to the counts."""
+    if len(decided):
+        counted.update({each["values"]: each["counts"] for each in pc.value_counts(decided["outcome"]).to_pylist()})
+        yield decided
 
 
 def _recall(refs: list[ImageRef | LeftOut], remembered: Remembered) -> Iterator[ImageRef | LeftOut]:
@@ -183,26 +172,6 @@ def _to_batch(rows: list[_Row]) -> pa.RecordBatch:
     columns += [[outcome for _, outcome, _ in rows], [reason for *_, reason in rows]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, CATALOGUE, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=CATALOGUE)
-
-
-def _mark_duplicates(table: pa.Table) -> pa.Table:
-    """Among the rows still without outcome, all but the first of the same content become duplicates of that first."""
-    by_etag = pc.binary_join_element_wise(table["etag"], table["size"].cast(pa.string()), ":")
-    # A file's etag is its time of change, which says nothing of its content; only object storage's does.
-    by_etag = pc.if_else(pc.starts_with(table["uri"], "s3://"), by_etag, pa.scalar(None, pa.string()))
-    rows = np.flatnonzero(pc.is_null(table["outcome"]).to_numpy())
-    key = pc.coalesce(table["sha256"], by_etag, table["uri"]).take(rows)
-    codes = key.combine_chunks().dictionary_encode().indices.to_numpy()
-    _, first, code = np.unique(codes, return_index=True, return_inverse=True)
-    again = first[code] != np.arange(len(rows))
-    outcome = np.full(len(table), False)
-    outcome[rows[again]] = True
-    original = np.arange(len(table))
-    original[rows] = rows[first[code]]
-    reason = pc.binary_join_element_wise("has the same content as ", table["uri"].take(original), "")
-    mask = pa.array(outcome)
-    table = table.set_column(8, CATALOGUE.field("outcome"), pc.if_else(mask, "duplicate", table["outcome"]))
-    return table.set_column(9, CATALOGUE.field("reason"), pc.if_else(mask, reason, table["reason"]))
 
 
 def _batched(refs: Iterator[ImageRef | LeftOut], size: int) -> Iterator[list[ImageRef | LeftOut]]:

@@ -17,7 +17,8 @@ from firstpass.chunks.profiles import machine
 from firstpass.contracts.run_error import RunError
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError
-from firstpass.images import catalogue as catalogues
+from firstpass.images import catalogue_file
+from firstpass.images.catalogue import catalogue
 from firstpass.images.limits import limits
 from firstpass.images.sources import list_images
 from firstpass.inference.memory_limit import limit_of
@@ -31,6 +32,7 @@ from firstpass.nightly.run_request import RunRequest
 from firstpass.nightly.stage_timer import stage
 from firstpass.warehouse import merge as merging
 from firstpass.warehouse import run_failures, runs
+from firstpass.warehouse.catalogue_merge import merge_catalogue
 from firstpass.warehouse.connection import connect
 from firstpass.warehouse.image_faults import faults
 from firstpass.warehouse.known_images import known, remembered
@@ -97,20 +99,20 @@ def admit_model(run_uri: str) -> None:
 
 
 def catalogue_images(run_uri: str) -> dict[str, int]:
-    """List the images and tell the new from the known. Returns counts; the catalogue itself is in the run's folder."""
+    """List the images and tell the new from the known. Returns counts; what is new is in the run's folder."""
     spec = RunSpec.load(run_uri)
     within = limits(limit_of(spec.engine))
     with stage(spec.run_id, "catalogue_images"), closing(connect()) as connection:
-        table = catalogues.catalogue(
+        decided = catalogue(
+            run_uri,
             list_images(spec.images),
             known=lambda hashes: known(connection, spec.model, spec.thresholds.lowest, hashes),
             remembered=lambda uris: remembered(connection, uris),
             faulty=lambda hashes: faults(connection, spec.model, within, hashes),
             reprocess=spec.reprocess,
         )
-        catalogues.save(table, run_uri)
-        merging.merge_catalogue(connection, spec, table, within)
-        counts = catalogues.counts(table)
+        merge_catalogue(connection, spec, decided, within)
+        counts = catalogue_file.counts(run_uri)
         log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
         return counts
 
@@ -123,8 +125,9 @@ def plan_chunks(run_uri: str) -> list[str]:
         with closing(connect()) as connection:
             rates = measured(connection, spec.model)
             urgent = failed_last_time(connection, spec)
-            planned = plan(catalogues.load(run_uri), spec, version, rates, urgent)
-            uris = planned.save()
+            with catalogue_file.opened(run_uri) as images:
+                planned = plan(images, spec, version, rates, urgent)
+                uris = planned.save()
             runs.record_plan(connection, spec.run_id, len(uris))
         log.info("%s", planned.estimate or "nothing to infer")
         if planned.estimate and (caveat := machine(planned.estimate.machine).caveat):

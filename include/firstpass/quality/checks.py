@@ -21,7 +21,7 @@ from psycopg2.extras import RealDictCursor
 from firstpass.contracts.run_spec import run_folder
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.errors import Unavailable
-from firstpass.images import catalogue as catalogues
+from firstpass.images import catalogue_file
 from firstpass.quality.data_docs import write_data_docs
 from firstpass.quality.drift import store_profile
 from firstpass.quality.suites import Expectation, Suite, suites
@@ -65,7 +65,7 @@ def _limits(run_id: str) -> dict[str, Any]:
     limits = settings()
     return {
         "run_id": f"convert_from(decode('{run_id.encode().hex()}', 'hex'), 'UTF8')",
-        "listed": catalogues.load(run_folder(run_id)).num_rows,
+        "listed": catalogue_file.counts(run_folder(run_id))["images"],
         "min_side": limits.check_side,
         "min_brightness": limits.check_dark,
         "max_boxes": limits.check_boxes,

@@ -28,7 +28,7 @@ from firstpass.warehouse.model_versions import class_table
 from firstpass.warehouse.outcomes import duplicates
 from firstpass.warehouse.run_figures import class_counts
 from firstpass.warehouse.run_summary import run_summary
-from firstpass.warehouse.runs import load_run
+from firstpass.warehouse.runs import load_whole_run
 from firstpass.warehouse.verdicts import load_verdict
 
 DRIFTS = {"class": "Mix of classes", "score": "Scores", "boxes": "Drafts per image", "size": "Size of boxes"}
@@ -39,7 +39,8 @@ def build_report(run_id: str) -> str:
 
     The page needs no network and no other file, except that its link to the Data Docs expects them beside it. Building
     it again replaces it, which is how links to CVAT get in after publishing. A run where nothing was new shows the
-    drafts that were known. Raises FirstpassError for an unknown run. Neither checks nor closes the run.
+    drafts that were known. Raises FirstpassError for an unknown run and for a pruned one.
+    Neither checks nor closes the run.
     """
     with closing(connect()) as conn:
         told = _tell(conn, run_id)
@@ -50,6 +51,7 @@ def build_report(run_id: str) -> str:
 
 def _tell(conn: connection, run_id: str) -> dict[str, Any]:
     """All that the page shows."""
+    run = load_whole_run(conn, run_id)
     summary = run_summary(conn, run_id)
     run_id = summary["run_id"]
     verdict = load_verdict(conn, run_id)
@@ -73,7 +75,7 @@ def _tell(conn: connection, run_id: str) -> dict[str, Any]:
         "since": since,
         "changes": changed,
         "drifts": _drifts(conn, run_id, names) if fresh else [],
-        "pictures": pictures(conn, load_run(conn, run_id), outcomes, names, settings().report_pictures),
+        "pictures": pictures(conn, run, outcomes, names, settings().report_pictures),
         "classes": classes,
         "scores": charts.score_histogram(scores, summary["threshold"]),
         "stages": {stage: summary["seconds_per_stage"].get(stage) for stage in STAGES[:-1]},

@@ -25,7 +25,7 @@ class RunPage:
 
     stage: the one that failed or is under way. stages: each with what became of it (done, failed, running, no
     result, not begun) and its seconds. summary: as `run_summary` gives it; None where the warehouse could not be asked
-    or never heard of the run, and so is `started_at`.
+    or never heard of the run, and so is `started_at`. report_removed, pruned_at: what a prune took of it.
     """
 
     run_id: str
@@ -35,6 +35,8 @@ class RunPage:
     started_at: datetime | None
     stages: tuple[tuple[str, str, float | None], ...]
     summary: dict[str, Any] | None
+    report_removed: bool = False
+    pruned_at: datetime | None = None
 
     @property
     def ended_well(self) -> bool:
@@ -61,7 +63,8 @@ def run_page(run_id: str) -> RunPage | None:
     error = listed.error or (RunError.load(run_id) if listed.state == "failed" else None)
     stage = error.stage if error and listed.state == "failed" else listed.stage
     stages = _stages(summary["seconds_per_stage"], stage, listed.state)
-    return RunPage(run_id, listed.standing, stage, error, listed.started_at, stages, summary)
+    gone = listed.pruned_at is not None or "reports" in listed.removed
+    return RunPage(run_id, listed.standing, stage, error, listed.started_at, stages, summary, gone, listed.pruned_at)
 
 
 def airflow_links(base: str, run_id: str, stage: str | None) -> dict[str, str | None]:

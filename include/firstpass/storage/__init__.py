@@ -11,18 +11,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, unquote_to_bytes
 
 from firstpass import resolvers
 from firstpass.errors import FirstpassError
 from firstpass.outages import outage
 from firstpass.settings import settings
+from firstpass.storage.file_errors import file_errors
 from firstpass.waiting import waits_in_place
+
+_MOST_DELETED = 1000  # keys of one request: S3's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,10 @@ def file_uri(path: Path) -> str:
 def read(uri: str) -> bytes:
     """The whole object. Raises FileNotFoundError when there is none, PermissionError when it may not be read."""
     if not is_s3(uri):
-        with _errors(uri):
+        with file_errors(uri):
             return local_path(uri).read_bytes()
     bucket, key = _split(uri)
-    with _errors(uri):
+    with file_errors(uri):
         body: bytes = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
 
@@ -77,16 +81,61 @@ def write(uri: str, data: bytes) -> None:
     """
     if is_s3(uri):
         bucket, key = _split(uri)
-        with _errors(uri):
+        with file_errors(uri):
             s3().put_object(Bucket=bucket, Key=key, Body=data)
         return
-    path = local_path(uri)
+    with _replacing(local_path(uri)) as file:
+        file.write(data)
+
+
+@waits_in_place
+def store_file(path: Path, uri: str) -> None:
+    """Like `write`, with the content of a local file, a piece at a time."""
+    with path.open("rb") as source:
+        if is_s3(uri):
+            bucket, key = _split(uri)
+            with file_errors(uri):
+                s3().upload_fileobj(source, bucket, key)
+            return
+        with _replacing(local_path(uri)) as file:
+            shutil.copyfileobj(source, file, 2**20)
+
+
+@contextmanager
+def as_file(uri: str) -> Iterator[Path]:
+    """The object as a local file to read from; one of object storage is fetched, and gone at the end.
+
+    Raises FileNotFoundError when there is none, PermissionError when it may not be read.
+    """
+    if not is_s3(uri):
+        with file_errors(uri):
+            local_path(uri).open("rb").close()
+        yield local_path(uri)
+        return
+    with tempfile.NamedTemporaryFile(prefix="firstpass-") as file:
+        _fetch(uri, file)
+        yield Path(file.name)
+
+
+@waits_in_place
+def _fetch(uri: str, file: IO[bytes]) -> None:
+    bucket, key = _split(uri)
+    file.seek(0)
+    file.truncate()
+    with file_errors(uri):
+        s3().download_fileobj(bucket, key, file)
+    file.flush()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which takes its place when the block ends, and is gone when it raises."""
     try:
         _make_folder(path.parent)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o640)  # noqa: PTH101 - mkstemp's 0600 would shut out the pod's or the UI's user
@@ -117,7 +166,7 @@ def exists(uri: str) -> bool:
         return local_path(uri).is_file()
     bucket, key = _split(uri)
     try:
-        with _errors(uri):
+        with file_errors(uri):
             s3().head_object(Bucket=bucket, Key=key)
     except FileNotFoundError:
         return False
@@ -133,7 +182,7 @@ def listing(uri: str) -> Iterator[Entry]:
     if is_s3(uri):
         bucket, prefix = _split(uri)
         prefix = prefix.rstrip("/") + "/" if prefix else ""
-        with _errors(uri):
+        with file_errors(uri):
             for page in s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
                     if not item["Key"].endswith("/"):
@@ -149,20 +198,30 @@ def listing(uri: str) -> Iterator[Entry]:
 
 @waits_in_place
 def delete(uri: str) -> None:
-    """Remove one object or everything below it; what is not there is not an error."""
+    """Remove one object or everything below it; what is not there is not an error.
+
+    A local symbolic link is removed itself, and not what it leads to. Raises PermissionError where something may not be
+    removed; what was removed before that is gone.
+    """
     if not is_s3(uri):
         path = local_path(uri)
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        with file_errors(uri):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         return
+    from botocore.exceptions import ClientError
+
     bucket, key = _split(uri)
-    with _errors(uri):
+    with file_errors(uri):
         s3().delete_object(Bucket=bucket, Key=key)
-    for entry in listing(uri):
-        with _errors(entry.uri):
-            s3().delete_object(Bucket=bucket, Key=_split(entry.uri)[1])
+    entries = listing(uri)
+    while batch := [{"Key": _split(entry.uri)[1]} for entry in islice(entries, _MOST_DELETED)]:
+        with file_errors(uri):
+            answer = s3().delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+            for refused in answer.get("Errors", ()):
+                raise ClientError({"Error": refused}, "DeleteObjects")
 
 
 _s3_factory: Callable[[], Any] | None = None
@@ -219,41 +278,3 @@ def _split(uri: str) -> tuple[str, str]:
     """Bucket and key. Keys may hold '?', '#' and '%', so this is no URL parsing."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
-
-
-_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
-_DENIED = {
-    "403", "AccessDenied", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken",
-    "SignatureDoesNotMatch",
-}  # fmt: skip
-
-
-class _errors:  # noqa: N801 - used like a function
-    """Turns S3's answers into the exceptions that files raise, so that callers need one set of handlers.
-
-    What is away or full becomes Unavailable, for files too.
-    """
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is None:
-            return
-        if away := outage(error, self.uri):
-            raise away from error
-        code = ""
-        if isinstance(response := getattr(error, "response", None), dict):
-            code = str(response.get("Error", {}).get("Code", ""))
-        if code in _MISSING:
-            raise FileNotFoundError(f"{self.uri}: {code}") from error
-        if code in _DENIED:
-            raise PermissionError(f"{self.uri}: {code}") from error
-        if type(error).__name__ in {"NoCredentialsError", "PartialCredentialsError"}:
-            raise FirstpassError(
-                f"{self.uri}: there are no credentials for object storage",
-                "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role, or a connection in FIRSTPASS_S3_CONN_ID",
-            ) from error

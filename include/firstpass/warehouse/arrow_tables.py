@@ -9,7 +9,7 @@ import pyarrow as pa
 from psycopg2.extensions import connection
 
 from firstpass.warehouse.connection import transaction
-from firstpass.warehouse.runs import find_run
+from firstpass.warehouse.runs import find_whole_run
 
 _ROWS = 20_000  # fetched at a time
 _TYPES = {  # PostgreSQL's type numbers
@@ -55,7 +55,7 @@ def _rows_of(conn: connection, what: str, run_id: str | None) -> pa.Table:
         query = f"SELECT {columns} FROM current_{what} ORDER BY uri, number"  # noqa: S608 - constants
         return _table(conn, query, [])
     query = f"SELECT {columns} FROM run_{what} WHERE run_id = %s ORDER BY uri, number"  # noqa: S608 - constants
-    return _table(conn, query, [find_run(conn, run_id)])
+    return _table(conn, query, [find_whole_run(conn, run_id)])
 
 
 def _table(conn: connection, query: str, parameters: Sequence[Any]) -> pa.Table:

@@ -17,7 +17,6 @@ from firstpass.images.limits import Limits
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.copy_encoding import array_literal
 
-_ANY_MODEL = ""
 _BATCH = 10_000  # keys a query: memory and statement size stay bounded however many there are
 _DEATHS = 2  # alone in its process: one might be somebody else's doing
 _JUDGED = pa.array([str(Outcome.OK), str(Outcome.EMPTY), str(Outcome.UNREADABLE)])
@@ -52,7 +51,7 @@ def remember_judged(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch, 
         [array_literal(judged["sha256"].to_pylist()), model],
     )
     if limits and (reasons := _lasting(judged)):
-        cur.execute(_INSERT.format(but=""), _values(run_id, model, reasons, limits, {}))
+        cur.execute(_INSERT, _values(run_id, model, reasons, limits, {}))
 
 
 def remember_killers(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch, marker: dict[str, Any]) -> None:
@@ -67,33 +66,39 @@ def remember_killers(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch,
     killers = rows.filter(pc.and_(pc.equal(rows["outcome"], str(Outcome.FAILED)), pc.is_valid(rows["sha256"])))
     pairs = zip(killers["sha256"].to_pylist(), killers["reason"].to_pylist(), strict=True)
     reasons = {sha256: f"{reason}, in the run {run_id}{_TO_DO}" for sha256, reason in pairs if sha256 in deaths}
-    cur.execute(_INSERT.format(but=""), _values(run_id, model, reasons, marker["limits"], deaths))
+    cur.execute(_INSERT, _values(run_id, model, reasons, marker["limits"], deaths))
     _keep_contents(cur, run_id, [row for row in killers.to_pylist() if row["sha256"] in deaths])
 
 
-def remember_headers(cur: cursor, run_id: str, model: str, rows: pa.RecordBatch, limits: Limits) -> None:
+def remember_headers(cur: cursor, run_id: str, model: str, limits: Limits) -> None:
     """What the catalogue refused for its header, or its size, is the same for every model.
 
-    rows: of the catalogue of a run of this model version. Contents of which it took the reason from here are left as
-    they are.
+    What the catalogue of a run of this model version decided lies in the table `decided_images`. Contents of which it
+    took the reason from here are left as they are.
     """
-    if reasons := _lasting(rows):
-        but = (
-            " WHERE NOT EXISTS (SELECT FROM image_faults f WHERE f.sha256 = new.sha256"
-            " AND f.model IN ('', %(asked)s) AND still_holds(f.limits, %(limits)s))"
-        )
-        cur.execute(_INSERT.format(but=but), {**_values(run_id, _ANY_MODEL, reasons, limits, {}), "asked": model})
+    values = {"run_id": run_id, "model": model, "limits": Json(limits), "moment": NEEDS_MEMORY}
+    cur.execute(_HEADERS, values)
 
 
-_INSERT = (
-    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"
-    " SELECT new.sha256, %(model)s, new.reason, new.deaths, %(limits)s, %(run_id)s"
-    " FROM unnest(%(sha256s)s::text[], %(reasons)s::text[], %(deaths)s::integer[]) AS new (sha256, reason, deaths){but}"
+_RENEW = (
     " ON CONFLICT (sha256, model) DO UPDATE SET reason = excluded.reason, limits = excluded.limits,"
     " run_id = excluded.run_id, deaths = CASE"
     " WHEN excluded.deaths = 0 OR NOT still_holds(f.limits, excluded.limits) THEN excluded.deaths"
     " WHEN f.run_id = excluded.run_id THEN greatest(f.deaths, excluded.deaths)"  # the same chunk, merged again
     " ELSE f.deaths + excluded.deaths END"
+)
+_HEADERS = (
+    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"  # noqa: S608 - constants
+    " SELECT DISTINCT ON (sha256) sha256, '', reason, 0, %(limits)s, %(run_id)s FROM decided_images new"
+    " WHERE outcome = 'unreadable' AND sha256 IS NOT NULL AND reason <> '' AND NOT starts_with(reason, %(moment)s)"
+    " AND NOT EXISTS (SELECT FROM image_faults f WHERE f.sha256 = new.sha256 AND f.model IN ('', %(model)s)"
+    " AND still_holds(f.limits, %(limits)s)) ORDER BY sha256, uri" + _RENEW
+)
+_INSERT = (
+    "INSERT INTO image_faults AS f (sha256, model, reason, deaths, limits, run_id)"  # noqa: S608 - constants
+    " SELECT new.sha256, %(model)s, new.reason, new.deaths, %(limits)s, %(run_id)s"
+    " FROM unnest(%(sha256s)s::text[], %(reasons)s::text[], %(deaths)s::integer[]) AS new (sha256, reason, deaths)"
+    + _RENEW
 )
 _TO_DO = (
     ". It is not tried again before its process may hold more memory (FIRSTPASS_MEMORY, in a cluster"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,25 +15,23 @@ from psycopg2.extras import Json
 from firstpass.contracts.chunk_manifest import Chunk
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.errors import FirstpassError, Unavailable
-from firstpass.images.limits import Limits
 from firstpass.prefetch import prefetched
 from firstpass.warehouse import image_faults, table_rows
-from firstpass.warehouse.chunk_results import one_batch, read_result
-from firstpass.warehouse.connection import transaction
+from firstpass.warehouse.chunk_results import read_result
 from firstpass.warehouse.copy_encoding import array_literal
 from firstpass.warehouse.copy_stream import Copy
+from firstpass.warehouse.merge_turn import turn
+from firstpass.warehouse.seen_images import renew_images
+from firstpass.warehouse.standing_outcomes import next_listing
 from firstpass.warehouse.unfinished import unfinished
-
-_LOCK = 0x6D65726765  # merges take turns: two runs over the same images neither collide nor deadlock
-SLICE = 50_000  # catalogue rows a COPY
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedResult:
     """A chunk's verified result, encoded for COPY: what is left to do is to write it.
 
-    state, reason: of the chunk, see the table. rows: the result's, with their drafts. marker: the done-marker as
-    inference wrote it.
+    state, reason: of the chunk, see the table. rows: the result's, with their drafts. fields: their columns, encoded.
+    marker: the done-marker as inference wrote it.
     """
 
     spec: RunSpec
@@ -42,6 +39,7 @@ class EncodedResult:
     state: str
     reason: str | None
     rows: pa.RecordBatch
+    fields: table_rows.Fields
     marker: dict[str, Any]
     outcomes: Copy
     images: Copy
@@ -107,6 +105,7 @@ def _encoded(
         state,
         reason,
         rows,
+        fields,
         marker,
         table_rows.outcomes(spec, rows, fields, chunk.index),
         table_rows.images(spec, rows, fields),
@@ -125,51 +124,23 @@ def fail_chunk(conn: connection, spec: RunSpec, chunk: Chunk, reason: str) -> di
     return _write(conn, _encoded(spec, chunk, rows, marker, state, reason))
 
 
-def merge_catalogue(conn: connection, spec: RunSpec, table: pa.Table, limits: Limits | None = None) -> None:
-    """Write what the catalogue itself decided (known, duplicate, unreadable); rows without outcome await their chunk.
-
-    The run starts afresh: what an earlier attempt at it had written goes, so this comes before any of its chunks.
-    `table` has ImageRef's fields, `outcome` and `reason`; it is written in slices, in one transaction. What it found
-    unreadable within `limits` is remembered; nothing is without them.
-    """
-    decided = table.filter(table["outcome"].is_valid())
-    with _turn(conn) as cur:
-        cur.execute("DELETE FROM outcomes WHERE run_id = %s", [spec.run_id])
-        cur.execute("DELETE FROM chunks WHERE run_id = %s", [spec.run_id])
-        for start in range(0, len(decided), SLICE):
-            rows = one_batch(decided.slice(start, SLICE))
-            fields = table_rows.fields(rows)
-            table_rows.outcomes(spec, rows, fields, None).into(cur)
-            _replace_images(cur, spec, table_rows.images(spec, rows, fields, table="staged_images"))
-            if limits:
-                image_faults.remember_headers(cur, spec.run_id, spec.model, rows, limits)
-
-
-@contextmanager
-def _turn(conn: connection) -> Iterator[cursor]:
-    """A transaction that has the merging to itself; it ends with the block.
-
-    It does not wait for the disk: the next ordinary commit (`record_stage`, say) makes it durable as well. Until then a
-    server that crashes takes it back and breaks the connection, so that the task is tried again.
-    """
-    with transaction(conn) as cur:
-        cur.execute("SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        yield cur
-
-
 def _write(conn: connection, encoded: EncodedResult) -> dict[str, int]:
     # Rows are nearly always new. The primary keys tell when they are not; asking first costs as much as writing.
     try:
-        with _turn(conn) as cur:
+        with turn(conn) as cur:
             for each in (encoded.outcomes, encoded.images, encoded.predictions):
                 each.into(cur)
+            if then := next_listing(cur, encoded.spec.run_id):
+                table_rows.standing(*then, encoded.rows, encoded.fields).into(cur)
             _mark_merged(cur, encoded)
     except UniqueViolation:
         spec, rows = encoded.spec, encoded.rows
-        with _turn(conn) as cur:
+        with turn(conn) as cur:
             _replace_outcomes(cur, spec, rows, encoded.outcomes)
-            _replace_images(cur, spec, table_rows.images(spec, rows, table_rows.fields(rows), table="staged_images"))
+            _replace_images(cur, spec, table_rows.images(spec, rows, encoded.fields, table="staged_images"))
             _replace_predictions(cur, encoded)
+            if then := next_listing(cur, spec.run_id):
+                _replace_standing(cur, encoded, *then)
             _mark_merged(cur, encoded)
     return encoded.counts
 
@@ -222,21 +193,26 @@ def _replace_outcomes(cur: cursor, spec: RunSpec, rows: pa.RecordBatch, outcomes
 
 
 def _replace_images(cur: cursor, spec: RunSpec, staged: Copy) -> None:
-    """Rows that say nothing new stay as they are, and so do those of a run that started later than this one.
-
-    Other thresholds than those of the run that saw an image last are new: its drafts are others.
-    """
     cur.execute("CREATE TEMPORARY TABLE IF NOT EXISTS staged_images (LIKE images) ON COMMIT DROP")
     cur.execute("TRUNCATE staged_images")
     staged.into(cur)
+    renew_images(cur, spec.run_id, "staged_images")
+
+
+def _replace_standing(cur: cursor, encoded: EncodedResult, series: int, since: int) -> None:
+    """What stands already of these images is left to the next catalogue, but for what an earlier merge foretold."""
+    rows = encoded.rows
     cur.execute(
-        "DELETE FROM images i USING staged_images s, runs seen, runs now"
-        " WHERE i.uri = s.uri AND i.seen_at <= s.seen_at AND seen.run_id = i.run_id AND now.run_id = %s"
-        " AND (i.sha256, i.etag, i.size, i.model, seen.threshold, seen.class_thresholds)"
-        " IS DISTINCT FROM (s.sha256, s.etag, s.size, s.model, now.threshold, now.class_thresholds)",
-        [spec.run_id],
+        "DELETE FROM standing_outcomes"
+        " WHERE series = %s AND uri = ANY(%s::text[]) AND until = 2147483647 AND since >= %s",
+        [series, array_literal(rows["uri"].to_pylist()), since],
     )
-    cur.execute("INSERT INTO images SELECT * FROM staged_images ON CONFLICT DO NOTHING")
+    cur.execute(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS staged_standing (LIKE standing_outcomes INCLUDING DEFAULTS)"
+        " ON COMMIT DROP"
+    )
+    table_rows.standing(series, since, rows, encoded.fields, table="staged_standing").into(cur)
+    cur.execute("INSERT INTO standing_outcomes SELECT * FROM staged_standing ON CONFLICT DO NOTHING")
 
 
 def _replace_predictions(cur: cursor, encoded: EncodedResult) -> None:

@@ -18,7 +18,7 @@ def left_out(conn: connection, run_id: str, task: int | None = None) -> dict[str
     """
     with conn.cursor() as cur:
         cur.execute(
-            "SELECT outcome, count(*) FROM outcomes o JOIN runs r USING (run_id)"
+            "SELECT outcome, count(*) FROM run_images o JOIN runs r USING (run_id)"
             " WHERE run_id = %(run)s AND (%(task)s::int IS NULL OR task = %(task)s) AND NOT EXISTS"
             " (SELECT FROM predictions d"
             " WHERE d.sha256 = o.sha256 AND d.model = r.model"
@@ -34,7 +34,7 @@ def extent(conn: connection, run_id: str) -> tuple[str, str, int]:
     Stays in the caller's transaction.
     """
     with conn.cursor() as cur:
-        cur.execute("SELECT min(uri), max(uri), count(DISTINCT task) FROM outcomes WHERE run_id = %s", [run_id])
+        cur.execute("SELECT min(uri), max(uri), count(DISTINCT task) FROM run_images WHERE run_id = %s", [run_id])
         first, last, tasks = cur.fetchall()[0]
     return first or "", last or "", tasks
 

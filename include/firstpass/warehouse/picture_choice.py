@@ -13,10 +13,12 @@ from firstpass.contracts.thresholds import Thresholds
 from firstpass.warehouse.connection import transaction
 from firstpass.warehouse.predictions import COLUMNS, to_drafts
 
+_OF_THE_IMAGE = {"uri", "task", "frame", "width", "height"}  # of COLUMNS; the others are the prediction's
+
 # A third least certain, a third most crowded, and the rest at random, yet the same whenever the report is built again.
 _CHOOSE = """
 WITH predicted AS (
-    SELECT DISTINCT ON (p.sha256) p.uri, p.sha256, d.drafts, d.certainty
+    SELECT DISTINCT ON (p.sha256) p.sha256, p.model, p.uri, p.task, p.frame, p.width, p.height, d.drafts, d.certainty
     FROM run_predictions p
     CROSS JOIN LATERAL (
         SELECT count(*) AS drafts, nullif(avg(score), 'NaN') AS certainty
@@ -34,12 +36,12 @@ WITH predicted AS (
 ), chosen AS (
     SELECT * FROM ranked ORDER BY place, sha256 LIMIT %(limit)s
 )
-SELECT coalesce(i.size, 0), coalesce(i.etag, ''), p.sha256, c.certainty, {columns}
+SELECT coalesce(i.size, 0), coalesce(i.etag, ''), c.sha256, c.certainty, {columns}
 FROM chosen c
-JOIN run_predictions p ON p.run_id = %(run_id)s AND p.uri = c.uri
+JOIN predictions p ON p.sha256 = c.sha256 AND p.model = c.model
 LEFT JOIN images i ON i.uri = c.uri
 ORDER BY c.place, c.sha256
-""".replace("{columns}", ", ".join(f"p.{name}" for name in COLUMNS))
+""".replace("{columns}", ", ".join(f"{'c' if name in _OF_THE_IMAGE else 'p'}.{name}" for name in COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)

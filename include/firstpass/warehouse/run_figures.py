@@ -27,14 +27,15 @@ LEFT JOIN classes c ON c.model = d.model AND c.class_id = d.class_id
 
 _FIGURES = """
 SELECT r.run_id, r.model, (r.spec ->> 'threshold')::float8 AS threshold, r.started_at,
-       count(*) FILTER (WHERE o.outcome IN ('ok', 'empty')) AS inferred,
+       coalesce(sum(o.images) FILTER (WHERE o.outcome IN ('ok', 'empty')), 0)::bigint AS inferred,
        coalesce(sum(o.drafts), 0)::bigint AS drafts,
-       count(*) FILTER (WHERE o.outcome = 'empty') AS empty, count(o.uri) AS images,
-       count(*) FILTER (WHERE o.outcome IN ('unreadable', 'missing')) AS unreadable,
+       coalesce(sum(o.images) FILTER (WHERE o.outcome = 'empty'), 0)::bigint AS empty,
+       coalesce(sum(o.images), 0)::bigint AS images,
+       coalesce(sum(o.images) FILTER (WHERE o.outcome IN ('unreadable', 'missing')), 0)::bigint AS unreadable,
        (SELECT sum(c.images) / nullif(sum(c.seconds), 0) FROM chunks c WHERE c.run_id = r.run_id AND c.state = 'merged')
            AS images_per_second
 FROM runs r
-LEFT JOIN run_images o ON o.run_id = r.run_id
+LEFT JOIN run_outcomes o ON o.run_id = r.run_id
 WHERE r.run_id = %(run_id)s
 GROUP BY r.run_id
 """

@@ -17,7 +17,7 @@ PAGE = 50
 
 _RUNS = """
 SELECT r.run_id, r.started_at, coalesce(r.model, r.asked_model) AS model, r.images_uri, r.state, v.verdict, v.images,
-       v.drafts, v.drift, r.stage, r.error, ARRAY(
+       v.drafts, v.drift, r.stage, r.error, r.removed, r.pruned_at, ARRAY(
            SELECT marker ->> 'device' FROM chunks c
            WHERE c.run_id = r.run_id AND c.state = 'merged' AND marker ->> 'device' <> ''
            GROUP BY 1 ORDER BY count(*) DESC, 1) AS devices
@@ -49,7 +49,8 @@ class ListedRun:
 
     model: `name@version`, or what was asked for where the run failed before that was settled. devices: what its chunks
     ran on, most chunks first. stage: the one that is under way, or that failed. error: why the run failed, or why the
-    last try of the stage under way did.
+    last try of the stage under way did. removed: kinds of its files that a prune took. pruned_at: when one took its
+    images and its whole folder; counts and checks stay.
     """
 
     run_id: str
@@ -64,6 +65,8 @@ class ListedRun:
     devices: tuple[str, ...]
     stage: str | None
     error: RunError | None
+    removed: tuple[str, ...]
+    pruned_at: datetime | None
 
     @property
     def standing(self) -> Standing:
@@ -97,6 +100,6 @@ def _listed(conn: connection, which: str, **parameters: Any) -> list[ListedRun]:
         cursor.execute(_RUNS + which, parameters)
         rows: list[dict[str, Any]] = [dict(row) for row in cursor.fetchall()]
     for row in rows:
-        row["devices"] = tuple(row["devices"])
+        row["devices"], row["removed"] = tuple(row["devices"]), tuple(row["removed"])
         row["error"] = RunError(**row["error"]) if row["error"] else None
     return [ListedRun(**row) for row in rows]

@@ -27,19 +27,22 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
     hold, do not hold and had nothing to check; failed_checks: those that do not hold. devices: what chunks ran on
     (name → chunks). error: stage, problem and fix of a run that failed, else None. A run that failed before it had
     a model version has the model that was asked for, and threshold and floor None where they were not settled.
+    pruned_at: when a prune removed the run's images, None for one that has them; its counts stay, and what would be
+    counted among its images now (drafts, drafts_per_class, older_revision, higher_floor, undone) is None.
     Raises FirstpassError for an unknown run; `latest` is understood.
     """
     run_id = find_run(conn, run_id)
     with transaction(conn) as cur:
         cur.execute(
             "SELECT r.state, coalesce(r.model, r.asked_model), r.images_uri, r.spec, r.floor, r.stages, r.started_at,"
-            " r.finished_at, r.error, r.floor < coalesce(m.floor, %s, m.threshold / 2)::real"
+            " r.finished_at, r.error, r.floor < coalesce(m.floor, %s, m.threshold / 2)::real, r.pruned_at"
             " FROM runs r LEFT JOIN models m USING (model) WHERE run_id = %s",
             [settings().floor, run_id],
         )
-        state, model, images_uri, spec, floor, stages, started, finished, error, lowered = cur.fetchall()[0]
+        state, model, images_uri, spec, floor, stages, started, finished, error, lowered, pruned = cur.fetchall()[0]
         cur.execute(
-            "SELECT outcome, count(*), sum(detections), sum(drafts) FROM run_images WHERE run_id = %s GROUP BY outcome",
+            "SELECT outcome, sum(images)::bigint, sum(detections)::bigint, sum(drafts)::bigint FROM run_outcomes"
+            " WHERE run_id = %s GROUP BY outcome",
             [run_id],
         )
         counted = cur.fetchall()
@@ -52,7 +55,7 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         )
         older_revision, higher_floor = cur.fetchall()[0]
         cur.execute(
-            "SELECT uri, coalesce(reason, outcome) FROM outcomes"
+            "SELECT uri, coalesce(reason, outcome) FROM run_images"
             " WHERE run_id = %s AND outcome IN ('unreadable', 'missing') ORDER BY uri LIMIT %s",
             [run_id, most_quarantined],
         )
@@ -74,19 +77,19 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         "started_at": started.isoformat(),
         "images": sum(outcomes.values()),
         "outcomes": outcomes,
-        "detections": sum(int(detections) for *_, detections, _ in counted),
-        "new_drafts": sum(int(drafts) for *_, drafts in counted),
-        "drafts": sum(classes.values()),
-        "drafts_per_class": classes,
-        "older_revision": older_revision,
-        "higher_floor": higher_floor,
+        "detections": sum(detections for *_, detections, _ in counted),
+        "new_drafts": sum(drafts for *_, drafts in counted),
+        "drafts": None if pruned else sum(classes.values()),
+        "drafts_per_class": None if pruned else classes,
+        "older_revision": None if pruned else older_revision,
+        "higher_floor": None if pruned else higher_floor,
         "empty": outcomes.get("empty", 0),
         "unreadable": outcomes.get("unreadable", 0),
         "missing": outcomes.get("missing", 0),
         "skipped_known": outcomes.get("known", 0),
         "duplicates": outcomes.get("duplicate", 0),
         "failed": outcomes.get("failed", 0),
-        "undone": left.images,
+        "undone": None if pruned else left.images,
         "left_undone": left.sentence,
         "seconds_per_stage": stages,
         "seconds": round(seconds, 3),
@@ -100,6 +103,7 @@ def run_summary(conn: connection, run_id: str, most_quarantined: int = 1000) -> 
         ],
         "devices": devices,
         "error": error,
+        "pruned_at": pruned and pruned.isoformat(),
     }
 
 

@@ -57,7 +57,8 @@ def begin_run(conn: connection, spec: RunSpec, version: ModelVersion) -> None:
             " ON CONFLICT (run_id) DO UPDATE SET model = excluded.model, threshold = excluded.threshold,"
             " class_thresholds = excluded.class_thresholds, floor = excluded.floor, images_uri = excluded.images_uri,"
             " source = excluded.source, spec = excluded.spec, state = 'running', stages = '{}',"
-            " started_at = excluded.started_at, finished_at = NULL",
+            " started_at = excluded.started_at, finished_at = NULL, removed = '{}', pruned_at = NULL,"
+            " outcome_counts = NULL",
             [
                 spec.run_id,
                 spec.model,
@@ -150,6 +151,24 @@ def load_run(conn: connection, run_id: str) -> RunRecord:
     )
 
 
+def find_whole_run(conn: connection, run_id: str) -> str:
+    """As `find_run`; raises FirstpassError also for a run that was pruned, and has no images any more."""
+    run_id = find_run(conn, run_id)
+    with transaction(conn) as cur:
+        cur.execute("SELECT pruned_at FROM runs WHERE run_id = %s AND pruned_at IS NOT NULL", [run_id])
+        for (pruned_at,) in cur:
+            raise FirstpassError(
+                f"run {run_id} was pruned on {pruned_at:%Y-%m-%d}: its outcomes and files were removed",
+                "use a newer run; a new one over the same images infers nothing again whose prediction is stored",
+            )
+    return run_id
+
+
+def load_whole_run(conn: connection, run_id: str) -> RunRecord:
+    """As `load_run`; raises FirstpassError also for a run that was pruned, and has no images any more."""
+    return load_run(conn, find_whole_run(conn, run_id))
+
+
 def load_runs(conn: connection, run_ids: Collection[str]) -> list[RunRecord]:
     """Those of the runs that there are and that have a model."""
     with transaction(conn) as cur:
@@ -168,11 +187,12 @@ def runs_to_publish(conn: connection, schemes: Collection[str], days: int = 7) -
     """
     with transaction(conn) as cur:
         cur.execute(
-            "SELECT r.run_id, array_agg(DISTINCT o.task) FROM runs r"
-            " JOIN outcomes o ON o.run_id = r.run_id AND o.task IS NOT NULL"
+            "SELECT r.run_id, t.tasks FROM runs r CROSS JOIN LATERAL ("
+            "  SELECT array_agg(DISTINCT o.task) AS tasks FROM run_images o"
+            "  WHERE o.run_id = r.run_id AND o.task IS NOT NULL) t"
             " WHERE r.state IN ('success', 'partial') AND split_part(r.images_uri, ':', 1) = ANY(%s::text[])"
             " AND r.spec @> '{\"publish\": true}' AND r.started_at > now() - make_interval(days => %s)"
-            " GROUP BY r.run_id ORDER BY r.started_at",
+            " AND t.tasks IS NOT NULL ORDER BY r.started_at",
             [list(schemes), days],
         )
         return dict(cur.fetchall())

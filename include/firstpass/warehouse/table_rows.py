@@ -1,4 +1,4 @@
-"""Rows of a result or of the catalogue, as the warehouse's three big tables want them."""
+"""Rows of a result as the warehouse's three big tables want them."""
 
 from __future__ import annotations
 
@@ -55,12 +55,20 @@ def fields(rows: pa.RecordBatch) -> Fields:
     return texts | {name: number(rows[name]) for name in _NUMBERS if name in rows.schema.names}
 
 
-def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int | None) -> Copy:
-    """One row per image; `chunk` is None for what the catalogue decided."""
-    found = number(pc.list_value_length(rows["scores"])) if "scores" in rows.schema.names else constant(0)
-    same = {"run_id": constant(spec.run_id), "chunk": constant(chunk), "drafts": constant(0)}
+def outcomes(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, chunk: int) -> Copy:
+    """One row per image of a chunk."""
+    found = number(pc.list_value_length(rows["scores"]))
+    same = {"run_id": constant(spec.run_id), "chunk": constant(chunk)}
     names = ("uri", "sha256", "outcome", "reason", "width", "height", "brightness", "task", "frame", "drafts")
-    return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names if name in encoded})
+    return copy("outcomes", same | {"detections": found} | {name: encoded[name] for name in names})
+
+
+def standing(series: int, since: int, rows: pa.RecordBatch, encoded: Fields, table: str = "standing_outcomes") -> Copy:
+    """What was inferred is known in the listings of the series from `since` on."""
+    inferred = pc.is_in(rows["outcome"], _INFERRED)
+    same = {"series": constant(series), "since": constant(since), "outcome": constant(str(Outcome.KNOWN))}
+    names = ("uri", "sha256", "width", "height", "task", "frame")
+    return copy(table, same | {name: only(encoded[name], inferred) for name in names})
 
 
 def images(spec: RunSpec, rows: pa.RecordBatch, encoded: Fields, table: str = "images") -> Copy:

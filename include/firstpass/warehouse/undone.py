@@ -22,7 +22,7 @@ WITH told AS (SELECT uri, coalesce(reason, outcome) AS reason, CASE
     WHEN outcome = 'missing' THEN CASE WHEN reason = %(denied)s THEN 'unread' ELSE 'gone' END
     WHEN outcome = 'unreadable' AND starts_with(reason, %(unread)s) THEN 'unread'
 END AS kind
-FROM outcomes WHERE run_id = %(run)s)
+FROM run_images WHERE run_id = %(run)s)
 """
 _COUNTS = "SELECT kind, count(*) FROM told GROUP BY kind"
 # An image's own reason comes before one that it shares with its chunk.

@@ -24,8 +24,8 @@ def store_verdict(conn: connection, verdict: QualityVerdict) -> None:
         cursor.execute("DELETE FROM quality_verdicts WHERE run_id = %s", [verdict.run_id])
         cursor.execute(
             "INSERT INTO quality_verdicts (run_id, verdict, images, drafts, drift)"
-            " SELECT %(run_id)s, %(verdict)s, count(*), coalesce(sum(drafts), 0), %(drift)s"
-            " FROM run_images WHERE run_id = %(run_id)s",
+            " SELECT %(run_id)s, %(verdict)s, coalesce(sum(images), 0), coalesce(sum(drafts), 0), %(drift)s"
+            " FROM run_outcomes WHERE run_id = %(run_id)s",
             {"run_id": verdict.run_id, "verdict": verdict.state, "drift": verdict.drift},
         )
 

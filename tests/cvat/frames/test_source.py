@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from firstpass.cvat.publishing.publish_run import publish_run
 from firstpass.cvat.server import client
 from firstpass.errors import FirstpassError
 from firstpass.images.catalogue import catalogue
+from firstpass.images.catalogue_file import counts
 from firstpass.images.sources import list_images
 from fixtures.cvat_runs import Night, boxes, jpeg
 
@@ -31,9 +33,10 @@ def test_a_task_gives_its_frames(warehouse: connection, cvat: CvatDouble, task: 
     assert len({ref.etag for ref in found}) == 1
 
 
-def test_the_catalogue_takes_them_unread(warehouse: connection, cvat: CvatDouble, task: Task) -> None:
-    table = catalogue(list_images(f"cvat:task/{task.id}"), lambda _: set(), lambda _: {})
-    assert table["outcome"].null_count == 8
+def test_the_catalogue_takes_them_unread(warehouse: connection, cvat: CvatDouble, task: Task, tmp_path: Path) -> None:
+    listed = list_images(f"cvat:task/{task.id}")
+    assert list(catalogue(str(tmp_path), listed, lambda _: set(), lambda _: {})) == []
+    assert counts(str(tmp_path)) == {"images": 8, "new": 8}
     assert cvat.requests[f"GET /api/tasks/{task.id}/data/"] == 0
 
 

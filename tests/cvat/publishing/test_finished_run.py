@@ -12,6 +12,8 @@ from firstpass.contracts.thresholds import Thresholds
 from firstpass.contracts.verdict import CheckResult, CheckState, QualityVerdict
 from firstpass.cvat.publishing.finished_run import load_finished_run
 from firstpass.errors import FirstpassError
+from firstpass.warehouse.connection import transaction
+from firstpass.warehouse.predictions import read_drafts
 from firstpass.warehouse.verdicts import store_verdict
 from fixtures.cvat_runs import Night, boxes
 
@@ -35,6 +37,30 @@ def test_what_publishing_needs_of_a_run(warehouse: connection) -> None:
     assert run.classes == ClassTable((ModelClass(1, "person"), ModelClass(2, "car"), ModelClass(3, "traffic light")))
     assert run.rank == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
     assert load_finished_run(warehouse, "latest") == run
+
+
+def test_a_night_of_known_frames_has_them_all(warehouse: connection) -> None:
+    """Frames that its catalogue knows have no rows of its own, and are published with what the first night found."""
+    found = {0: boxes(0), 1: [], 2: boxes(2)}
+    first = Night("first", 12, found)
+    first.save(warehouse)
+    Night("second", 12, {}, started_at="2026-02-02").save(warehouse)
+    with transaction(warehouse) as cur:
+        cur.execute("INSERT INTO series (source, model) SELECT source, model FROM runs WHERE run_id = 'second'")
+        cur.execute("INSERT INTO listings SELECT 'second', series, 1, 3, 0, 0 FROM series")
+        cur.execute(
+            "INSERT INTO standing_outcomes (series, uri, since, outcome, sha256, width, height, task, frame)"
+            " SELECT series, uri, 1, 'known', sha256, width, height, task, frame FROM outcomes, series"
+        )
+    known, inferred = (load_finished_run(warehouse, run_id) for run_id in ("second", "first"))
+    assert (known.tasks, sorted(known.frames)) == ([12], sorted(inferred.frames))
+    with transaction(warehouse):
+        first_drafts, drafts = (
+            [(each.frame, each.scores) for each in read_drafts(warehouse, run_id, known.thresholds)]
+            for run_id in ("first", "second")
+        )
+    assert drafts == first_drafts
+    assert len(drafts) == 3
 
 
 def test_a_network_without_masks_gives_no_outlines(warehouse: connection) -> None:

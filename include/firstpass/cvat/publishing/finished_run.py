@@ -15,7 +15,7 @@ from firstpass.cvat.server.selection import Selection
 from firstpass.errors import FirstpassError
 from firstpass.warehouse.model_versions import class_table
 from firstpass.warehouse.predictions import frame_revisions, has_polygons, stored_threshold
-from firstpass.warehouse.runs import load_run
+from firstpass.warehouse.runs import load_whole_run
 from firstpass.warehouse.verdicts import load_verdict
 
 
@@ -61,10 +61,10 @@ def load_finished_run(
     """The run `run_id` (or `latest`).
 
     threshold: one for all classes in place of the run's own. Raises FirstpassError for a threshold below what is
-    stored, for a run that is unknown, not finished or not about CVAT, and, unless `unchecked`, for one that was never
-    checked or failed a critical check.
+    stored, for a run that is unknown, pruned, not finished or not about CVAT, and, unless `unchecked`, for one that
+    was never checked or failed a critical check.
     """
-    run = load_run(conn, run_id)
+    run = load_whole_run(conn, run_id)
     if not run.images_uri.startswith("cvat:"):
         raise FirstpassError(
             f"run {run.run_id} is about {run.images_uri}, not about CVAT", "run it over cvat:task/… or cvat:project/…"
