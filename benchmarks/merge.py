@@ -3,9 +3,10 @@
     python benchmarks/merge.py [--detections 1000000] [--chunks 200] [--rounds 3]
 
 The merge is the whole of the nightly task: reading manifests, done-markers and Parquet files, verifying, encoding, and
-one transaction per chunk that writes detections, outcomes, images and the chunk's own row, with every index in place.
-The other side copies the same rows, encoded beforehand, into copies of these tables that have no index: one COPY per
-table, all in one transaction; once in COPY's default format, text, and once in the binary one that the merge uses too.
+one transaction per chunk that writes detections, outcomes, images, what is known from then on and the chunk's own row,
+with every index in place. The other side copies the same rows, encoded beforehand, into copies of these tables that
+have no index: one COPY per table, all in one transaction; once in COPY's default format, text, and once in the binary
+one that the merge uses too.
 Both sides end on disk. The rounds interleave them on one throw-away PostgreSQL and the medians are compared, on the
 clock and in CPU time of this process and the server's; the target is 40 %. Beside it: the bare COPY of the table
 `predictions` alone, one of a table with a row per detection, what it costs to merge everything a second time, and the
@@ -96,6 +97,7 @@ def compare(folder: Path, dsn: str, arguments: argparse.Namespace) -> None:
     }
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for number in range(arguments.rounds + 1):  # the first warms up, and leaves the rows to copy
+        execute(conn, "TRUNCATE series, listings RESTART IDENTITY")  # each round is the first listing
         merge_catalogue(conn, spec, [])
         execute(conn, f"TRUNCATE {', '.join(TABLES)}")
         for name, side in sides.items():

@@ -28,6 +28,8 @@ def test_each_but_the_first_is_like_the_first(keys):
 def test_half_a_digest_in_common_is_no_copy():
     same_high = np.array([[7, 1], [7, 2], [7, 1], [8, 1], [7, 2]], np.uint64)
     assert [each.tolist() for each in same_as_before(same_high)] == [[2, 4], [0, 1]]
+    same_low = np.array([[7, 1], [8, 1], [9, 1], [8, 1]], np.uint64)
+    assert [each.tolist() for each in same_as_before(same_low)] == [[3], [1]]
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=8))

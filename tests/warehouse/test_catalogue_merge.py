@@ -427,3 +427,30 @@ def test_a_run_of_an_earlier_release_is_what_it_was(warehouse, night):
     assert query(warehouse, "SELECT images, known, unreadable FROM run_statistics ORDER BY run_id DESC") == [
         (2, 1, 1), (1, 1, 0)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "news", [{"sha256": "f" * 64}, {"width": 7}, {"height": None}, {"task": 3}, {"frame": 4}, {"reason": "torn"}]
+)
+def test_anything_new_about_a_known_image_is_written_and_the_night_before_keeps_the_old(warehouse, night, news):
+    before, after = row("file:///a", "known"), row("file:///a", "known") | news
+    for name, known in (("first", before), ("second", before), ("third", after)):
+        merge_catalogue(warehouse, night(name).spec, catalogue([known, row("file:///b", "known")]))
+    (name,) = news
+    assert query(warehouse, f"SELECT run_id, {name} FROM run_images WHERE uri = 'file:///a' ORDER BY 1") == [
+        ("first", before[name]), ("second", before[name]), ("third", after[name])
+    ]  # fmt: skip
+    assert query(warehouse, SERIES) == [
+        ("file:///a", 1, 3, "known"), ("file:///a", 3, STILL, "known"), ("file:///b", 1, STILL, "known")
+    ]  # fmt: skip
+
+
+def test_what_the_catalogue_cannot_read_has_no_current_draft_and_what_it_misses_keeps_it(warehouse, night):
+    first, second = night("first"), night("second")
+    merge_chunk(warehouse, first.spec, first.chunk(0, [row("file:///a"), row("file:///b")]))
+    missing = row("file:///b", "missing", 0, sha256=None, etag="", size=0, reason="was deleted")
+    merge_catalogue(warehouse, second.spec, catalogue([unreadable("file:///a"), missing]))
+    assert query(warehouse, "SELECT uri, run_id FROM current_predictions") == [("file:///b", "first")]
+    assert query(warehouse, "SELECT uri, etag FROM images WHERE uri = 'file:///b'") == [
+        ("file:///b", "etag of file:///b")
+    ]  # fmt: skip

@@ -110,7 +110,9 @@ def test_what_a_header_shows_holds_for_every_model(warehouse, night):
     run = night()
     text = unreadable("file:///text.jpg", "is not an image")
     locked = unreadable("file:///locked/", "cannot be listed") | {"sha256": None}
-    merge_catalogue(warehouse, run.spec, catalogue([text, locked, row("file:///new", None)]), WITHIN)
+    moment = unreadable("file:///large.jpg", f"{NEEDS_MEMORY} to decode")
+    twin = unreadable("file:///twin.jpg", "is not an image") | {"sha256": text["sha256"]}
+    merge_catalogue(warehouse, run.spec, catalogue([text, locked, moment, twin, row("file:///new", None)]), WITHIN)
     for model in (MODEL, "toy@other"):
         assert remembered(warehouse, text, model=model) == {text["sha256"]: "is not an image"}
     assert len(query(warehouse, "SELECT * FROM image_faults")) == 1
