@@ -221,6 +221,17 @@ def test_what_is_no_json_names_its_variable(monkeypatch, value):
 
 # Setting → the smallest and the largest value; None where there is no end.
 BOUNDS = {
+    "keep_newest": (1, None),
+    "keep_results_days": (0, None),
+    "keep_results": (0, None),
+    "keep_reports_days": (0, None),
+    "keep_reports": (0, None),
+    "keep_data_docs_days": (0, None),
+    "keep_data_docs": (0, None),
+    "keep_runs_days": (0, None),
+    "keep_runs": (0, None),
+    "keep_logs_days": (0, None),
+    "keep_airflow_days": (0, None),
     "wait_minutes": (0, 1440),
     "port": (1, 65535),
     "workers": (1, 1024),

@@ -34,10 +34,7 @@ def home() -> Path:
 
 def _one_gpu(number: int) -> int:
     if number > 1:
-        raise ValueError(
-            f"a pod runs one chunk in one process, which uses one GPU: {number - 1} of {number} would stand idle;"
-            " write 1, and in FIRSTPASS_WORKERS the number of GPUs to use at a time, each by a pod of its own"
-        )
+        raise ValueError("a pod uses one GPU: write 1, and in FIRSTPASS_WORKERS how many pods may run at a time")
     return number
 
 

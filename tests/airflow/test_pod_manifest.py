@@ -173,7 +173,7 @@ def test_as_many_threads_decode_as_the_pod_has_cpus(cpu, threads, passed):
 def test_several_gpus_for_one_pod_are_refused_when_settings_are_read(monkeypatch):
     monkeypatch.setenv("FIRSTPASS_KUBERNETES_GPUS", "4")
     settings.cache_clear()
-    with pytest.raises(FirstpassError, match=r"FIRSTPASS_KUBERNETES_GPUS='4' .* one GPU: 3 of 4 would stand idle"):
+    with pytest.raises(FirstpassError, match=r"FIRSTPASS_KUBERNETES_GPUS='4' .* a pod uses one GPU: write 1"):
         settings()
     settings.cache_clear()
 

@@ -83,7 +83,7 @@ def test_a_real_chunk_with_nothing_but_what_a_pod_has(chunk, paint):
     output, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     assert errors == ""
-    assert output.startswith("5 images (1 empty, 4 ok), ")
+    assert output.startswith("5 images (4 ok, 1 unreadable), ")
     assert output.rstrip().endswith("images/s on cpu")
     assert output.count("\n") == 1
     rows = from_bytes(storage.read(made.output_uri)).to_pylist()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from firstpass import waiting
+from firstpass.contracts.pruned import Prunable, PrunedKind
 from firstpass.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ PARAMS = {
     "publish": {"run_id": "", "unchecked": False, "unmatched": None},
     "sync_models": {"name": "", "source": "", "connection": ""},
     "review_mapping": {"scope": "project/3", "model": "pets@1"},
+    "prune": {},
 }
 ANSWER = {"chosen_options": ["Approve"], "params_input": {}}
 TASKS = {  # DAG and task: the function behind it, and its arguments
@@ -35,8 +37,17 @@ TASKS = {  # DAG and task: the function behind it, and its arguments
     ("publish", "questions"): ("questions", []),
     ("sync_models", "list_sources"): ("wanted_sources", []),
     ("sync_models", "sync"): ("sync_source", [{"name": "pets", "uri": "s3://b/p", "connection": "", "options": {}}]),
+    ("prune", "prune_runs"): ("prune_runs", []),
+    ("prune", "prune_logs"): ("prune_logs", []),
+    ("prune", "prune_airflow"): ("prune_airflow", []),
     ("review_mapping", "propose"): ("proposal", []),
     ("review_mapping", "record"): ("record", [{"scope": "project/3", "model": "pets@1"}, ANSWER]),
+}
+RESULTS: dict[str, Any] = {  # of functions whose result the task looks into
+    "wanted_sources": [],
+    "prune_runs": [],
+    "prune_logs": PrunedKind(Prunable.LOGS),
+    "prune_airflow": PrunedKind(Prunable.AIRFLOW),
 }
 ELSEWHERE = {("preannotate", "infer")}  # the process that runs the chunk waits
 
@@ -68,10 +79,11 @@ def test_a_task_calls_again_what_was_away(bag, monkeypatch, task):
         calls.append((given, named))
         if len(calls) == 1:
             raise Unavailable("the store is away", "bring it back")
-        return SimpleNamespace(version=SimpleNamespace(reasons=()), ref="pets@1", admitted=True, source="s3://b/p")
+        found = SimpleNamespace(version=SimpleNamespace(reasons=()), ref="pets@1", admitted=True, source="s3://b/p")
+        return RESULTS.get(name, found)
 
     module = importlib.import_module(f"firstpass.nightly.{dag_id}")
-    monkeypatch.setattr(module, name, away_once if name != "wanted_sources" else lambda *a: away_once(*a) and [])
+    monkeypatch.setattr(module, name, away_once)
     monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.001)
     operator = bag.dags[dag_id].get_task(task_id)
     function = getattr(operator, "python_callable", None) or operator.partial_kwargs["python_callable"]

@@ -26,9 +26,9 @@ def test_none_is_asked_for(chosen):
 
 
 def test_pods_look_for_themselves(chosen):
-    found = chosen(engine="kubernetes", kubernetes_gpus="2")
+    found = chosen(engine="kubernetes", kubernetes_gpus="1")
     assert found.standing is Standing.UNUSED
-    assert "each pod must find 2" in found.words
+    assert "each pod must find 1" in found.words
 
 
 def test_one_that_is_asked_for_and_not_there(chosen, monkeypatch):

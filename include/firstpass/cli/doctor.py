@@ -7,6 +7,8 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
@@ -34,9 +36,8 @@ def doctor(timeout: float, as_json: bool) -> None:
     """
     from firstpass.doctor.items import examine_all
 
-    logging.disable(logging.CRITICAL)  # what is wrong is told by the findings, once
-    warnings.simplefilter("ignore")
-    found = examine_all(explain, timeout)
+    with _silence():
+        found = examine_all(explain, timeout)
     if as_json:
         rows = [{"item": f.item, "state": f.standing.value, "found": f.words, "fix": f.fix} for f in found]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -48,6 +49,18 @@ def doctor(timeout: float, as_json: bool) -> None:
     if any(finding.words.startswith("no answer within") for finding in found):
         os._exit(code)  # what hangs would keep the process from ending
     sys.exit(code)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What is wrong is told by the findings, once: not by logs and warnings as well."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _show(found: list[Finding]) -> None:
