@@ -5,7 +5,7 @@ detection per image; the nights after it find nothing new. Each is every task fr
 DAG calls it. The warehouse is measured by pg_database_size after a checkpoint and a vacuum, as autovacuum would leave
 it. Beside it: what a night took when every known image was a row of `outcomes` and of catalogue.parquet.
 
-The targets: less than 1 MiB a night, and a tenth night that is not slower than the second.
+The targets: less than 1 MiB per night, and a tenth night that is not slower than the second.
 
     .venv/bin/python benchmarks/known_nights.py [--images 1000000] [--nights 10]
 """
@@ -164,7 +164,7 @@ def folder_bytes(spec: RunSpec) -> int:
 
 
 def row_by_row(conn: psycopg2.extensions.connection, spec: RunSpec) -> int:
-    """Bytes of the last night, were each of its images a row of its own."""
+    """Bytes that the last night would take with a row for each of its images."""
     with conn, conn.cursor() as cur:
         cur.execute("CREATE TABLE rows_of_a_night (LIKE outcomes INCLUDING ALL)")
         cur.execute(
