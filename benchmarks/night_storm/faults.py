@@ -176,9 +176,10 @@ class Weather:
         folder = photos if fault.kind == "folder-locked" else photos / "north"
         if not folder.is_dir() or folder.stat().st_mode & 0o777 == 0:
             return None
-        folder.chmod(0)
+        itself = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # wherever another fault moves it meanwhile
+        os.fchmod(itself, 0)
         fault.hit = True
-        return lambda: folder.chmod(0o755)
+        return lambda: (os.fchmod(itself, 0o755), os.close(itself))[0]
 
     def _storage(self, fault: Fault, what: str) -> Callable[[], None] | None:
         if not self.storage_mounted or not self._disk.acquire(blocking=False):
