@@ -47,18 +47,22 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatc
     ("arguments", "words"),
     [
         (["--images", "/typo"], "/typo"),
+        (["--images", "include/models"], "include/models' holds no images"),
         (["--model", "typo"], "there is no model 'typo'"),
         (["--model", "nanodet-coco@ffff"], "ffff"),
         (["--class-threshold", "elephant=0.5"], "names 'elephant', which is not a class of nanodet-coco@"),
         (["--engine", "kubernetes"], "a folder that pods cannot reach"),
     ],
 )
-def test_what_this_machine_can_tell_is_refused_without_a_run(call, airflow, leaves, arguments, words):
+def test_what_this_machine_can_tell_is_refused_without_stack_and_run(call, leaves, home, monkeypatch, arguments, words):
     leaves()
+    monkeypatch.chdir(home)
+    (home / "include" / "models").mkdir(exist_ok=True)
+    monkeypatch.setattr(running.control, "ready", lambda *_: pytest.fail("the stack was started"))
     result = call("run", *arguments)
     assert isinstance(result.exception, FirstpassError)
     assert words in result.exception.problem
-    assert airflow.confs == {}
+    assert result.output == "", "the error is all that is said: no bars, no stages"
 
 
 def test_a_model_that_nobody_has_looked_at_yet_may_be_the_one(call, airflow, leaves, home, model):
@@ -72,6 +76,7 @@ def test_a_model_that_nobody_has_looked_at_yet_may_be_the_one(call, airflow, lea
 def leaves(airflow, monkeypatch, home, stored, warehouse, night):
     """Run against the double; say what the run leaves: images by outcome in the warehouse, files in its folder."""
     (home / "include" / "samples").mkdir(parents=True)
+    (home / "include" / "samples" / "a.jpg").touch()
     stored("nanodet-coco")
     stack = Status("up", airflow.url, "admin", "right", (), 0)
     monkeypatch.setattr(running.control, "ready", lambda *_: nullcontext(stack))

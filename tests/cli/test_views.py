@@ -97,10 +97,14 @@ def test_long_lists_are_cut_and_say_so():
         ({"known": 8}, "Nothing new: 8 of 8 images were inferred before by this model."),
         ({"known": 8, "ok": 1}, ""),
         ({"known": 8, "failed": 1}, ""),
+        ({"known": 7, "missing": 1}, "Nothing new: 7 of 8 images were inferred before by this model."),
+        ({"unreadable": 2, "missing": 1}, "None of the 3 images could be read: the report names each."),
+        ({}, "There is no image in /photos."),
     ],
 )
-def test_nothing_new_is_said_in_a_sentence(outcomes, sentence):
-    assert nothing_new({"outcomes": outcomes, "skipped_known": 8, "images": 8}) == sentence
+def test_nothing_to_infer_is_said_with_its_reason(outcomes, sentence):
+    images = {"images": sum(outcomes.values()), "images_uri": "/photos", "skipped_known": outcomes.get("known", 0)}
+    assert nothing_new({"outcomes": outcomes} | images) == sentence
 
 
 def stages(**states: tuple[str, float]) -> list[StageProgress]:

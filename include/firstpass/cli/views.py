@@ -131,13 +131,15 @@ def verdict_view(summary: dict[str, Any]) -> RenderableType:
 
 
 def nothing_new(summary: dict[str, Any]) -> str:
-    """The sentence for a run with nothing to infer; empty for any other run."""
-    inferred = {"ok", "empty", "failed"} & {name for name, count in summary["outcomes"].items() if count}
-    if inferred:
+    """The sentence for a run with nothing to infer, and why there was nothing; empty for any other run."""
+    images, known = summary["images"], summary["skipped_known"]
+    if not images:
+        return f"There is no image in {summary['images_uri']}."
+    if {"ok", "empty", "failed"} & {name for name, count in summary["outcomes"].items() if count}:
         return ""
-    return (
-        f"Nothing new: {summary['skipped_known']:,} of {summary['images']:,} images were inferred before by this model."
-    )
+    if not known:
+        return f"None of the {images:,} images could be read: the report names each."
+    return f"Nothing new: {known:,} of {images:,} images were inferred before by this model."
 
 
 def floor_lowered(summary: dict[str, Any]) -> str:
