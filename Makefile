@@ -59,7 +59,7 @@ if test -t 2; then \
 	(while sleep 1 && kill -0 $$$$ 2>/dev/null; do printf '\r  %s s ' $$(($$(date +%s) - began)) >&2; done) & clock=$$!; \
 fi; \
 $(2); failed=$$?; \
-test -z "$$clock" || { kill $$clock; printf '\r' >&2; }; \
+test -z "$$clock" || { kill $$clock; printf '\r\033[K' >&2; }; \
 test $$failed -ne 0 || echo "  $$(($$(date +%s) - began)) s"; exit $$failed
 endef
 
