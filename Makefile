@@ -64,6 +64,7 @@ test $$failed -ne 0 || echo "  $$(($$(date +%s) - began)) s"; exit $$failed
 endef
 
 UV_PINNED = "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-dev.txt)"
+UNFETCHED := That did not work. Install Python 3.11 or name one: PYTHON=/path/to/python3.11
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
 # uv comes from the same lock as everything else; --compile-bytecode halves every later start.
@@ -73,7 +74,7 @@ ifneq ($(PYTHON),)
 else ifneq ($(OTHER_PYTHON),)
 	@echo "There is no Python 3.11 here: uv fetches one, into a folder of its own. PYTHON=/path/to/python3.11 names one instead."
 	@$(call timed,Installing uv with $(OTHER_PYTHON),$(OTHER_PYTHON) -m venv .venv/other && .venv/other/bin/$(PIP_INSTALL) $(UV_PINNED))
-	@$(call timed,Fetching Python 3.11,.venv/other/bin/uv venv --quiet --allow-existing --python 3.11 .venv && .venv/other/bin/uv pip install --quiet $(UV_PINNED))
+	@$(call timed,Fetching Python 3.11,.venv/other/bin/uv venv --quiet --allow-existing --python 3.11 .venv && .venv/other/bin/uv pip install --quiet $(UV_PINNED) || { echo "$(UNFETCHED)" >&2; false; })
 	@rm -rf .venv/other
 else
 	@echo "Firstpass needs Python 3.11: install it, or any other Python from 3.9 on, with which it is fetched; or name it in PYTHON=/path/to/python3.11"; exit 1

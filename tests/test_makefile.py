@@ -103,6 +103,7 @@ def test_where_python_3_11_is_missing_uv_fetches_it_and_that_is_said(tmp_path, n
         f"{name} -m venv .venv/other &&",
         ".venv/other/bin/python -m pip install --quiet --disable-pip-version-check \"$(sed -n 's/^\\(uv==",
         ".venv/other/bin/uv venv --quiet --allow-existing --python 3.11 .venv",
+        "Install Python 3.11 or name one: PYTHON=/path/to/python3.11",
         ".venv/bin/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.txt",
     ]
     places = [done.stdout.find(step) for step in steps]

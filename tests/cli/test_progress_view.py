@@ -73,7 +73,10 @@ def test_a_start_moves_at_once_and_shows_no_stage_before_there_is_a_run():
         assert "0:00  Starting [PostgreSQL]\n" in console.file.getvalue()
         assert "resolve model" not in console.file.getvalue()
         view.show(stages(), ImageCounts(0, 0))
+        view.say("Airflow's API does not answer")
+        view.show(stages(), ImageCounts(0, 0))
     assert "resolve model" in console.file.getvalue()
+    assert console.file.getvalue().count("0:00  The stack is up\n") == 1
 
 
 def test_a_start_that_is_refused_leaves_no_bar_behind():
@@ -87,7 +90,12 @@ def test_a_start_that_is_refused_leaves_no_bar_behind():
 def test_plain_lines_of_a_start_have_the_time_in_front(capsys):
     with PlainView() as view:
         view.say("Starting PostgreSQL")
-    assert capsys.readouterr().err == "0:00  Starting PostgreSQL\n"
+        assert capsys.readouterr().err == "0:00  Starting PostgreSQL\n"
+        view.show(stages(), ImageCounts(0, 0))
+        assert capsys.readouterr().err == "0:00  The stack is up\n"
+        view.say("Airflow's API does not answer")
+        view.show(stages(), ImageCounts(0, 0))
+        assert capsys.readouterr().err == "0:00  Airflow's API does not answer\n", "that is no start"
     assert [clock(seconds) for seconds in (7.9, 60, 3725)] == ["0:07", "1:00", "62:05"]
 
 

@@ -14,6 +14,8 @@ from rich.text import Text
 from firstpass.api.run_watch import ImageCounts, StageProgress
 from firstpass.contracts.stages import STAGES
 
+_STARTED = "The stack is up"
+
 
 def progress_view() -> LiveView | PlainView:
     """Bars where stderr is a terminal, else lines."""
@@ -31,6 +33,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         columns = TextColumn("{task.description}"), BarColumn(bar_width=32), _Note()
         self._began = time.monotonic()
+        self._said = False
         self._progress = Progress(*columns, console=console)
         self._start: TaskID | None = self._progress.add_task("start".ljust(16), total=None, note="")
         self._bars: dict[str, TaskID] = {
@@ -49,11 +52,14 @@ class LiveView:
 
     def say(self, line: str) -> None:
         """A step of the stack's start, or another line, above the bars."""
+        self._said = True
         text = f"{clock(time.monotonic() - self._began)}  {line}"
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, stages: list[StageProgress], images: ImageCounts) -> None:
         """Move the bars."""
+        if self._start is not None and self._said:
+            self.say(_STARTED)
         self._end_start()
         for stage in stages:
             bar = self._bars[stage.name]
@@ -92,6 +98,7 @@ class PlainView:
     def __init__(self, every: float = 5.0) -> None:
         self._every = every
         self._told: set[str] = set()
+        self._starting = self._shown = False
         self._began = self._last = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -104,10 +111,14 @@ class PlainView:
 
     def say(self, line: str) -> None:
         """A step of the stack's start, or another line."""
+        self._starting = not self._shown
         click.echo(f"{clock(time.monotonic() - self._began)}  {line}", err=True)
 
     def show(self, stages: list[StageProgress], images: ImageCounts) -> None:
         """Say what is new."""
+        self._shown = True
+        if self._starting:
+            self.say(_STARTED)
         for stage in stages:
             if stage.state in {"done", "failed", "skipped"} and stage.name not in self._told:
                 self._told.add(stage.name)
