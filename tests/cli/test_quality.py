@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -80,20 +80,23 @@ def test_an_empty_warehouse_has_no_history(call, warehouse):
     assert "There is no run yet." in call("quality", "history").stdout
 
 
-def test_the_report_opens_in_the_browser(call, nights, tmp_path, monkeypatch):
+def test_the_report_opens_in_the_browser(call, nights, monkeypatch):
+    opened = []
     storage.write(storage.join(run_folder("manual__2"), "report.html"), b"<html>")
-    opened = tmp_path / "opened"
-    browser = tmp_path / "bin" / "xdg-open"
-    browser.parent.mkdir()
-    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
-    browser.chmod(0o755)
-    monkeypatch.setenv("PATH", str(browser.parent), prepend=":")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
     path = call("report", "latest", "--open").stdout.strip()
-    for _ in range(50):
-        if opened.exists() and opened.read_text():
-            break
-        time.sleep(0.1)
-    assert opened.read_text().strip() == path
+    assert opened == [storage.file_uri(Path(path))]
+
+
+def test_where_no_browser_is_the_path_is_still_told(call, nights, monkeypatch):
+    storage.write(storage.join(run_folder("manual__2"), "report.html"), b"<html>")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    result = call("report", "latest", "--open")
+    assert result.exit_code == 0
+    assert result.stdout.strip().endswith("/report.html")
+    assert "The report was not opened: there is no display here" in result.stderr
 
 
 def test_a_pruned_run_keeps_its_line_and_says_so(call, nights, warehouse):

@@ -47,18 +47,22 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(call, monkeypatc
     ("arguments", "words"),
     [
         (["--images", "/typo"], "/typo"),
+        (["--images", "include/models"], "include/models' holds no images"),
         (["--model", "typo"], "there is no model 'typo'"),
         (["--model", "nanodet-coco@ffff"], "ffff"),
         (["--class-threshold", "elephant=0.5"], "names 'elephant', which is not a class of nanodet-coco@"),
         (["--engine", "kubernetes"], "a folder that pods cannot reach"),
     ],
 )
-def test_what_this_machine_can_tell_is_refused_without_a_run(call, airflow, leaves, arguments, words):
+def test_what_this_machine_can_tell_is_refused_without_stack_and_run(call, leaves, home, monkeypatch, arguments, words):
     leaves()
+    monkeypatch.chdir(home)
+    (home / "include" / "models").mkdir(exist_ok=True)
+    monkeypatch.setattr(running.control, "ready", lambda *_: pytest.fail("the stack was started"))
     result = call("run", *arguments)
     assert isinstance(result.exception, FirstpassError)
     assert words in result.exception.problem
-    assert airflow.confs == {}
+    assert result.output == "", "the error is all that is said: no bars, no stages"
 
 
 def test_a_model_that_nobody_has_looked_at_yet_may_be_the_one(call, airflow, leaves, home, model):
@@ -68,10 +72,16 @@ def test_a_model_that_nobody_has_looked_at_yet_may_be_the_one(call, airflow, lea
     assert [conf["model"] for conf in airflow.confs.values()] == ["pets"]
 
 
+@pytest.fixture(autouse=True)
+def in_a_shell(monkeypatch):
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+
+
 @pytest.fixture
 def leaves(airflow, monkeypatch, home, stored, warehouse, night):
     """Run against the double; say what the run leaves: images by outcome in the warehouse, files in its folder."""
     (home / "include" / "samples").mkdir(parents=True)
+    (home / "include" / "samples" / "a.jpg").touch()
     stored("nanodet-coco")
     stack = Status("up", airflow.url, "admin", "right", (), 0)
     monkeypatch.setattr(running.control, "ready", lambda *_: nullcontext(stack))
@@ -99,9 +109,44 @@ def test_a_good_run_ends_with_tables_paths_and_zero(call, airflow, leaves, home)
     [(run_id, conf)] = airflow.confs.items()
     samples = str(home / "include" / "samples")
     assert conf == {"images": samples, "model": "nanodet-coco", "threshold": 0.4, "publish": False}
-    assert f"Report   {run_folder(run_id)}/report.html" in result.stdout
-    assert f"Airflow  {airflow.url}/dags/preannotate/runs/" in result.stdout
     assert "Nothing new: 8 of 8" in result.stdout
+    report, page, login, running = result.stdout.splitlines()[-4:]
+    assert report == f"Report   {storage.file_uri(Path(run_folder(run_id)))}/report.html"
+    assert page.startswith(f"Airflow  {airflow.url}/dags/preannotate/runs/")
+    assert login == "         user admin; `firstpass status` shows the password"
+    assert running == "Running  PostgreSQL and Airflow, until `firstpass down`"
+    assert "right" not in result.output, "the password is for `up` and `status`"
+
+
+def test_started_by_make_it_names_makes_commands(call, leaves, monkeypatch):
+    leaves({"known": 8}, report_html="<html>")
+    monkeypatch.setenv("MAKELEVEL", "1")
+    shown = call("run").stdout
+    assert "`make status` shows the password" in shown
+    assert "until `make down`" in shown
+
+
+def test_the_report_is_opened_at_the_end(call, airflow, leaves, monkeypatch):
+    opened = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    leaves({"known": 8}, report_html="<html>")
+    assert call("run", "--open").exit_code == 0
+    [run_id] = airflow.confs
+    assert opened == [f"{storage.file_uri(Path(run_folder(run_id)))}/report.html"]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"), [({"report_html": "<html>"}, "there is no display here"), ({}, "the run has none")]
+)
+def test_a_report_that_cannot_be_opened_changes_nothing_else(call, leaves, monkeypatch, files, why):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    leaves({"known": 8}, **files)
+    result = call("run", "--open")
+    assert result.exit_code == 0
+    assert f"The report was not opened: {why}" in result.stderr
+    assert bool(files) == ("Report   file:///" in result.stdout)
 
 
 def test_json_is_all_that_stdout_has(call, airflow, leaves):

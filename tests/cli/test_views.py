@@ -5,9 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from firstpass.api.run_watch import ImageCounts, StageProgress
-from firstpass.cli.views import LiveView, PlainView, nothing_new, summary_view, verdict_view
-from firstpass.contracts.stages import STAGES
+from firstpass.cli.views import nothing_new, summary_view, verdict_view
 
 SUMMARY = {
     "run_id": "manual__1",
@@ -97,61 +95,14 @@ def test_long_lists_are_cut_and_say_so():
         ({"known": 8}, "Nothing new: 8 of 8 images were inferred before by this model."),
         ({"known": 8, "ok": 1}, ""),
         ({"known": 8, "failed": 1}, ""),
+        ({"known": 7, "missing": 1}, "Nothing new: 7 of 8 images were inferred before by this model."),
+        ({"unreadable": 2, "missing": 1}, "None of the 3 images could be read: the report names each."),
+        ({}, "There is no image in /photos."),
     ],
 )
-def test_nothing_new_is_said_in_a_sentence(outcomes, sentence):
-    assert nothing_new({"outcomes": outcomes, "skipped_known": 8, "images": 8}) == sentence
-
-
-def stages(**states: tuple[str, float]) -> list[StageProgress]:
-    return [StageProgress(name, *states.get(name, ("waiting", 0.0))) for name in STAGES]
-
-
-def test_plain_lines_tell_each_stage_once_and_have_no_control_codes(capsys):
-    with PlainView(every=0) as view:
-        view.show(stages(resolve_model=("running", 1.0)), ImageCounts(0, 0))
-        view.show(stages(resolve_model=("done", 1.2), infer=("running", 4.0)), ImageCounts(20, 100))
-        view.show(stages(resolve_model=("done", 1.2), infer=("done", 20.0)), ImageCounts(100, 100))
-        view.show(
-            stages(resolve_model=("done", 1.2), infer=("done", 20.0), merge=("failed", 2.0)), ImageCounts(100, 100)
-        )
-        view.show(
-            stages(resolve_model=("done", 1.2), infer=("done", 20.0), check=("skipped", 0.0)), ImageCounts(100, 100)
-        )
-    captured = capsys.readouterr()
-    assert captured.out == "", "stdout is for results"
-    assert captured.err.splitlines() == [
-        "resolve model     1.2 s",
-        "infer             20/100 images, 5.0 images/s, 16 s left",
-        "infer             100 images, 20.0 s",
-        "merge             failed after 2.0 s",
-        "check             nothing to do",
-    ]
-
-
-def test_within_infer_plain_lines_are_seconds_apart(capsys):
-    with PlainView(every=60) as view:
-        for done in range(10):
-            view.show(stages(infer=("running", 4.0)), ImageCounts(done, 100))
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize(
-    ("infer", "images", "words"),
-    [
-        (("running", 10.0), ImageCounts(50, 3000), "50/3,000 images, 5.0 images/s, 10 min left"),
-        (("running", 3600.0), ImageCounts(1000, 3000), "1,000/3,000 images, 0.3 images/s, 2.0 h left"),
-        (("running", 0.5), ImageCounts(0, 3000), "0/3,000 images"),
-        (("done", 600.0), ImageCounts(3000, 3000), "3,000 images, 600.0 s"),
-        (("failed", 600.0), ImageCounts(3, 3000), "failed after 600.0 s"),
-    ],
-)
-def test_live_bars_show_images_rate_and_time_left(infer, images, words):
-    console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    with LiveView(console) as view:
-        view.show(stages(resolve_model=("done", 1.2), infer=infer), images)
-    assert words in console.file.getvalue()
-    assert "1.2 s" in console.file.getvalue()
+def test_nothing_to_infer_is_said_with_its_reason(outcomes, sentence):
+    images = {"images": sum(outcomes.values()), "images_uri": "/photos", "skipped_known": outcomes.get("known", 0)}
+    assert nothing_new({"outcomes": outcomes} | images) == sentence
 
 
 def checked(verdict: str | None, holds: int = 0, fails: int = 0, idle: int = 0) -> list[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
 import click
 
-from firstpass import storage
 from firstpass.api.running import report_path
+from firstpass.cli import browser
 from firstpass.cli.stack import say, warehouse
 from firstpass.errors import FirstpassError
 
@@ -47,14 +45,5 @@ def report(run_id: str, show: bool) -> None:
             f"run {found} has no report yet", "wait until the run ends, or clear its task `report` in Airflow"
         )
     click.echo(path)
-    if show:
-        click.launch(_local(path))
-
-
-def _local(path: str) -> str:
-    """The report as a file that a browser can open: itself, or a copy of what lies in object storage."""
-    if not storage.is_s3(path):
-        return path
-    copy = Path(tempfile.mkdtemp(prefix="firstpass-")) / "report.html"
-    copy.write_bytes(storage.read(path))
-    return str(copy)
+    if show and (why := browser.show(path)):
+        say(f"The report was not opened: {why}")

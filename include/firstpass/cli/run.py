@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import click
 from rich.console import Console
 
 from firstpass.api.running import Unwatched, WatchedRun, run_parameters, start_and_watch
+from firstpass.cli import browser
 from firstpass.cli.exit_codes import INCOMPLETE, INTERRUPTED
+from firstpass.cli.progress_view import progress_view
 from firstpass.cli.stack import restart_option, say
-from firstpass.cli.views import LiveView, PlainView, floor_lowered, nothing_new, summary_view, verdict_view
+from firstpass.cli.views import floor_lowered, nothing_new, summary_view, verdict_view
 from firstpass.errors import NEEDS_A_PERSON, FirstpassError
 from firstpass.pages.rendering import devices
+from firstpass.stack.secrets import ADMIN
 
 
 @click.command()
@@ -27,6 +31,7 @@ from firstpass.pages.rendering import devices
 @click.option("--engine", type=click.Choice(["local", "kubernetes"]), help="Where the chunks run. [FIRSTPASS_ENGINE]")
 @click.option("--publish", is_flag=True, help="Publish the drafts to the CVAT tasks that the frames came from.")
 @restart_option
+@click.option("--open", "show", is_flag=True, help="Open the report in the browser at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout, and nothing else there.")
 def run(
     images: str | None,
@@ -37,6 +42,7 @@ def run(
     engine: str | None,
     publish: bool,
     restart: bool,
+    show: bool,
     as_json: bool,
 ) -> None:
     """Draft the annotations of every new image, through Airflow; starts the stack if it is down.
@@ -46,10 +52,9 @@ def run(
     """
     classes = dict(map(_class_threshold, per_class))
     conf = run_parameters(images, model, threshold, classes, reprocess, engine)
-    terminal = Console(stderr=True)
     try:
-        with LiveView(terminal) if terminal.is_terminal else PlainView() as view:
-            ended = start_and_watch(conf, publish, say, view, restart)
+        with progress_view() as view:
+            ended = start_and_watch(conf, publish, view.say, view, restart)
     except Unwatched as page:
         say(f"\nNo longer watching; the run continues: {page}")
         sys.exit(INTERRUPTED)
@@ -57,6 +62,8 @@ def run(
         click.echo(json.dumps(ended.summary, indent=1, ensure_ascii=False))
     elif "model" in ended.summary and (ended.summary["images"] or ended.succeeded):
         _print(ended)
+    if show:
+        _open(ended.summary["report"])
     sys.exit(_exit_code(ended))
 
 
@@ -86,8 +93,21 @@ def _print(ended: WatchedRun) -> None:
     for task in summary.get("publication", {}).get("tasks", ()):
         console.print(f"CVAT     {task['url']}  {task['shapes']:,} shapes on {task['frames']:,} frames", soft_wrap=True)
     if report := summary["report"]:
-        console.print(f"Report   {report}", soft_wrap=True)
+        console.print(f"Report   {browser.link(report)}", soft_wrap=True)
     console.print(f"Airflow  {summary['ui']}", soft_wrap=True)
+    console.print(f"         user {ADMIN}; `{_typed('status')}` shows the password", soft_wrap=True)
+    console.print(f"Running  PostgreSQL and Airflow, until `{_typed('down')}`", soft_wrap=True)
+
+
+def _typed(command: str) -> str:
+    """How the person would type a command: through make, where make started this one."""
+    return f"{'make' if os.environ.get('MAKELEVEL') else 'firstpass'} {command}"
+
+
+def _open(report: str | None) -> None:
+    why = browser.show(report) if report else "the run has none"
+    if why:
+        say(f"The report was not opened: {why}")
 
 
 def _exit_code(ended: WatchedRun) -> int:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from firstpass.cli.exit_codes import DOWN
 from firstpass.cli.file_modes import persons_own
+from firstpass.cli.progress_view import progress_view
 from firstpass.stack import control, postgres
 from firstpass.stack.control import Status
 from firstpass.warehouse import client_programs
@@ -37,7 +38,9 @@ def up(restart: bool) -> None:
     One that was started with other settings is started again, and the settings that differ are named. While a run is
     active that is refused, unless --restart is given. Connections (AIRFLOW_CONN_…, AWS_…) that differ are no reason.
     """
-    _show(control.up(say, restart))
+    with progress_view() as view:
+        found = control.up(view.say, restart)
+    _show(found)
 
 
 @click.command()

@@ -12,6 +12,7 @@ from firstpass.contracts.model_version import ModelVersion
 from firstpass.contracts.run_spec import RunSpec
 from firstpass.contracts.thresholds import Thresholds
 from firstpass.errors import FirstpassError
+from firstpass.images.empty_folder import refuse_empty
 from firstpass.images.sources import check as check_images
 from firstpass.images.sources import is_address, source_of
 from firstpass.models.floors import floor_of
@@ -75,12 +76,14 @@ class RunRequest:
     def refuse_early(self) -> None:
         """Check what this machine can tell by itself, before a run is started.
 
-        Raises FirstpassError as `resolve` does for a folder, a model in a local store, thresholds and the engine.
+        Raises FirstpassError as `resolve` does for a folder, a model in a local store, thresholds and the engine; also
+        for a folder without images.
         Admits nothing, and asks neither S3 nor CVAT: for those a run has Airflow's connections, and time to wait.
         """
         self._check_score()
         if not is_address(self.images):
             check_images(self.images)
+            refuse_empty(self.images)
         self._check_reach()
         if not storage.is_s3(settings().models) and (version := expected(self.model)):
             self._thresholds(version)
