@@ -15,9 +15,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def make(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     """`make …` that only says what it would do, as from a shell of its own."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "FIRSTPASS_"))}
     command = [shutil.which("make") or "make", "--dry-run", *arguments]
-    return subprocess.run(command, cwd=folder, env=clean | environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=outside() | environment, capture_output=True, text=True)
+
+
+def outside() -> dict[str, str]:
+    """The environment, without what `make test` adds to it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "FIRSTPASS_"))}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ def test_a_misspelt_variable_is_told_without_python_3_11(tmp_path):
 @pytest.mark.parametrize(("command", "code", "lines"), [("true", 0, 2), ("false", 2, 1)])
 def test_a_step_is_announced_before_it_is_done_and_fails_as_it_does(tmp_path, command, code, lines):
     (tmp_path / "Makefile").write_text(f"include {ROOT}/Makefile\nstep:\n\t@$(call timed,Installing,{command})\n")
-    done = subprocess.run(["make", "step"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(["make", "step"], cwd=tmp_path, env=outside(), capture_output=True, text=True)
     assert done.returncode == code
     said = done.stdout.splitlines()
     assert said[0] == "Installing"
