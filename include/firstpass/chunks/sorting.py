@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from contextlib import ExitStack
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +21,14 @@ def rows_of_groups(parts: Iterable[pa.Table], groups: Sequence[Rows]) -> Iterato
     if not groups:
         return
     buckets = _buckets(groups)
-    with tempfile.TemporaryDirectory(prefix="firstpass-plan-") as folder:
-        files = [Path(folder, str(number)) for number in range(len(buckets))]
+    with ExitStack() as opened:
+        files = [opened.enter_context(tempfile.TemporaryFile()) for _ in buckets]  # without a name: no kill leaves one
         wanted = [np.sort(np.concatenate(bucket)) for bucket in buckets]
         _distribute(parts, wanted, files)
         for bucket, rows, file in zip(buckets, wanted, files, strict=True):
-            with pa.OSFile(str(file)) as source:
-                table = pa.ipc.open_stream(source).read_all().combine_chunks()
-            file.unlink()
+            file.seek(0)
+            table = pa.ipc.open_stream(file).read_all().combine_chunks()
+            file.close()
             for group in bucket:
                 yield table.take(pa.array(np.searchsorted(rows, group)))
 
@@ -45,22 +46,17 @@ def _buckets(groups: Sequence[Rows]) -> list[list[Rows]]:
     return buckets
 
 
-def _distribute(parts: Iterable[pa.Table], wanted: Sequence[Rows], files: Sequence[Path]) -> None:
+def _distribute(parts: Iterable[pa.Table], wanted: Sequence[Rows], files: Sequence[IO[bytes]]) -> None:
     """Write to each file the rows that are wanted there, in the order in which they come."""
     writers: list[pa.ipc.RecordBatchStreamWriter] = []
-    sinks = [pa.OSFile(str(file), "wb") for file in files]
-    try:
-        start = 0
-        for part in parts:
-            writers = writers or [pa.ipc.new_stream(sink, part.schema, options=_COMPRESSED) for sink in sinks]
-            end = start + len(part)
-            for rows, writer in zip(wanted, writers, strict=True):
-                first, last = np.searchsorted(rows, [start, end])
-                if first < last:
-                    writer.write_table(part.take(pa.array(rows[first:last] - start)))
-            start = end
-        for writer in writers:
-            writer.close()
-    finally:
-        for sink in sinks:
-            sink.close()
+    start = 0
+    for part in parts:
+        writers = writers or [pa.ipc.new_stream(file, part.schema, options=_COMPRESSED) for file in files]
+        end = start + len(part)
+        for rows, writer in zip(wanted, writers, strict=True):
+            first, last = np.searchsorted(rows, [start, end])
+            if first < last:
+                writer.write_table(part.take(pa.array(rows[first:last] - start)))
+        start = end
+    for writer in writers:
+        writer.close()
