@@ -70,7 +70,8 @@ def test_this_knows_every_task_of_ours(bag):
 
 
 @pytest.mark.parametrize("task", TASKS, ids="/".join)
-def test_a_task_calls_again_what_was_away(bag, monkeypatch, task):
+def test_a_task_calls_again_what_was_away(bag, monkeypatch, tmp_path, task):
+    monkeypatch.setenv("FIRSTPASS_HOME", str(tmp_path))  # whatever stack this checkout has
     dag_id, task_id = task
     name, arguments = TASKS[task]
     calls: list[Any] = []
