@@ -73,7 +73,8 @@ with DAG(
         from firstpass.stack.airflow_metadata import Runs, task_environment
 
         environment = task_environment()
-        pruned = patiently(prune.prune_airflow, environment, Runs(environment or {}).oldest_unfinished())
+        unended = patiently(Runs(environment or {}).oldest_unfinished)
+        pruned = patiently(prune.prune_airflow, environment, unended)
         if pruned.note:
             raise AirflowSkipException(pruned.note)
         return pruned.to_json()

@@ -7,11 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg2
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 
 from firstpass import waiting
 from firstpass.contracts.pruned import Prunable, PrunedKind
 from firstpass.errors import Unavailable
+from firstpass.stack.airflow_metadata import Runs
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = {
@@ -95,3 +98,20 @@ def test_a_task_calls_again_what_was_away(bag, monkeypatch, tmp_path, task):
         list(result)
     assert len(calls) == 2
     assert calls[0] == calls[1]
+
+
+def test_pruning_waits_for_airflow_s_database(bag, monkeypatch, tmp_path):
+    monkeypatch.setenv("FIRSTPASS_HOME", str(tmp_path))
+    answers = iter([psycopg2.OperationalError("the database system is starting up"), {}])
+
+    def starting(_: Runs) -> dict[str, Any]:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Runs, "oldest_unfinished", starting)
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.001)
+    with pytest.raises(AirflowSkipException):
+        bag.dags["prune"].get_task("prune_airflow").python_callable()
+    assert next(answers, None) is None
